@@ -1,0 +1,87 @@
+-- requires: vault/hash_diff.sql, vault/redact.sql, tenancy/member_tenants.sql
+-- Ends an operation once: the state row is the mutex, so a second or a foreign call returns false and changes nothing.
+create or replace function script_tracking.complete_operation(
+  execution_hk bytea, success boolean, error_message text default null, error_sqlstate text default null,
+  affected_rows bigint default null, metadata jsonb default null)
+returns boolean
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+set intervalstyle = 'postgres'
+set bytea_output = 'hex'
+set extra_float_digits = '1'
+set quote_all_identifiers = off
+set plpgsql.extra_errors = 'none'
+as $function$
+#variable_conflict use_column
+declare
+  v_identity    name := script_tracking_internal.session_identity();
+  v_began       timestamptz := clock_timestamp();
+  v_ended_at    timestamptz;
+  v_started_at  timestamptz;
+  v_version     script_tracking.script_execution_s;
+  v_duration_us bigint;
+  v_declared    text := complete_operation.metadata::text;
+begin
+  if complete_operation.success is null then
+    raise exception using errcode = 'ST003', message = 'success must be true or false';
+  elsif complete_operation.error_sqlstate !~ '^[0-9A-Z]{5}$' then
+    raise exception using errcode = 'ST003', message = 'error_sqlstate must have five characters 0-9 and A-Z';
+  elsif jsonb_typeof(complete_operation.metadata) <> 'object' then
+    raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
+  end if;
+
+  delete from script_tracking_internal.running_operation as r
+  where r.script_execution_hk = complete_operation.execution_hk
+    and (r.started_by = v_identity
+      or r.tenant_hk = any (script_tracking_internal.member_tenants(v_identity))
+      or exists (select from pg_roles as p where p.rolname = v_identity and p.rolsuper))
+  returning r.execution_timestamp into v_started_at;
+  if not found then
+    return false;
+  end if;
+
+  v_ended_at := clock_timestamp();
+  update script_tracking.script_execution_s as s
+  set load_end_date = greatest(v_ended_at, s.load_date + interval '1 microsecond')
+  where s.script_execution_hk = complete_operation.execution_hk
+    and s.execution_timestamp = v_started_at and s.load_end_date is null
+  returning s.* into strict v_version;
+
+  v_duration_us := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
+  v_version.load_date := v_version.load_end_date;
+  v_version.execution_status := case when complete_operation.success then 'COMPLETED' else 'FAILED' end;
+  v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;
+  v_version.error_message := script_tracking_internal.redact(complete_operation.error_message);
+  v_version.metadata := v_version.metadata
+    || coalesce(
+      case when script_tracking_internal.redact(v_declared) = v_declared then complete_operation.metadata
+        else jsonb_build_object('declared', script_tracking_internal.redact(v_declared)) end, '{}')
+    || jsonb_strip_nulls(jsonb_build_object(
+      'evidence', 'client',
+      'duration_us', v_duration_us,
+      'sqlstate', complete_operation.error_sqlstate,
+      'affected_rows', complete_operation.affected_rows,
+      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
+  insert into script_tracking.script_execution_s
+    (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
+     execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command, error_message, metadata,
+     record_source, tenant_hk, incarnation)
+  select v_version.script_execution_hk, v_version.load_date,
+    script_tracking_internal.hash_diff(
+      v_version.tenant_hk, v_version.script_name, v_version.script_type, v_version.execution_status,
+      v_version.execution_timestamp, v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip,
+      v_version.affected_objects, v_version.sql_command, v_version.error_message, v_version.metadata),
+    v_version.script_name, v_version.script_type, v_version.execution_status, v_version.execution_timestamp,
+    v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip, v_version.affected_objects,
+    v_version.sql_command, v_version.error_message, v_version.metadata, v_version.record_source, v_version.tenant_hk,
+    i.incarnation
+  from script_tracking_internal.installation as i;
+  return true;
+end
+$function$;
+comment on function script_tracking.complete_operation(bytea, boolean, text, text, bigint, jsonb) is
+  'Ends an operation that track_operation began; false, and nothing changes, where the key is not running or not the caller''s; ST003 for a bad argument';

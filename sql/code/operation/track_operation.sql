@@ -1,0 +1,65 @@
+-- requires: vault/record_execution.sql, tenancy/resolve_tenant.sql, operation/session_metadata.sql
+-- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
+create or replace function script_tracking.track_operation(
+  script_name varchar, script_type varchar, tenant text default null, metadata jsonb default null,
+  parent_hk bytea default null, sql_command text default null)
+returns bytea
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+set intervalstyle = 'postgres'
+set bytea_output = 'hex'
+set extra_float_digits = '1'
+set quote_all_identifiers = off
+set plpgsql.extra_errors = 'none'
+as $function$
+#variable_conflict use_column
+declare
+  v_started_at timestamptz := clock_timestamp();
+  v_claim      text := coalesce(track_operation.tenant, nullif(current_setting('script_tracking.tenant', true), ''));
+  v_tenant     record;
+  v_metadata   jsonb;
+  v_hk         bytea;
+begin
+  if coalesce(track_operation.script_name, '') = '' or coalesce(track_operation.script_type, '') = '' then
+    raise exception using errcode = 'ST003', message = 'script_name and script_type must not be empty';
+  elsif length(track_operation.script_type) > 63 or length(track_operation.script_name) > 1000 then
+    raise exception using errcode = 'ST003',
+      message = 'script_type has at most 63 characters, script_name at most 1000';
+  elsif jsonb_typeof(track_operation.metadata) <> 'object' then
+    raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
+  end if;
+  v_tenant := script_tracking_internal.resolve_tenant(v_claim);
+  if v_tenant.refused = 'ambiguous' then
+    raise exception using errcode = 'ST002', message = 'the role belongs to several tenants',
+      hint = 'Name one: the argument tenant, or set script_tracking.tenant.';
+  elsif v_tenant.refused is not null then
+    -- one answer for a tenant that is somebody else's and for one that does not exist
+    raise exception using errcode = 'ST002',
+      message = format('role %I is not a member of a tenant %L', script_tracking_internal.session_identity(), v_claim);
+  end if;
+  v_metadata := coalesce(
+      case when script_tracking_internal.redact(track_operation.metadata::text) = track_operation.metadata::text
+        then track_operation.metadata
+        else jsonb_build_object('declared', script_tracking_internal.redact(track_operation.metadata::text)) end,
+      '{}')
+    || script_tracking_internal.session_metadata('client');
+  if track_operation.parent_hk is not null then
+    v_metadata := v_metadata || jsonb_build_object('parent_hk', encode(track_operation.parent_hk, 'hex'));
+  end if;
+  v_hk := script_tracking_internal.record_execution(
+    v_tenant.tenant_hk, script_tracking_internal.redact(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
+    null, null, track_operation.sql_command, v_metadata, '/operation/v1');
+  insert into script_tracking_internal.running_operation
+    (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
+  values
+    (v_hk, v_tenant.tenant_hk, track_operation.script_type, v_started_at,
+     script_tracking_internal.session_identity(), v_started_at);
+  return v_hk;
+end
+$function$;
+comment on function script_tracking.track_operation(varchar, varchar, text, jsonb, bytea, text) is
+  'Begins an operation and returns its key for complete_operation. tenant: a code the role is a member of; ST002 otherwise, ST003 for a bad argument';

@@ -1,0 +1,55 @@
+-- run-as: installer
+-- The five roles, the two schemas and the ledger in which the installer writes what it has applied.
+
+-- Roles belong to the cluster, so installers in several databases may race for them.
+do $roles$
+declare
+  v_role text;
+begin
+  foreach v_role in array array[
+    'script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app',
+    'script_tracking_reader', 'script_tracking_auditor']
+  loop
+    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+      begin
+        execute format('create role %I nologin', v_role);
+      exception when duplicate_object or unique_violation then
+        null;  -- another database's installer was first
+      end;
+    end if;
+  end loop;
+end
+$roles$;
+
+create schema if not exists script_tracking authorization script_tracking_owner;
+create schema if not exists script_tracking_internal authorization script_tracking_owner;
+comment on schema script_tracking is
+  'Record of every DDL statement and declared operation: what users call and query';
+comment on schema script_tracking_internal is
+  'Helpers and state of script_tracking; not an interface';
+
+set local role script_tracking_owner;
+
+create table if not exists script_tracking_internal.schema_migration (
+  version         integer primary key,
+  name            text not null,
+  checksum        text not null,
+  breaking        boolean not null default false,
+  program_version text not null,
+  applied_at      timestamptz not null default clock_timestamp(),
+  applied_by      text not null default session_user
+);
+comment on table script_tracking_internal.schema_migration is
+  'Numbered migrations that were applied; checksum is the sha256 of the file with newlines normalised';
+
+create table if not exists script_tracking_internal.schema_code (
+  path            text primary key,
+  checksum        text not null,
+  drop_statement  text,
+  program_version text not null,
+  applied_at      timestamptz not null default clock_timestamp()
+);
+comment on table script_tracking_internal.schema_code is
+  'Re-creatable code that was applied; a file is applied again only when its checksum differs';
+
+reset role;

@@ -1,0 +1,64 @@
+-- Mutable state beside the record: running operations, cumulative totals, counters of what went wrong.
+
+create table script_tracking_internal.running_operation (
+  script_execution_hk bytea primary key,
+  tenant_hk           bytea not null,
+  script_type         varchar not null,
+  execution_timestamp timestamptz not null,
+  started_by          name not null,
+  pid                 integer not null default pg_backend_pid(),
+  heartbeat_at        timestamptz not null
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+comment on table script_tracking_internal.running_operation is
+  'Operations that were begun and not completed; deleting the row is the right to write the final version';
+
+create table script_tracking_internal.operation_total (
+  tenant_hk   bytea not null,
+  script_type varchar not null,
+  status      varchar not null,
+  error_class text not null,
+  bucket      smallint not null,
+  operations  bigint not null,
+  duration_us numeric not null,
+  tracking_us numeric not null,
+  primary key (tenant_hk, script_type, status, error_class, bucket)
+) with (fillfactor = 70);
+comment on table script_tracking_internal.operation_total is
+  'Cumulative totals of final versions up to the horizon in rollup_state';
+comment on column script_tracking_internal.operation_total.error_class is
+  'First two characters of the SQLSTATE, unknown where a failure has none, empty where nothing failed';
+comment on column script_tracking_internal.operation_total.bucket is
+  'Index of the duration bucket, see script_tracking_internal.duration_bounds';
+
+create table script_tracking_internal.operation_total_carried
+  (like script_tracking_internal.operation_total including all);
+comment on table script_tracking_internal.operation_total_carried is
+  'Share of the totals whose rows were removed with their partition; totals = carried + rows';
+
+create table script_tracking_internal.rollup_state (
+  singleton    boolean primary key default true check (singleton),
+  horizon      xid8 not null,
+  rolled_up_at timestamptz not null
+);
+comment on table script_tracking_internal.rollup_state is
+  'Every version written by a transaction below horizon is in operation_total, none at or above it';
+insert into script_tracking_internal.rollup_state (horizon, rolled_up_at) values ('0'::xid8, clock_timestamp());
+
+-- Logged sequences: they count although the transaction that counts may roll back.
+create sequence script_tracking_internal.lost_record_seq;
+create sequence script_tracking_internal.temporary_ddl_seq;
+create sequence script_tracking_internal.refused_claim_seq;
+comment on sequence script_tracking_internal.lost_record_seq is 'DDL that went through although its record could not be written';
+comment on sequence script_tracking_internal.temporary_ddl_seq is 'DDL on temporary objects only, which is counted and not recorded';
+comment on sequence script_tracking_internal.refused_claim_seq is 'DDL whose session claimed a tenant that it is no member of';
+
+create table script_tracking_internal.baseline_object (
+  class_id    oid not null,
+  object_id   oid not null,
+  object_type text not null,
+  identity    text not null,
+  taken_at    timestamptz not null,
+  primary key (class_id, object_id)
+);
+comment on table script_tracking_internal.baseline_object is
+  'User objects that stood in the catalog when tracking began';
