@@ -1,0 +1,45 @@
+-- requires: capture/statement_mark.sql, capture/count_loss.sql
+-- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
+-- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
+create or replace function script_tracking.event_trigger_sql_drop()
+returns event_trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+set intervalstyle = 'postgres'
+set bytea_output = 'hex'
+set extra_float_digits = '1'
+set quote_all_identifiers = off
+set plpgsql.extra_errors = 'none'
+as $function$
+declare
+  v_mark    text := script_tracking_internal.statement_mark();
+  v_state   text := coalesce(current_setting('script_tracking_internal.dropped', true), '');
+  v_dropped jsonb;
+begin
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+      'type', d.object_type, 'schema', d.schema_name,
+      'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
+               from unnest(d.address_names) with ordinality as n (part, position))
+        || case when d.object_type in ('function', 'procedure', 'aggregate')
+             then '(' || array_to_string(d.address_args, ', ') || ')' else '' end,
+      'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
+      'temporary', case when d.is_temporary then true end))
+      order by d.original desc, d.ordinality)
+    into v_dropped
+  from pg_event_trigger_dropped_objects() with ordinality as d
+  where d.original or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
+  limit 1000;
+  if v_dropped is not null then
+    perform set_config('script_tracking_internal.dropped',
+      v_mark || (case when starts_with(v_state, v_mark) then substr(v_state, length(v_mark) + 1)::jsonb else '[]' end
+                 || v_dropped)::text, false);
+  end if;
+exception when others then
+  perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+end
+$function$;
+comment on function script_tracking.event_trigger_sql_drop() is 'Keeps the dropped objects in session state for the record of the statement';

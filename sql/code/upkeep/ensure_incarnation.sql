@@ -1,0 +1,37 @@
+-- requires: upkeep/rebuild_totals.sql
+-- Notices that the data lives in another cluster, or in one whose transaction counter lies below the horizon (a
+-- restore, a copy): opens a new incarnation and rebuilds the totals. Returns the incarnation.
+-- Rows of the earlier cluster then count below any horizon, whatever their xid says: they get no share in comparisons.
+create or replace function script_tracking_internal.ensure_incarnation()
+returns integer
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set plpgsql.extra_errors = 'none'
+as $function$
+declare
+  v_system      text := (select c.system_identifier::text from pg_control_system() as c);
+  v_incarnation integer;
+begin
+  select i.incarnation into v_incarnation
+  from script_tracking_internal.installation as i, script_tracking_internal.rollup_state as r
+  where i.system_identifier = v_system and r.horizon <= pg_snapshot_xmax(pg_current_snapshot());
+  if found then
+    return v_incarnation;
+  end if;
+  update script_tracking_internal.installation as i
+  set incarnation = i.incarnation + 1, system_identifier = v_system,
+      record_source = coalesce(nullif(current_setting('cluster_name'), ''), v_system) || '/' || current_database()
+  where i.system_identifier <> v_system
+    or exists (select from script_tracking_internal.rollup_state as r
+               where r.horizon > pg_snapshot_xmax(pg_current_snapshot()))
+  returning i.incarnation into v_incarnation;
+  if found then
+    perform script_tracking_internal.rebuild_totals();
+  else
+    select i.incarnation into v_incarnation from script_tracking_internal.installation as i;
+  end if;
+  return v_incarnation;
+end
+$function$;

@@ -1,0 +1,13 @@
+-- requires: upkeep/ensure_partitions.sql, upkeep/protect_partition.sql, upkeep/ensure_incarnation.sql, upkeep/take_baseline.sql
+-- The installer's last step: partitions ready and protected, incarnation known, baseline taken (the first time).
+create or replace function script_tracking_internal.finish_install()
+returns void
+language plpgsql volatile
+as $function$
+begin
+  perform script_tracking_internal.ensure_incarnation();
+  perform script_tracking_internal.ensure_partitions();
+  perform script_tracking_internal.protect_partition(p.partition) from script_tracking_internal.vault_partition as p;
+  perform script_tracking_internal.take_baseline();
+end
+$function$;
