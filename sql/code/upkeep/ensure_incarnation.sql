@@ -1,7 +1,8 @@
 -- requires: upkeep/rebuild_totals.sql
 -- Notices that the data lives in another cluster, or in one whose transaction counter lies below the horizon (a
 -- restore, a copy): opens a new incarnation and rebuilds the totals. Returns the incarnation.
--- Rows of the earlier cluster then count below any horizon, whatever their xid says: they get no share in comparisons.
+-- Rows of the earlier cluster may carry higher xids than this one has reached: they stay in the visible tail until
+-- the horizon passes them, so each is still counted once.
 create or replace function script_tracking_internal.ensure_incarnation()
 returns integer
 language plpgsql volatile

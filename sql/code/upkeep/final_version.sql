@@ -1,10 +1,9 @@
--- requires: upkeep/duration_bounds.sql, upkeep/error_class.sql
+-- requires: upkeep/duration_bucket.sql, upkeep/error_class.sql
 -- Every final version as the totals see it. RUNNING is not counted; an execution has one final version.
 create or replace view script_tracking_internal.final_version as
 select s.xid, s.load_date, s.execution_timestamp, s.tenant_hk, s.script_type, s.execution_status as status,
   script_tracking_internal.error_class(s.execution_status, s.metadata) as error_class,
-  (1 + (select pg_catalog.count(*) from pg_catalog.unnest(script_tracking_internal.duration_bounds()) as b (bound)
-        where b.bound < d.duration_us))::smallint as bucket,
+  script_tracking_internal.duration_bucket(d.duration_us) as bucket,
   d.duration_us,
   coalesce((s.metadata ->> 'tracking_us')::bigint, 0) as tracking_us
 from script_tracking.script_execution_s as s

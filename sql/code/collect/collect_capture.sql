@@ -1,0 +1,23 @@
+-- requires: upkeep/operation_totals.sql, upkeep/vault_partition.sql
+-- For the daemon: state of the tracker itself; untracked_changes is NULL, unknown, while nothing compares the catalog.
+create or replace function script_tracking_internal.collect_capture()
+returns table (level text, lost_records_total bigint, temporary_ddl_total bigint, tracking_seconds_total double precision, rollup_lag_seconds double precision, partitions_ahead integer, untracked_changes bigint, refused_claims_total bigint)
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $function$
+  select i.capture_level,
+    (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.lost_record_seq as q),
+    (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.temporary_ddl_seq as q),
+    (select coalesce(sum(o.tracking_us), 0) / 1000000 from script_tracking_internal.operation_totals() as o)::double precision,
+    coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f
+      where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)), 0)::double precision,
+    (select count(*) from script_tracking_internal.vault_partition as p
+     where p.relation = 'script_execution_s' and p.lower_bound > now())::integer,
+    null::bigint,
+    (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q)
+  from script_tracking_internal.installation as i
+$function$;

@@ -1,0 +1,23 @@
+-- requires: tenancy/read_policies.sql
+-- For the daemon: operations that were begun and not completed.
+create or replace function script_tracking_internal.collect_running()
+returns table (tenant text, script_type text, running bigint, oldest_start_timestamp_seconds double precision)
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $function$
+  with types as (
+    select r.script_type from script_tracking_internal.running_operation as r
+    union select o.script_type from script_tracking_internal.operation_total as o where o.script_type <> 'DDL'
+  )
+  select t.tenant_bk, y.script_type, count(r.script_execution_hk),
+    extract(epoch from min(r.execution_timestamp))::double precision
+  from script_tracking.tenant_h as t
+  cross join types as y
+  left join script_tracking_internal.running_operation as r
+    on r.tenant_hk = t.tenant_hk and r.script_type = y.script_type
+  group by 1, 2
+$function$;

@@ -1,0 +1,72 @@
+-- requires: upkeep/vault_partition.sql, upkeep/final_version.sql
+-- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
+-- and its status unknown.
+create or replace function script_tracking.get_system_health()
+returns table (check_name text, status text, value double precision, threshold double precision, unit text, advice text)
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $function$
+  with checked (check_name, value, threshold, unit, bad_status, advice) as (
+    select 'event_triggers_enabled',
+      (select count(*) from pg_event_trigger as e
+       where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop') and e.evtenabled = 'A')::double precision,
+      3::double precision, 'triggers', 'critical',
+      'An event trigger is missing or disabled: run "script-tracking-exporter schema verify", then "schema upgrade".'
+    union all
+    select 'lost_records', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.lost_record_seq as q),
+      0, 'records', 'critical',
+      'DDL went through without a record: the server log names each ("script_tracking: record of ... lost").'
+    union all
+    select 'refused_tenant_claims', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q),
+      0, 'claims', 'warning',
+      'A session claimed a tenant that its role is no member of: see metadata.refused_tenant_claim, and grant_tenant().'
+    union all
+    select 'owner_role_members',
+      (select count(*) from pg_auth_members as m join pg_roles as r on r.oid = m.roleid
+       join pg_roles as u on u.oid = m.member
+       where r.rolname = 'script_tracking_owner' and not u.rolsuper)::double precision,
+      0, 'roles', 'critical',
+      'Whoever is a member of script_tracking_owner can take over the next superuser''s DDL: revoke the membership.'
+    union all
+    select 'partitions_ahead',
+      (select count(*) from script_tracking_internal.vault_partition as p
+       where p.relation = 'script_execution_s' and p.lower_bound > now())::double precision,
+      1, 'partitions', 'warning',
+      'No partition is ready for next month: is the daemon running? See script_tracking_internal.ensure_partitions().'
+    union all
+    select 'rollup_lag',
+      coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f
+        where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)), 0)::double precision,
+      600, 'seconds', 'warning',
+      'The totals wait for the transaction horizon: end the oldest transaction, prepared ones included (pg_prepared_xacts).'
+    union all
+    select 'oldest_prepared_transaction',
+      (select coalesce(extract(epoch from now() - min(x.prepared)), 0) from pg_prepared_xacts as x)::double precision,
+      3600, 'seconds', 'warning',
+      'A prepared transaction holds the horizon in every database: commit or roll it back by its gid.'
+    union all
+    select 'oldest_running_operation',
+      (select coalesce(extract(epoch from now() - min(r.execution_timestamp)), 0) from script_tracking_internal.running_operation as r)::double precision,
+      86400, 'seconds', 'warning',
+      'An operation was begun and never completed: find it by execution_status = ''RUNNING''.'
+    union all
+    select 'capture_level',
+      (select case i.capture_level when 'basic' then 1 when 'failures' then 2 else 3 end
+       from script_tracking_internal.installation as i)::double precision,
+      1, 'level', 'warning',
+      'Level 1 (basic): DDL that succeeded is recorded; failed and rolled back DDL leaves no record.'
+  )
+  select c.check_name,
+    case when c.value is null then 'unknown'
+      when case when c.check_name in ('event_triggers_enabled', 'partitions_ahead', 'capture_level')
+             then c.value < c.threshold else c.value > c.threshold end then c.bad_status
+      else 'ok' end,
+    c.value, c.threshold, c.unit, c.advice
+  from checked as c
+$function$;
+comment on function script_tracking.get_system_health() is
+  'Checks of the tracker itself: status (ok, warning, critical, unknown), value beside its threshold in the unit, and what to do';
