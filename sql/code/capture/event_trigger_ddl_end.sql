@@ -67,11 +67,14 @@ begin
     perform nextval('script_tracking_internal.temporary_ddl_seq');
     return;
   end if;
-  -- the installer and upkeep keep their own ledger; they are known by the lock that they hold
-  if v_ours and exists (
-    select from pg_locks as l
-    where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
-      and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
+  -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
+  -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
+  if (v_ours or current_setting('script_tracking_internal.installing', true) = 'on'
+      and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
+    and exists (
+      select from pg_locks as l
+      where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
+        and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
   then
     return;
   end if;

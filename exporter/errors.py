@@ -1,0 +1,50 @@
+"""Errors of the program. An error's docstring is its default message; `exit_code` is what the command returns."""
+
+from __future__ import annotations
+
+
+class ScriptTrackingError(Exception):
+    """The job failed."""
+
+    exit_code = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigurationError(ScriptTrackingError):
+    """The configuration is not valid."""
+
+    exit_code = 2
+
+
+class TargetUnavailable(ScriptTrackingError):
+    """The database cannot be reached."""
+
+
+class QueryFailed(ScriptTrackingError):
+    """The database refused a statement."""
+
+    def __init__(self, message: str | None = None, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class SchemaError(ScriptTrackingError):
+    """The tracking schema is not in order."""
+
+
+class MissingPrivilege(SchemaError):
+    """The role lacks a right that the job needs."""
+
+
+class SchemaTooNew(SchemaError):
+    """The database holds a newer tracking schema than this program knows."""
+
+
+class MigrationEdited(SchemaError):
+    """A migration that was applied differs from the program's file of the same number."""
+
+
+class InvalidSqlFile(ScriptTrackingError):
+    """A file under sql/ breaks the rules of its folder."""
