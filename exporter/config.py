@@ -1,0 +1,199 @@
+"""Configuration: a YAML file or a DSN alone, validated into frozen models."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import psycopg.conninfo
+import yaml
+from psycopg import ProgrammingError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import ConfigurationError
+
+DEFAULT_LISTEN = "127.0.0.1:10187"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Dsn:
+    """A connection string whose text is shown only by secret(): printing it never shows a password."""
+
+    __slots__ = ("_secret", "host", "port", "dbname")
+
+    def __init__(self, secret: str) -> None:
+        """Raises ConfigurationError, without quoting the text, for what libpq would not take."""
+        try:
+            fields = psycopg.conninfo.conninfo_to_dict(secret)
+        except ProgrammingError:
+            raise ConfigurationError("the DSN is neither a postgresql:// URI nor a key=value list") from None
+        if secret.strip() == "":
+            raise ConfigurationError("the DSN is empty")
+        self._secret = secret
+        self.host = str(fields.get("host") or fields.get("hostaddr") or "localhost")
+        self.port = str(fields.get("port") or "5432")
+        self.dbname = str(fields.get("dbname") or fields.get("user") or "postgres")
+
+    def secret(self) -> str:
+        """The text with whatever secret it holds, for the driver alone."""
+        return self._secret
+
+    @property
+    def label(self) -> str:
+        """host:port/dbname, the default name of a target."""
+        return f"{self.host}:{self.port}/{self.dbname}"
+
+    def __repr__(self) -> str:
+        return f"Dsn({self.label})"
+
+    __str__ = __repr__
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("expected a duration such as 500ms, 15s, 5m or 1h")
+        return float(match[1]) * _UNIT_SECONDS[match[2]]
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=86400)]
+SchemaMode = Literal["auto", "check", "off"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+
+class LogConfig(_Model):
+    """How the log is written."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CollectorConfig(_Model):
+    """What differs for one collector; None keeps what the metric map says."""
+
+    enabled: bool = True
+    interval: Seconds | None = None
+    timeout: Seconds | None = None
+
+
+class TargetConfig(_Model):
+    """One watched database."""
+
+    name: str = ""
+    dsn: Dsn
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        values = dict(data)
+        if ("dsn" in values) == ("dsn_file" in values):
+            raise ValueError("expected exactly one of dsn and dsn_file")
+        if "dsn_file" in values:
+            values["dsn"] = read_secret(Path(str(values.pop("dsn_file"))))
+        if isinstance(values["dsn"], str):
+            try:
+                values["dsn"] = Dsn(values["dsn"])
+            except ConfigurationError as error:
+                raise ValueError(str(error)) from None
+        values.setdefault("name", values["dsn"].label if isinstance(values["dsn"], Dsn) else "")
+        return values
+
+
+class Config(_Model):
+    """The whole configuration."""
+
+    listen: str = DEFAULT_LISTEN
+    schema_mode: SchemaMode = Field(default="auto", alias="schema")
+    log: LogConfig = LogConfig()
+    collectors: Mapping[str, CollectorConfig] = Field(default_factory=dict)
+    targets: tuple[TargetConfig, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("listen: expected HOST:PORT")
+        names = [target.name for target in self.targets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"targets: the name {twice[0]!r} stands twice")
+        return self
+
+    @property
+    def listen_host(self) -> str:
+        """Address to listen on, without the brackets of an IPv6 one."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def listen_port(self) -> int:
+        """TCP port to listen on; 0 lets the system choose."""
+        return int(self.listen.rpartition(":")[2])
+
+
+def read_secret(path: Path) -> str:
+    """Content of a secret file without the white space around it. Raises ConfigurationError naming the file."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigurationError(f"secret file {path}: {reason}") from None
+
+
+def _explain(error: ValidationError, source: str) -> ConfigurationError:
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in detail["loc"]) or "(top level)"
+        problems.append(f"{source}: {key}: {detail['msg'].removeprefix('Value error, ')}")
+    return ConfigurationError("\n".join(problems))
+
+
+def load(path: Path) -> Config:
+    """Reads a YAML file. Raises ConfigurationError naming the file, the key and what was expected, never a value."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigurationError(f"{path}{line}: not valid YAML") from None
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path}: expected a mapping with the key targets")
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, str(path)) from None
+
+
+def from_dsn(dsn: Dsn, **settings: Any) -> Config:
+    """Configuration of one target and the defaults, as `--dsn` gives it."""
+    try:
+        return Config.model_validate({**settings, "targets": [{"dsn": dsn}]})
+    except ValidationError as error:
+        raise _explain(error, "command line") from None
+
+
+def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Config:
+    """Configuration from the one source that was named, else from DATABASE_URL. Raises ConfigurationError."""
+    named = [option for option in (config, dsn, dsn_file) if option is not None]
+    if len(named) > 1:
+        raise ConfigurationError("name only one of --config, --dsn and --dsn-file")
+    if config is not None:
+        return load(config)
+    if dsn_file is not None:
+        return from_dsn(Dsn(read_secret(dsn_file)))
+    text = dsn if dsn is not None else os.environ.get("DATABASE_URL")
+    if text is None:
+        raise ConfigurationError("no database named: give --config, --dsn or --dsn-file, or set DATABASE_URL")
+    return from_dsn(Dsn(text))

@@ -1,0 +1,85 @@
+"""The only module that opens connections to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from exporter.config import Dsn
+from exporter.errors import QueryFailed, TargetUnavailable
+
+Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Row]
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+async def connect(
+    dsn: Dsn, *, application_name: str, statement_timeout: float = 0, read_only: bool = False
+) -> Connection:
+    """Opens a session in autocommit mode with its guards set; timeouts in seconds, 0 for none.
+
+    Raises TargetUnavailable, whose text never holds the DSN.
+    """
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            dsn.secret(),
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name=application_name,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=20000,
+        )
+    except psycopg.Error as error:
+        raise TargetUnavailable(_first_line(error)) from None
+    try:
+        await connection.execute(
+            "select set_config('lock_timeout', '200ms', false),"
+            " set_config('idle_in_transaction_session_timeout', '60s', false),"
+            " set_config('statement_timeout', %s, false),"
+            " set_config('default_transaction_read_only', %s, false)",
+            (f"{int(statement_timeout * 1000)}ms", "on" if read_only else "off"),
+        )
+    except psycopg.Error as error:
+        await connection.close()
+        raise TargetUnavailable(_first_line(error)) from None
+    return connection
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error.diag.message_primary or error).splitlines()[0] if str(error) else type(error).__name__
+
+
+@asynccontextmanager
+async def failures_named(doing: str) -> AsyncIterator[None]:
+    """Turns a driver's error into QueryFailed with its SQLSTATE, or TargetUnavailable where the session is lost."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if error.sqlstate is None or error.sqlstate[:2] in ("08", "57") and error.sqlstate != "57014":
+            raise TargetUnavailable(f"{doing}: {_first_line(error)}") from error
+        raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
+    except psycopg.Error as error:
+        raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
+
+
+async def fetch(connection: Connection, statement: str, *, timeout: float) -> list[Row]:
+    """Rows of one statement; gives up after `timeout` seconds even where the server is silent.
+
+    Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
+    """
+    try:
+        async with asyncio.timeout(timeout), failures_named("query"):
+            cursor = await connection.execute(statement.encode())
+            return await cursor.fetchall()
+    except TimeoutError:
+        raise TargetUnavailable(f"no answer within {timeout:g} s") from None

@@ -1,0 +1,1 @@
+"""Installs, upgrades, verifies and removes the tracking schema of one database."""
