@@ -64,7 +64,7 @@ from (
     'a member of script_tracking_owner can take over the next superuser''s DDL'
   union all
   select 'roles_cannot_log_in', not exists (
-      select from pg_roles as r where r.rolname like 'script\_tracking\_%%' and r.rolcanlogin
+      select from pg_roles as r where r.rolname like 'script\_tracking\_%' and r.rolcanlogin
         and r.rolname in ('script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app',
                           'script_tracking_reader', 'script_tracking_auditor')),
     'the project''s roles are NOLOGIN'
@@ -85,7 +85,7 @@ from (
       select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
       where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
         and c.relname ~ '^script_execution_[hs](_|$)'
-        and (select count(*) from pg_trigger as t where t.tgrelid = c.oid and t.tgname like 'protect\_%%' and t.tgenabled = 'A')
+        and (select count(*) from pg_trigger as t where t.tgrelid = c.oid and t.tgname like 'protect\_%' and t.tgenabled = 'A')
           < case when c.relname ~ '^script_execution_h' then 2 else 3 end),
     'hub, satellite and every partition of them refuse change, under any replication role'
   union all
@@ -97,7 +97,7 @@ from (
 ) as c
 order by 1
 
--- name: uninstall
+-- name: drop_event_triggers
 do $uninstall$
 declare
   v_statement text;
@@ -111,7 +111,7 @@ begin
 end
 $uninstall$;
 
--- name: uninstall_code
+-- name: forget_code
 delete from script_tracking_internal.schema_code
 
 -- name: drop_functions
@@ -134,10 +134,20 @@ $drop$;
 -- name: drop_everything
 drop schema script_tracking, script_tracking_internal cascade
 
--- name: drop_role
+-- name: drop_roles
 do $drop$
+declare
+  v_role text;
 begin
-  execute format('drop role if exists %%I', %(role)s);
+  foreach v_role in array array['script_tracking_daemon', 'script_tracking_app', 'script_tracking_reader',
+                                'script_tracking_auditor', 'script_tracking_owner']
+  loop
+    begin
+      execute format('drop role if exists %I', v_role);
+    exception when dependent_objects_still_exist then
+      null;  -- another database of the cluster uses it
+    end;
+  end loop;
 end
 $drop$
 

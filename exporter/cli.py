@@ -1,0 +1,64 @@
+"""The command `script-tracking-exporter`. Exit codes: 0 done, 1 the job failed, 2 usage or configuration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import exporter
+from exporter import logs
+from exporter.config import Config, resolve
+from exporter.errors import ScriptTrackingError
+from exporter.schema import command as schema_command
+
+
+def _parser() -> argparse.ArgumentParser:
+    source = argparse.ArgumentParser(add_help=False)
+    source.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
+    source.add_argument("--dsn", metavar="DSN", help="one database, as a URI or key=value list")
+    source.add_argument("--dsn-file", type=Path, metavar="FILE", help="file that holds the DSN")
+    parser = argparse.ArgumentParser(
+        prog="script-tracking-exporter",
+        description="Keeps a record of every DDL statement and declared operation in PostgreSQL, and serves it to "
+        "Prometheus. Without --config, --dsn or --dsn-file the environment variable DATABASE_URL names the database.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {exporter.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", parents=[source], help="serve /metrics until stopped")
+    commands.add_parser("collect", parents=[source], help="one cycle, exposition text on standard output")
+    commands.add_parser("check-config", parents=[source], help="validate the configuration and stop")
+    schema = commands.add_parser("schema", parents=[source], help="install, upgrade, inspect or remove the schema")
+    schema_command.add_arguments(schema)
+    return parser
+
+
+async def _run(arguments: argparse.Namespace, config: Config) -> int:
+    match arguments.command:
+        case "schema":
+            return await schema_command.run(arguments, config)
+        case "check-config":
+            print(f"configuration is valid: {len(config.targets)} target(s), listening on {config.listen}")
+            return 0
+        case _:
+            from exporter import daemon  # not needed by the other commands, and the slowest to load
+
+            return await (daemon.run(config) if arguments.command == "run" else daemon.collect_once(config))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command == "schema" and arguments.print_sql:
+            return schema_command.print_script()
+        config = resolve(arguments.config, arguments.dsn, arguments.dsn_file)
+        logs.configure(config.log.format, config.log.level)
+        return asyncio.run(_run(arguments, config))
+    except ScriptTrackingError as error:
+        print(f"script-tracking-exporter: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,45 @@
+"""The installation as one SQL script, for those whose change control wants to read it first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import exporter
+from exporter import sqlfiles
+from exporter.sqlfiles import SqlFile
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _body(file: SqlFile) -> list[str]:
+    role = [sqlfiles.query("schema", "become_owner") + ";"] if file.run_as == "owner" else []
+    return [f"\n-- {file.path}", *role, file.text.rstrip(), sqlfiles.query("schema", "become_installer") + ";"]
+
+
+def render_sql(base: Path | None = None) -> str:
+    """A first installation, to be run by a superuser through psql; it fails as a whole or not at all."""
+    lines = [
+        f"-- script-tracking-exporter {exporter.__version__}: first installation of script_tracking.",
+        "-- Run as a superuser: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f THIS_FILE",
+        r"\set ON_ERROR_STOP on",
+        "begin;",
+        sqlfiles.query("schema", "lock") + ";",
+        sqlfiles.query("schema", "announce") + ";",
+    ]
+    version = _literal(exporter.__version__)
+    for migration in sqlfiles.migrations(base):
+        lines += _body(migration)
+        lines.append(
+            "insert into script_tracking_internal.schema_migration (version, name, checksum, breaking, program_version) "
+            f"values ({migration.version}, {_literal(migration.name)}, {_literal(migration.checksum)}, "
+            f"{str(migration.breaking).lower()}, {version});"
+        )
+    for file in [*sqlfiles.code_files(base), sqlfiles.grants(base)]:
+        lines += _body(file)
+        lines.append(
+            "insert into script_tracking_internal.schema_code (path, checksum, program_version) "
+            f"values ({_literal(file.path)}, {_literal(file.checksum)}, {version});"
+        )
+    return "\n".join([*lines, "commit;", ""])
