@@ -1,0 +1,73 @@
+"""Fixtures `database` and `installed_database`: a database of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from exporter.config import Dsn
+from exporter.database import connect
+from exporter.schema.installer import install
+from tests.postgres_server import Server
+
+
+@contextmanager
+def new_database(server: Server, template: str = "template0") -> Iterator[str]:
+    """DSN of a new database, dropped at the end whoever is connected to it."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server.start()
+    with psycopg.connect(server.dsn, autocommit=True) as admin:
+        query = sql.SQL("create database {} template {}")
+        admin.execute(query.format(sql.Identifier(name), sql.Identifier(template)))
+    dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{name}"))
+    try:
+        yield dsn
+    finally:
+        server.start()  # the test may have stopped it
+        with psycopg.connect(server.dsn, autocommit=True) as admin:
+            # a prepared transaction that a failed test left would hold the database
+            query = sql.SQL("select gid from pg_prepared_xacts where database = {}")
+            left = admin.execute(query.format(sql.Literal(name))).fetchall()
+        if left:
+            with psycopg.connect(dsn, autocommit=True) as own:
+                for (gid,) in left:
+                    own.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+        with psycopg.connect(server.dsn, autocommit=True) as admin:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """DSN, as superuser, of an empty database."""
+    with new_database(postgres) as dsn:
+        yield dsn
+
+
+async def _install(dsn: str) -> None:
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        await install(connection)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: Server) -> Iterator[str]:
+    """Name of a database with the schema installed, to be cloned."""
+    with new_database(postgres) as dsn:
+        asyncio.run(_install(dsn))
+        yield urlsplit(dsn).path.removeprefix("/")
+
+
+@pytest.fixture
+def installed_database(postgres: Server, _template: str) -> Iterator[str]:
+    """DSN, as superuser, of a database with the schema just installed."""
+    with new_database(postgres, _template) as dsn:
+        yield dsn

