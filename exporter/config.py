@@ -23,7 +23,7 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 class Dsn:
     """A connection string whose text is shown only by secret(): printing it never shows a password."""
 
-    __slots__ = ("_secret", "host", "port", "dbname")
+    __slots__ = ("_secret", "dbname", "host", "port")
 
     def __init__(self, secret: str) -> None:
         """Raises ConfigurationError, without quoting the text, for what libpq would not take."""

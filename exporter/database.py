@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from exporter.config import Dsn
 from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.sqlfiles import query
 
 Row = dict[str, Any]
 Connection = psycopg.AsyncConnection[Row]
@@ -65,21 +67,32 @@ async def failures_named(doing: str) -> AsyncIterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        if error.sqlstate is None or error.sqlstate[:2] in ("08", "57") and error.sqlstate != "57014":
+        if error.sqlstate is None or (error.sqlstate[:2] in ("08", "57") and error.sqlstate != "57014"):
             raise TargetUnavailable(f"{doing}: {_first_line(error)}") from error
         raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
     except psycopg.Error as error:
         raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
 
 
-async def fetch(connection: Connection, statement: str, *, timeout: float) -> list[Row]:
+async def fetch(connection: Connection, statement: str | sql.Composed, *, timeout: float) -> list[Row]:
     """Rows of one statement; gives up after `timeout` seconds even where the server is silent.
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
     try:
         async with asyncio.timeout(timeout), failures_named("query"):
-            cursor = await connection.execute(statement.encode())
+            cursor = await connection.execute(statement.encode() if isinstance(statement, str) else statement)
             return await cursor.fetchall()
     except TimeoutError:
         raise TargetUnavailable(f"no answer within {timeout:g} s") from None
+
+
+async def call(connection: Connection, function: str, *, timeout: float) -> list[Row]:
+    """Rows of a function without arguments, named schema.function; raises like fetch().
+
+    The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
+    """
+    limit = sql.SQL(query("target", "limit_time")).format(timeout=f"{int(timeout * 1000)}ms")
+    await fetch(connection, limit, timeout=timeout + 1)
+    statement = sql.SQL(query("target", "collect")).format(function=sql.Identifier(*function.split(".")))
+    return await fetch(connection, statement, timeout=timeout + 1)

@@ -105,5 +105,7 @@ async def _verify(connection: Connection, name: str, as_json: bool) -> int:
         print(json.dumps([{"target": name, **vars(check)} for check in checks]))
     else:
         for check in checks:
-            print(f"{name}: {'ok    ' if check.ok else 'FAILED'} {check.name}" + ("" if check.ok else f": {check.detail}"))
+            print(
+                f"{name}: {'ok    ' if check.ok else 'FAILED'} {check.name}" + ("" if check.ok else f": {check.detail}")
+            )
     return 0 if all(check.ok for check in checks) else 1

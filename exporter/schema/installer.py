@@ -62,9 +62,7 @@ async def install(connection: Connection, base: Path | None = None) -> InstallRe
             plan = make_plan(ledger, base)
             await _apply(connection, plan, managed)
     version = max([ledger.version, *(migration.version for migration in plan.migrations)])
-    return InstallReport(
-        version, tuple(file.path for file in plan.migrations), tuple(file.path for file in plan.code)
-    )
+    return InstallReport(version, tuple(file.path for file in plan.migrations), tuple(file.path for file in plan.code))
 
 
 async def _apply(connection: Connection, plan: Plan, managed: bool) -> None:

@@ -15,7 +15,12 @@ def _literal(value: str) -> str:
 
 def _body(file: SqlFile) -> list[str]:
     role = [sqlfiles.query("schema", "become_owner") + ";"] if file.run_as == "owner" else []
-    return [f"\n-- {file.path}", *role, file.text.rstrip(), sqlfiles.query("schema", "become_installer") + ";"]
+    return [
+        f"\n-- {file.path}",
+        *role,
+        file.text.rstrip(),
+        sqlfiles.query("schema", "become_installer") + ";",
+    ]
 
 
 def render_sql(base: Path | None = None) -> str:
@@ -32,7 +37,8 @@ def render_sql(base: Path | None = None) -> str:
     for migration in sqlfiles.migrations(base):
         lines += _body(migration)
         lines.append(
-            "insert into script_tracking_internal.schema_migration (version, name, checksum, breaking, program_version) "
+            "insert into script_tracking_internal.schema_migration"
+            " (version, name, checksum, breaking, program_version) "
             f"values ({migration.version}, {_literal(migration.name)}, {_literal(migration.checksum)}, "
             f"{str(migration.breaking).lower()}, {version});"
         )

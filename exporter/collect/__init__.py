@@ -1,0 +1,1 @@
+"""Calls the functions of the metric map and renders what they return."""

@@ -1,0 +1,133 @@
+"""The collecting task of one target: calls what is due, one function at a time, and copes with its absence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from exporter.collect.families import from_rows
+from exporter.collect.snapshot import Snapshot
+from exporter.collect.status import TargetStatus
+from exporter.config import CollectorConfig
+from exporter.database import call
+from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.metricmap import CollectorSpec
+from exporter.schedule import BackOff, Timer, earliest, monotonic, restart
+from exporter.target import Target
+
+log = get_logger("collect")
+
+PROBE_INTERVAL_SECONDS = 2.0
+STALE_AFTER_INTERVALS = 3
+
+
+def configured(specs: Sequence[CollectorSpec], settings: Mapping[str, CollectorConfig]) -> list[CollectorSpec]:
+    """The enabled collectors, with the configuration's intervals and timeouts."""
+    result = []
+    for spec in specs:
+        own = settings.get(spec.name, CollectorConfig())
+        changes = {key: value for key in ("interval", "timeout") if (value := getattr(own, key)) is not None}
+        if own.enabled:
+            result.append(spec.model_copy(update=changes))
+    return result
+
+
+class TargetCollector:
+    """Keeps one target's part of the snapshot true."""
+
+    def __init__(
+        self, target: Target, specs: Sequence[CollectorSpec], snapshot: Snapshot, status: TargetStatus
+    ) -> None:
+        self._target = target
+        self._specs = specs
+        self._snapshot = snapshot
+        self._status = status
+        self._failing: dict[str, str] = {}
+        self._back_off = BackOff()
+        self.attempted = asyncio.Event()  # set once the first round has ended, well or not
+        for spec in specs:
+            status.set("collector_success", 0, collector=spec.name)
+            status.add("dropped_series", 0, collector=spec.name)
+        status.set("up", 0)
+
+    async def run(self) -> None:
+        """Collects until cancelled."""
+        timers: list[Timer[CollectorSpec | None]] = [Timer(None, PROBE_INTERVAL_SECONDS)]
+        timers += [Timer(spec, spec.interval) for spec in self._specs]
+        while True:
+            timer = earliest(timers)
+            if timer.due > monotonic():
+                self.attempted.set()
+                await asyncio.sleep(timer.due - monotonic())
+            try:
+                if timer.job is None or self._target.up is not True:
+                    await self._target.probe()
+                    self._status.set("up", 1)
+                    self._back_off.reset()
+                if timer.job is not None:
+                    await self.collect(timer.job)
+            except TargetUnavailable as error:
+                await self._lost(error)
+                restart(timers)
+                await asyncio.sleep(self._back_off.next())
+                continue
+            finally:
+                self._status.publish(self._snapshot)
+            timer.done(monotonic())
+
+    async def collect_all(self) -> bool:
+        """One cycle of everything; whether all went well."""
+        try:
+            await self._target.probe()
+            self._status.set("up", 1)
+            for spec in self._specs:
+                await self.collect(spec)
+        except TargetUnavailable as error:
+            await self._lost(error)
+        self._status.publish(self._snapshot)
+        return self._target.up is True and not self._failing
+
+    async def collect(self, spec: CollectorSpec) -> None:
+        """Calls one function and hands its result out. Raises TargetUnavailable where the database is gone."""
+        began = time.perf_counter()
+        try:
+            if not self._target.may_collect:
+                raise QueryFailed("the schema is newer than this program and marked breaking")
+            if (self._target.schema_version or 0) < spec.minimum_version:
+                raise QueryFailed(f"schema version {self._target.schema_version or 0} is below {spec.minimum_version}")
+            rows = await call(await self._target.collecting.get(), spec.function, timeout=spec.timeout)
+            families, dropped = from_rows(spec, self._target.name, rows)
+        except QueryFailed as error:
+            self._failed(spec, error)
+        else:
+            end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
+            self._snapshot.put(self._target.name, spec.name, families, end)
+            self._status.set("collector_success", 1, collector=spec.name)
+            self._status.set("collector_last_success", time.time(), collector=spec.name)
+            self._status.add("dropped_series", dropped, collector=spec.name)
+            if self._failing.pop(spec.name, None) is not None:
+                log.info("collector_recovered", target=self._target.name, collector=spec.name)
+        self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
+
+    def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
+        if self._failing.get(spec.name) != str(error):
+            log.warning(
+                "collector_failed",
+                target=self._target.name,
+                collector=spec.name,
+                reason=str(error),
+                sqlstate=error.sqlstate,
+            )
+        self._failing[spec.name] = str(error)
+        self._status.set("collector_success", 0, collector=spec.name)
+
+    async def _lost(self, error: TargetUnavailable) -> None:
+        """Nothing of a database that does not answer is handed out but that it does not."""
+        await self._target.lost(error)
+        self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
+        self._status.set("up", 0)
+        for spec in self._specs:
+            self._status.set("collector_success", 0, collector=spec.name)
+        self.attempted.set()

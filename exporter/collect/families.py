@@ -1,0 +1,70 @@
+"""Rows of a function to samples of metric families, with labels checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from exporter.database import Row
+from exporter.metricmap import CollectorSpec, MetricSpec
+
+LabelSet = tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Family:
+    """Samples of one metric: value by labels, or for a histogram its buckets and sum by labels."""
+
+    spec: MetricSpec
+    values: dict[LabelSet, float] = field(default_factory=dict)
+    buckets: dict[LabelSet, list[tuple[float, float]]] = field(default_factory=dict)
+    sums: dict[LabelSet, float] = field(default_factory=dict)
+
+
+def from_rows(spec: CollectorSpec, target: str, rows: list[Row]) -> tuple[list[Family], int]:
+    """Families of one collection, and how many samples were dropped: a duplicate, or a label that is NULL.
+
+    A value that is NULL is unknown and left out, which is not a drop.
+    """
+    families = []
+    dropped = 0
+    for metric in spec.metrics:
+        family = Family(metric)
+        for row in rows:
+            labels = _labels(metric, target, row)
+            if labels is None or not _add(family, labels, row):
+                dropped += 1
+        families.append(family)
+    return families, dropped
+
+
+def _labels(metric: MetricSpec, target: str, row: Row) -> LabelSet | None:
+    labels = [("target", target)]
+    for label, column in metric.labels.items():
+        value = row[column]
+        if value is None:
+            return None
+        labels.append((label, str(value)))
+    return tuple(labels)
+
+
+def _add(family: Family, labels: LabelSet, row: Row) -> bool:
+    """Adds one row; False where its sample stands already."""
+    metric = family.spec
+    if metric.type == "histogram":
+        bounds = family.buckets.setdefault(labels, [])
+        bound, count, total = (row[str(column)] for column in (metric.le, metric.bucket, metric.sum))
+        if bound is None or count is None or total is None:
+            return True
+        if any(bound == known for known, _ in bounds):
+            return False
+        bounds.append((float(bound), float(count)))
+        family.sums[labels] = float(total)
+        return True
+    value = 1.0 if metric.type == "info" else row[str(metric.value)]
+    if value is None or math.isnan(value):
+        return True
+    if labels in family.values:
+        return False
+    family.values[labels] = float(value)
+    return True

@@ -1,0 +1,88 @@
+"""Families to exposition text, once, when they arrive; a scrape only joins the pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from exporter.collect.families import Family
+from exporter.metricmap import MetricSpec
+
+_EOF = b"# EOF\n"
+
+
+class _Once(Collector):
+    """A registry of one family, which is what the library's renderers take."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterable[Metric]:
+        return [self._metric]
+
+
+@dataclass(frozen=True)
+class Header:
+    """HELP and TYPE of a family in the two formats."""
+
+    text: bytes
+    openmetrics: bytes
+
+
+def _metric(spec: MetricSpec, labels: list[str], documentation: str) -> Metric:
+    match spec.type:
+        case "counter":
+            return CounterMetricFamily(spec.name, documentation, labels=labels)
+        case "histogram":
+            return HistogramMetricFamily(spec.name, documentation, labels=labels)
+        case "info":
+            return InfoMetricFamily(spec.name.removesuffix("_info"), documentation, labels=labels)
+        case _:
+            return GaugeMetricFamily(spec.name, documentation, labels=labels)
+
+
+def _go_float(value: float) -> str:
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]
+
+
+def _lines(text: bytes, *, comments: bool) -> bytes:
+    return b"".join(
+        line for line in text.splitlines(keepends=True) if line.startswith(b"# ") == comments and line != _EOF
+    )
+
+
+def header(spec: MetricSpec, documentation: str) -> Header:
+    """Comment lines of a family."""
+    once = _Once(_metric(spec, [], documentation))
+    return Header(
+        _lines(generate_latest(once), comments=True),
+        _lines(openmetrics.generate_latest(once), comments=True),  # type: ignore[no-untyped-call]
+    )
+
+
+def samples(family: Family) -> bytes:
+    """Sample lines of a family, which are the same in both formats."""
+    spec = family.spec
+    metric = _metric(spec, [], "")
+    for labels, value in family.values.items():
+        metric.add_sample(spec.name, dict(labels), value)
+    for labels, bounds in family.buckets.items():
+        bounds.sort()
+        for bound, count in bounds:
+            metric.add_sample(f"{spec.name}_bucket", {**dict(labels), "le": _go_float(bound)}, count)
+        if bounds:
+            metric.add_sample(f"{spec.name}_count", dict(labels), bounds[-1][1])
+            metric.add_sample(f"{spec.name}_sum", dict(labels), family.sums[labels])
+    return _lines(generate_latest(_Once(metric)), comments=False)

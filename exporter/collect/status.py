@@ -1,0 +1,49 @@
+"""The exporter's own metrics of one target: up, and how each collector fares."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+import exporter
+from exporter.collect.families import Family
+from exporter.collect.snapshot import Snapshot
+from exporter.metricmap import MetricSpec
+
+SOURCE = "exporter"
+
+
+class TargetStatus:
+    """Values of the own metrics of one target; publish() renders them into the snapshot."""
+
+    def __init__(self, target: str, specs: Mapping[str, MetricSpec]) -> None:
+        self._target = target
+        self._specs = specs
+        self._values: dict[str, dict[tuple[tuple[str, str], ...], float]] = {key: {} for key in specs if key != "build"}
+
+    def set(self, key: str, value: float, **labels: str) -> None:
+        """Sets one value; the labels are those of the metric without target."""
+        self._values[key][tuple(labels.items())] = value
+
+    def add(self, key: str, amount: float, **labels: str) -> None:
+        """Adds to a counter, which begins at 0."""
+        values = self._values[key]
+        values[tuple(labels.items())] = values.get(tuple(labels.items()), 0.0) + amount
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Hands all values out."""
+        target = ("target", self._target)
+        snapshot.put(
+            self._target,
+            SOURCE,
+            [
+                Family(self._specs[key], {(target, *labels): value for labels, value in values.items()})
+                for key, values in self._values.items()
+            ],
+        )
+
+
+def publish_build(snapshot: Snapshot, specs: Mapping[str, MetricSpec]) -> None:
+    """Hands out the versions of the exporter and of Python; the one metric without a target."""
+    labels = (("version", exporter.__version__), ("python", platform.python_version()))
+    snapshot.put("", SOURCE, [Family(specs["build"], {labels: 1.0})])

@@ -1,0 +1,200 @@
+"""Puts the parts together: for each target a task that collects and one that installs and keeps house, and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+
+from exporter import metricmap
+from exporter.collect.collector import TargetCollector, configured
+from exporter.collect.snapshot import Snapshot
+from exporter.collect.status import TargetStatus, publish_build
+from exporter.config import Config, SchemaMode, TargetConfig
+from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.schedule import BackOff
+from exporter.schema.installer import install
+from exporter.schema.plan import may_collect, read_ledger
+from exporter.target import Target
+from exporter.upkeep.keeper import Keeper
+from exporter.web import app as web
+
+log = get_logger("daemon")
+
+KEEPER_TICK_SECONDS = 5.0
+STOP_SECONDS = 1.0
+
+
+class Watch:
+    """One target with everything that works on it."""
+
+    def __init__(self, config: TargetConfig, daemon: Daemon) -> None:
+        self.target = Target(config)
+        self.status = TargetStatus(config.name, daemon.own_metrics)
+        self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
+        self._keeper = Keeper(self.target)
+        self._schema_mode: SchemaMode = daemon.schema_mode
+        self._refused: str | None = None
+
+    async def settle_schema(self) -> bool:
+        """Installs or upgrades where it may, and learns the version; whether the schema can be used.
+
+        Raises TargetUnavailable. What stands in the way is logged once.
+        """
+        connection = await self.target.keeping.get()
+        reason: str | None = None
+        try:
+            if self._schema_mode == "auto":
+                report = await install(connection)
+                if report.changed:
+                    log.info("schema_installed", target=self.target.name, version=report.version)
+        except SchemaError as error:
+            reason = str(error)
+        except TargetUnavailable:
+            raise
+        except ScriptTrackingError as error:
+            reason = str(error)
+        try:
+            ledger = await read_ledger(connection)
+            self.target.schema_version = ledger.version
+            self.target.may_collect = ledger.version == 0 or may_collect(ledger)
+        except TargetUnavailable:
+            raise
+        except ScriptTrackingError as error:
+            self.target.schema_version = 0
+            reason = reason or (
+                f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
+                "script_tracking_daemon to the exporter's role"
+            )
+        self.status.set("schema_version", self.target.schema_version or 0)
+        if reason is None and self.target.schema_version == 0:
+            reason = (
+                "the schema is not installed: a superuser must run: script-tracking-exporter schema install --dsn DSN"
+            )
+        if reason is not None and reason != self._refused:
+            log.warning("schema_not_settled", target=self.target.name, reason=reason)
+        self._refused = reason
+        return bool(self.target.schema_version) and self.target.may_collect
+
+    async def keep(self) -> None:
+        """Settles the schema, then keeps house, until cancelled; tries again for ever."""
+        back_off = BackOff()
+        while True:
+            try:
+                settled = await self.settle_schema()
+            except TargetUnavailable:
+                await self.target.keeping.discard()
+                await asyncio.sleep(back_off.next())
+                continue
+            if not settled:
+                await asyncio.sleep(back_off.next())
+                continue
+            back_off.reset()
+            well = True
+            while well:
+                well = await self._keeper.round()
+                self.status.set("upkeep_success", float(well))
+                await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
+
+
+class Daemon:
+    """All targets and the snapshot that they share."""
+
+    def __init__(self, config: Config) -> None:
+        known = metricmap.load()
+        unknown = sorted(set(config.collectors) - {spec.name for spec in known})
+        if unknown:
+            raise ConfigurationError(
+                f"collectors: {unknown[0]!r} is unknown; expected one of {', '.join(spec.name for spec in known)}"
+            )
+        self.schema_mode: SchemaMode = config.schema_mode
+        self.collectors = configured(known, config.collectors)
+        self.own_metrics = metricmap.load_own()
+        self.snapshot = Snapshot()
+        for own in self.own_metrics.values():
+            self.snapshot.declare(own, own.help)
+        for spec in self.collectors:
+            for metric in spec.metrics:
+                self.snapshot.declare(
+                    metric,
+                    f"{metric.help} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
+                )
+        publish_build(self.snapshot, self.own_metrics)
+        self.watches = [Watch(target, self) for target in config.targets]
+
+    def is_ready(self) -> bool:
+        """Whether every target has been tried once."""
+        return all(watch.collector.attempted.is_set() for watch in self.watches)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.listen_host, config.listen_port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(f"listen: {config.listen}: {error.strerror or error}") from None
+    return listener
+
+
+async def run(config: Config) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen."""
+    daemon = Daemon(config)
+    listener = _listen(config)
+    app = web.create(lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics), daemon.is_ready)
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks = [asyncio.create_task(server.serve(sockets=[listener]))]
+    for watch in daemon.watches:
+        tasks += [asyncio.create_task(watch.keep()), asyncio.create_task(watch.collector.run())]
+    log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.watches))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    failed = [task for task in tasks if task.done()]  # none of them ends by itself
+    for task in failed:
+        log.error("task_ended", reason=repr(task.exception()))
+    server.should_exit = True
+    for task in tasks[1:]:
+        task.cancel()
+    stopping.cancel()
+    await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    tasks[0].cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS / 2):
+            await asyncio.gather(*(watch.target.close() for watch in daemon.watches), return_exceptions=True)
+    log.info("stopped")
+    return 1 if failed else 0
+
+
+async def collect_once(config: Config) -> int:
+    """One cycle over all targets, the text on standard output; 1 where a target or collector failed."""
+    daemon = Daemon(config)
+    well = True
+    for watch in daemon.watches:
+        with contextlib.suppress(TargetUnavailable):  # collect_all says so
+            await watch.settle_schema()
+        well = await watch.collector.collect_all() and well
+        await watch.target.close()
+    sys.stdout.write(daemon.snapshot.exposition(openmetrics=False).decode())
+    return 0 if well else 1

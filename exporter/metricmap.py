@@ -1,0 +1,98 @@
+"""Which SQL function feeds which metric: `metrics/*.yaml`, validated into frozen specifications."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.config import Seconds
+from exporter.errors import ConfigurationError
+
+PREFIX = "script_tracking_"
+OWN_FILE = "exporter.yaml"
+_RESERVED_SUFFIXES = ("_count", "_sum", "_bucket")
+
+
+def _metric_name(name: str) -> str:
+    if not re.fullmatch(PREFIX + "[a-z0-9_]+", name) or name.endswith(_RESERVED_SUFFIXES):
+        raise ValueError(f"expected a snake_case name that begins with {PREFIX} and has no reserved suffix")
+    return name
+
+
+def _function_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z_]+\.[a-z_]+", name):
+        raise ValueError("expected schema.function")
+    return name
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MetricSpec(_Spec):
+    """One metric family: its name, type and help, and the result columns that it is made of."""
+
+    name: Annotated[str, AfterValidator(_metric_name)]
+    type: Literal["counter", "gauge", "histogram", "info"]
+    help: str
+    value: str | None = None
+    bucket: str | None = None
+    le: str | None = None
+    sum: str | None = None
+    labels: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> Self:
+        if (self.type == "counter") != self.name.endswith("_total"):
+            raise ValueError(f"{self.name}: counters, and nothing else, end in _total")
+        if (self.type == "info") != self.name.endswith("_info"):
+            raise ValueError(f"{self.name}: info metrics, and nothing else, end in _info")
+        wanted = {"histogram": {"bucket", "le", "sum"}, "info": set()}.get(self.type, {"value"})
+        given = {field for field in ("value", "bucket", "le", "sum") if getattr(self, field) is not None}
+        if given != wanted:
+            raise ValueError(f"{self.name}: a {self.type} takes the columns {sorted(wanted)}, not {sorted(given)}")
+        if "target" in self.labels:
+            raise ValueError(f"{self.name}: the label target is the program's own")
+        return self
+
+
+class CollectorSpec(_Spec):
+    """One function that is called periodically, and the metrics that its rows give."""
+
+    name: str
+    function: Annotated[str, AfterValidator(_function_name)]
+    interval: Seconds
+    timeout: Seconds
+    minimum_version: int = Field(ge=1)
+    metrics: tuple[MetricSpec, ...] = Field(min_length=1)
+
+
+def _read(file: Path) -> list[CollectorSpec]:
+    try:
+        data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return [CollectorSpec.model_validate({"name": name, **body}) for name, body in data["collectors"].items()]
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"{file.name}: {error}") from None
+
+
+def load(folder: Path | None = None) -> list[CollectorSpec]:
+    """Every collector. Raises ConfigurationError for a bad file or a name that stands twice."""
+    folder = folder or Path(__file__).resolve().parent / "metrics"
+    collectors = [spec for file in sorted(folder.glob("*.yaml")) if file.name != OWN_FILE for spec in _read(file)]
+    names = [spec.name for spec in collectors] + [metric.name for spec in collectors for metric in spec.metrics]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(f"{folder.name}: {twice[0]} stands twice")
+    return collectors
+
+
+def load_own() -> dict[str, MetricSpec]:
+    """Metrics that the exporter makes itself, by what the program calls them."""
+    file = Path(__file__).resolve().parent / "metrics" / OWN_FILE
+    data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {key: MetricSpec.model_validate(body) for key, body in data["own"].items()}

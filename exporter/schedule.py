@@ -1,0 +1,59 @@
+"""Timers: when a job is due next, and how long to wait after a failure."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+@dataclass
+class Timer(Generic[Job]):
+    """One periodic job; `due` is in seconds of the monotonic clock."""
+
+    job: Job
+    interval: float
+    due: float = 0.0
+
+    def done(self, now: float) -> None:
+        """Sets the next turn on the grid of the interval; turns that were missed are not made up for."""
+        self.due = max(self.due + self.interval, now) if self.due else now + self.interval
+
+
+def earliest(timers: Iterable[Timer[Job]]) -> Timer[Job]:
+    """The timer that is due first."""
+    return min(timers, key=lambda timer: timer.due)
+
+
+def restart(timers: Iterable[Timer[Job]]) -> None:
+    """Makes every job due at once, as after a reconnection."""
+    for timer in timers:
+        timer.due = 0.0
+
+
+@dataclass
+class BackOff:
+    """Waiting times after failures in a row: doubling from 1 s to 60 s, with a fifth of jitter."""
+
+    first: float = 1.0
+    longest: float = 60.0
+    _failures: int = field(default=0, init=False)
+
+    def next(self) -> float:
+        """Seconds to wait before the next attempt."""
+        wait = min(self.first * 2.0**self._failures, self.longest)
+        self._failures = min(self._failures + 1, 10)
+        return wait * random.uniform(0.8, 1.2)
+
+    def reset(self) -> None:
+        """Forgets the failures, after a success."""
+        self._failures = 0
+
+
+def monotonic() -> float:
+    """Seconds of the clock that the timers go by."""
+    return time.monotonic()

@@ -1,0 +1,70 @@
+"""One watched database: its name, its sessions, and whether it answers."""
+
+from __future__ import annotations
+
+from exporter.config import TargetConfig
+from exporter.database import Connection, connect, fetch
+from exporter.errors import TargetUnavailable
+from exporter.logs import get_logger
+from exporter.sqlfiles import query
+
+log = get_logger("target")
+
+LIVENESS_TIMEOUT_SECONDS = 3.0
+
+
+class Session:
+    """A connection that is opened when it is needed and thrown away when it fails."""
+
+    def __init__(self, config: TargetConfig, purpose: str, *, read_only: bool) -> None:
+        self._config = config
+        self._purpose = purpose
+        self._read_only = read_only
+        self._connection: Connection | None = None
+
+    async def get(self) -> Connection:
+        """The open connection. Raises TargetUnavailable."""
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(
+                self._config.dsn,
+                application_name=f"script-tracking-exporter {self._purpose}",
+                read_only=self._read_only,
+            )
+        return self._connection
+
+    async def discard(self) -> None:
+        """Closes the connection, whatever its state."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+class Target:
+    """State of one database. Two sessions at most: one collects, read-only, one keeps house."""
+
+    def __init__(self, config: TargetConfig) -> None:
+        self.name = config.name
+        self.collecting = Session(config, "collect", read_only=True)
+        self.keeping = Session(config, "upkeep", read_only=False)
+        self.up: bool | None = None  # None until the first attempt
+        self.schema_version: int | None = None
+        self.may_collect = True
+
+    async def probe(self) -> None:
+        """Asks the server for a sign of life. Raises TargetUnavailable."""
+        await fetch(await self.collecting.get(), query("target", "alive"), timeout=LIVENESS_TIMEOUT_SECONDS)
+        if self.up is not True:
+            log.info("target_up", target=self.name)
+        self.up = True
+
+    async def lost(self, error: TargetUnavailable) -> None:
+        """Notes that the database is gone; one log line when that changes."""
+        if self.up is not False:
+            log.warning("target_down", target=self.name, reason=str(error))
+        self.up = False
+        await self.collecting.discard()
+
+    async def close(self) -> None:
+        """Closes both sessions."""
+        await self.collecting.discard()
+        await self.keeping.discard()

@@ -1,0 +1,1 @@
+"""Keeps house in a database: totals, partitions, incarnation."""

@@ -1,0 +1,50 @@
+"""The rounds of upkeep of one target."""
+
+from __future__ import annotations
+
+from exporter.database import fetch
+from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.schedule import Timer, monotonic
+from exporter.sqlfiles import query
+from exporter.target import Target
+
+log = get_logger("upkeep")
+
+INTERVALS_SECONDS = {"ensure_incarnation": 60.0, "roll_up": 5.0, "ensure_partitions": 600.0}
+TIMEOUT_SECONDS = 60.0
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+class Keeper:
+    """Runs what is due. A lock that is not had is tried again in the next round and is no failure."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._timers = [Timer(name, interval) for name, interval in INTERVALS_SECONDS.items()]
+        self._failing: str | None = None
+
+    async def round(self) -> bool:
+        """One round; whether it went well. Never raises for a fault of the database."""
+        try:
+            for timer in self._timers:
+                if timer.due <= monotonic():
+                    connection = await self._target.keeping.get()
+                    try:
+                        await fetch(connection, query("upkeep", timer.job), timeout=TIMEOUT_SECONDS)
+                    except QueryFailed as error:
+                        if error.sqlstate != LOCK_NOT_AVAILABLE:
+                            raise
+                        continue
+                    timer.done(monotonic())
+        except (QueryFailed, TargetUnavailable) as error:
+            if self._failing != str(error):
+                log.warning("upkeep_failed", target=self._target.name, reason=str(error))
+            self._failing = str(error)
+            if isinstance(error, TargetUnavailable):
+                await self._target.keeping.discard()
+            return False
+        if self._failing is not None:
+            log.info("upkeep_recovered", target=self._target.name)
+            self._failing = None
+        return True
