@@ -72,7 +72,7 @@ class Watch:
                 f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
                 "script_tracking_daemon to the exporter's role"
             )
-        self.status.set("schema_version", self.target.schema_version or 0)
+        self.status.set("schema_version", self.target.schema_version)
         if reason is None and self.target.schema_version == 0:
             reason = (
                 "the schema is not installed: a superuser must run: script-tracking-exporter schema install --dsn DSN"
@@ -80,6 +80,7 @@ class Watch:
         if reason is not None and reason != self._refused:
             log.warning("schema_not_settled", target=self.target.name, reason=reason)
         self._refused = reason
+        self.target.schema_known.set()
         return bool(self.target.schema_version) and self.target.may_collect
 
     async def keep(self) -> None:

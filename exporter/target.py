@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from exporter.config import TargetConfig
 from exporter.database import Connection, connect, fetch
 from exporter.errors import TargetUnavailable
@@ -47,7 +49,8 @@ class Target:
         self.collecting = Session(config, "collect", read_only=True)
         self.keeping = Session(config, "upkeep", read_only=False)
         self.up: bool | None = None  # None until the first attempt
-        self.schema_version: int | None = None
+        self.schema_version = 0
+        self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
         self.may_collect = True
 
     async def probe(self) -> None:

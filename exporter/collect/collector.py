@@ -67,6 +67,7 @@ class TargetCollector:
                     self._status.set("up", 1)
                     self._back_off.reset()
                 if timer.job is not None:
+                    await self._schema_known()
                     await self.collect(timer.job)
             except TargetUnavailable as error:
                 await self._lost(error)
@@ -76,6 +77,15 @@ class TargetCollector:
             finally:
                 self._status.publish(self._snapshot)
             timer.done(monotonic())
+
+    async def _schema_known(self) -> None:
+        """Waits until the schema was looked for, and goes on asking for signs of life meanwhile."""
+        while not self._target.schema_known.is_set():
+            try:
+                async with asyncio.timeout(PROBE_INTERVAL_SECONDS):
+                    await self._target.schema_known.wait()
+            except TimeoutError:
+                await self._target.probe()
 
     async def collect_all(self) -> bool:
         """One cycle of everything; whether all went well."""
@@ -95,8 +105,8 @@ class TargetCollector:
         try:
             if not self._target.may_collect:
                 raise QueryFailed("the schema is newer than this program and marked breaking")
-            if (self._target.schema_version or 0) < spec.minimum_version:
-                raise QueryFailed(f"schema version {self._target.schema_version or 0} is below {spec.minimum_version}")
+            if self._target.schema_version < spec.minimum_version:
+                raise QueryFailed(f"schema version {self._target.schema_version} is below {spec.minimum_version}")
             rows = await call(await self._target.collecting.get(), spec.function, timeout=spec.timeout)
             families, dropped = from_rows(spec, self._target.name, rows)
         except QueryFailed as error:
