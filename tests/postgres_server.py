@@ -30,6 +30,7 @@ SETTINGS = {
     "timezone": "UTC",
 }
 START_SECONDS = 60
+EXTERNAL_SECONDS = 5
 
 
 def free_port() -> int:
@@ -44,6 +45,7 @@ class Server(ABC):
 
     dsn: str
     kind: str
+    _patience = START_SECONDS
 
     @abstractmethod
     def start(self) -> None:
@@ -79,7 +81,7 @@ class Server(ABC):
         return False
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 with psycopg.connect(self.dsn, connect_timeout=2):
@@ -94,6 +96,7 @@ class ExternalServer(Server):
     """A server that somebody else runs: the tests cannot stop it."""
 
     kind = "TEST_DATABASE_URL"
+    _patience = EXTERNAL_SECONDS
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
@@ -123,12 +126,8 @@ class ContainerServer(Server):
             return
         from testcontainers.community.postgres import PostgresContainer
 
-        container = PostgresContainer(
-            self._image, username="postgres", password="postgres", dbname="postgres"
-        )
-        container.with_command(
-            [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        )
+        container = PostgresContainer(self._image, username="postgres", password="postgres", dbname="postgres")
+        container.with_command([part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")])
         container.with_bind_ports(5432, free_port())
         container.start()
         self._container = container

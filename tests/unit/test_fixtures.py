@@ -35,15 +35,11 @@ def test_server_comes_back_on_its_port_with_its_data(postgres: Server, database:
 
 def test_installed_databases_are_clones_of_one_template(installed_database: str) -> None:
     with psycopg.connect(installed_database) as connection:
-        row = connection.execute(
-            "select max(version) from script_tracking_internal.schema_migration"
-        ).fetchone()
+        row = connection.execute("select max(version) from script_tracking_internal.schema_migration").fetchone()
     assert row == (len(sqlfiles.migrations()),)
 
 
 async def test_asynchronous_tests_have_databases_too(installed_database: str) -> None:
     async with await psycopg.AsyncConnection.connect(installed_database) as connection:
-        cursor = await connection.execute(
-            "select to_regclass('script_tracking.script_execution_h') is not null"
-        )
+        cursor = await connection.execute("select to_regclass('script_tracking.script_execution_h') is not null")
         assert await cursor.fetchone() == (True,)
