@@ -45,11 +45,11 @@ async def connect(
         raise TargetUnavailable(_first_line(error)) from None
     try:
         await connection.execute(
-            "select set_config('lock_timeout', '200ms', false),"
-            " set_config('idle_in_transaction_session_timeout', '60s', false),"
-            " set_config('statement_timeout', %s, false),"
-            " set_config('default_transaction_read_only', %s, false)",
-            (f"{int(statement_timeout * 1000)}ms", "on" if read_only else "off"),
+            query("target", "guards").encode(),
+            {
+                "statement_timeout": f"{int(statement_timeout * 1000)}ms",
+                "read_only": "on" if read_only else "off",
+            },
         )
     except psycopg.Error as error:
         await connection.close()

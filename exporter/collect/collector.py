@@ -140,4 +140,5 @@ class TargetCollector:
         self._status.set("up", 0)
         for spec in self._specs:
             self._status.set("collector_success", 0, collector=spec.name)
+        self._status.publish(self._snapshot)
         self.attempted.set()

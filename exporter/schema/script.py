@@ -13,6 +13,15 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _record(statement: str, **values: str | int | bool) -> str:
+    """A statement of sql/queries with its parameters written into it."""
+    text = sqlfiles.query("schema", statement)
+    for name, value in values.items():
+        written = _literal(value) if isinstance(value, str) else str(value).lower()
+        text = text.replace(f"%({name})s", written)
+    return text + ";"
+
+
 def _body(file: SqlFile) -> list[str]:
     role = [sqlfiles.query("schema", "become_owner") + ";"] if file.run_as == "owner" else []
     return [
@@ -33,19 +42,21 @@ def render_sql(base: Path | None = None) -> str:
         sqlfiles.query("schema", "lock") + ";",
         sqlfiles.query("schema", "announce") + ";",
     ]
-    version = _literal(exporter.__version__)
     for migration in sqlfiles.migrations(base):
         lines += _body(migration)
         lines.append(
-            "insert into script_tracking_internal.schema_migration"
-            " (version, name, checksum, breaking, program_version) "
-            f"values ({migration.version}, {_literal(migration.name)}, {_literal(migration.checksum)}, "
-            f"{str(migration.breaking).lower()}, {version});"
+            _record(
+                "record_migration",
+                version=migration.version,
+                name=migration.name,
+                checksum=migration.checksum,
+                breaking=migration.breaking,
+                program_version=exporter.__version__,
+            )
         )
     for file in [*sqlfiles.code_files(base), sqlfiles.grants(base)]:
         lines += _body(file)
         lines.append(
-            "insert into script_tracking_internal.schema_code (path, checksum, program_version) "
-            f"values ({_literal(file.path)}, {_literal(file.checksum)}, {version});"
+            _record("record_code", path=file.path, checksum=file.checksum, program_version=exporter.__version__)
         )
     return "\n".join([*lines, "commit;", ""])

@@ -1,0 +1,200 @@
+"""The running daemon, as Prometheus and an operator see it."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from exporter.metricmap import load
+from tests.fix_exporter import StartExporter, eventually
+from tests.postgres_server import Server
+
+TARGET = {"target": "shop"}
+
+
+def operate(dsn: str, *, success: bool, times: int = 1) -> None:
+    """Declares operations that end well or not."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for _ in range(times):
+            connection.execute(
+                "select script_tracking.complete_operation("
+                " script_tracking.track_operation('nightly', 'BATCH'), %s, %s, %s)",
+                (success, None if success else "duplicate key", None if success else "23505"),
+            )
+
+
+def test_installs_into_an_empty_database_and_counts_what_happens_there(database: str, exporter: StartExporter) -> None:
+    running = exporter(database)
+    eventually(lambda: running.get("/-/ready").status == 200, 20)
+    running.wait_for_event("schema_installed")
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create table orders (id int primary key)")
+    operate(database, success=False, times=3)
+    series = {**TARGET, "tenant": "system", "script_type": "BATCH"}
+    running.wait_for_value(1, "script_tracking_operations_total", **TARGET, script_type="DDL", status="COMPLETED")
+    running.wait_for_value(3, "script_tracking_operations_total", **series, status="FAILED")
+    running.wait_for_value(0, "script_tracking_operations_total", **series, status="COMPLETED")
+    running.wait_for_value(3, "script_tracking_errors_total", **series, error_class="23")
+    running.wait_for_value(3, "script_tracking_operation_duration_seconds_count", **series)
+    assert running.value("script_tracking_up", **TARGET) == 1
+    assert running.value("script_tracking_capture_level_info", level="basic") == 1
+
+
+def test_a_stopped_server_is_told_and_a_started_one_found_again(
+    postgres: Server, installed_database: str, exporter: StartExporter
+) -> None:
+    running = exporter(installed_database)
+    counted = {**TARGET, "tenant": "system", "script_type": "BATCH", "status": "FAILED"}
+    operate(installed_database, success=False, times=2)
+    running.wait_for_value(2, "script_tracking_operations_total", **counted)
+    postgres.stop()
+    running.wait_for_value(0, "script_tracking_up", **TARGET)
+    assert running.value("script_tracking_operations_total", **counted) is None, "a stale value was served"
+    assert running.value("script_tracking_collector_success", collector="operations", **TARGET) == 0
+    assert running.value("script_tracking_collector_last_success_timestamp_seconds", collector="operations") is not None
+    assert running.get("/-/healthy").status == 200
+    postgres.start()
+    running.wait_for_value(1, "script_tracking_up", **TARGET)
+    running.wait_for_value(2, "script_tracking_operations_total", **counted)
+    assert len(running.events("target_down")) == 1, "a change of state is logged once"
+    assert len(running.events("target_up")) == 2
+
+
+def test_not_ready_before_the_first_attempt_and_up_is_zero_without_a_server(exporter: StartExporter) -> None:
+    running = exporter("postgresql://nobody:hunter2@127.0.0.1:1/none")
+    eventually(lambda: running.get("/-/ready").status == 200, 10)
+    assert running.value("script_tracking_up", **TARGET) == 0
+    assert "hunter2" not in str(running.events("target_down"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_two_seconds(
+    installed_database: str, exporter: StartExporter, number: signal.Signals
+) -> None:
+    running = exporter(installed_database)
+    eventually(lambda: running.get("/-/ready").status == 200, 20)
+    began = time.monotonic()
+    assert running.stop(number) == 0
+    assert time.monotonic() - began < 2
+
+
+def test_a_signal_ends_it_within_two_seconds_though_the_database_hangs(
+    installed_database: str, exporter: StartExporter
+) -> None:
+    running = exporter(installed_database)
+    eventually(lambda: running.get("/-/ready").status == 200, 20)
+    with psycopg.connect(installed_database) as connection:
+        connection.execute("lock table script_tracking.script_execution_s in access exclusive mode")
+        time.sleep(6)  # long enough for the collectors and the keeper to run into the lock
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - began < 2
+
+
+def test_a_locked_table_fails_its_collectors_and_not_the_scrape(
+    installed_database: str, exporter: StartExporter
+) -> None:
+    running = exporter(installed_database, collectors={"operations": {"interval": "1s"}})
+    running.wait_for_value(1, "script_tracking_collector_success", collector="operations")
+    with psycopg.connect(installed_database) as connection:
+        connection.execute("lock table script_tracking.script_execution_s in access exclusive mode")
+        running.wait_for_value(0, "script_tracking_collector_success", collector="operations")
+        began = time.monotonic()
+        assert running.get("/metrics").status == 200
+        assert time.monotonic() - began < 0.5
+        assert running.value("script_tracking_up", **TARGET) == 1
+        running.wait_for_value(None, "script_tracking_operations_total", status="FAILED", tenant="system", within=30)
+    running.wait_for_value(1, "script_tracking_collector_success", collector="operations")
+
+
+def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExporter) -> None:
+    running = exporter(installed_database)
+    running.wait_for_value(1, "script_tracking_collector_success", collector="health")
+    text = running.get("/metrics")
+    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    openmetrics = running.get("/metrics", Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert openmetrics.body.endswith(b"# EOF\n")
+    packed = running.get("/metrics", Accept_Encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body).startswith(b"# HELP script_tracking_up")
+    assert running.get("/metrics", "HEAD").body == b""
+    assert running.get("/metrics", "POST").status == 405
+    assert running.get("/nowhere").status == 404
+
+
+def test_every_declared_metric_is_served_and_promtool_finds_nothing(
+    installed_database: str, exporter: StartExporter
+) -> None:
+    running = exporter(installed_database)
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute("select script_tracking.track_operation('long', 'BATCH')")
+    running.wait_for_value(1, "script_tracking_operations_running", tenant="system", script_type="BATCH")
+    running.wait_for_value(1, "script_tracking_collector_success", collector="health")
+    operate(installed_database, success=True)
+    body = eventually(
+        lambda: (found := running.get("/metrics").body) and (b"duration_seconds_bucket" in found and found), 40
+    )
+    served = {line.split()[2].decode() for line in body.splitlines() if line.startswith(b"# TYPE")}
+    unknown_at_this_level = {"script_tracking_untracked_changes"}
+    needs_history = {m.name for spec in load() if spec.name in ("performance", "dashboard") for m in spec.metrics}
+    declared = {metric.name for spec in load() for metric in spec.metrics}
+    assert declared - served <= unknown_at_this_level | needs_history
+    if promtool := shutil.which("promtool"):
+        check = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
+        assert (check.returncode, check.stdout + check.stderr) == (0, b"")
+
+
+def test_a_role_that_may_not_install_is_told_once_what_is_missing(database: str, exporter: StartExporter) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("drop role if exists lowly_exporter")
+        connection.execute("create role lowly_exporter login")
+    try:
+        running = exporter(psycopg.conninfo.make_conninfo(database, user="lowly_exporter"))
+        event = running.wait_for_event("schema_not_settled")
+        assert "role lowly_exporter may not create event triggers" in str(event["reason"])
+        assert "script-tracking-exporter schema install" in str(event["reason"])
+        assert running.value("script_tracking_up", **TARGET) == 1
+        assert running.value("script_tracking_schema_version", **TARGET) == 0
+        time.sleep(3)
+        assert len(running.events("schema_not_settled")) == 1
+        subprocess.run(
+            [sys.executable, "-m", "exporter", "schema", "install", "--dsn", database], check=True, capture_output=True
+        )
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("grant script_tracking_daemon to lowly_exporter")
+        running.wait_for_value(1, "script_tracking_collector_success", collector="operations", within=30)
+        running.wait_for_value(1, "script_tracking_upkeep_success", within=30)
+    finally:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("drop role lowly_exporter")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("targets: []\n", "targets"),
+        ("listen: 127.0.0.1\ntargets: [{dsn: 'dbname=x'}]\n", "HOST:PORT"),
+        ("tragets: []\n", "tragets"),
+        ("targets: [{dsn: 'password=hunter2 nonsense'}]\n", "targets.0"),
+        ("targets: [{dsn: 'dbname=x'}]\ncollectors: {nonesuch: {enabled: false}}\n", "nonesuch"),
+        ("targets: [\n", "line 2"),
+    ],
+)
+def test_bad_configuration_is_named_and_exits_2(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "exporter", "run", "--config", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert "hunter2" not in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,137 @@
+"""Fixture `exporter`: starts the real program against a database and scrapes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+Found = TypeVar("Found")
+
+STARTS_WITHIN_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request got."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Exporter:
+    """A running `script-tracking-exporter run` with its log in a file."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self._log = log
+        self._output = log.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "exporter", "run", "--config", str(config)],
+            stderr=self._output,
+            env={key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
+        )
+        try:
+            self.port = int(str(self.wait_for_event("started")["listen"]).rpartition(":")[2])
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
+
+    @property
+    def url(self) -> str:
+        """Base of its URLs."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """Log lines of one event so far."""
+        lines = [line for line in self._log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        return [event for event in map(json.loads, lines) if event["event"] == name]
+
+    def wait_for_event(self, name: str, within: float = STARTS_WITHIN_SECONDS) -> dict[str, object]:
+        """The first log line of an event."""
+        return eventually(lambda: (self.events(name) or [None])[0], within)
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """Answer to one request, whatever its status."""
+        request = Request(self.url + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        try:
+            with urlopen(request, timeout=5) as response:
+                return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
+        except HTTPError as error:
+            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """The one sample of that name whose labels include these; None where there is none."""
+        found = [
+            sample.value
+            for family in text_string_to_metric_families(self.get("/metrics").body.decode())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        assert len(found) <= 1, f"{name}{labels} names {len(found)} samples"
+        return found[0] if found else None
+
+    def wait_for_value(self, expected: float | None, name: str, within: float = 20.0, **labels: str) -> None:
+        """Waits until a sample has a value, or with None until it is gone."""
+        eventually(lambda: self.value(name, **labels) == expected, within)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it by a signal; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=10)
+        finally:
+            self.process.kill()
+            self._output.close()
+
+
+def eventually(probe: Callable[[], Found | None], within: float) -> Found:
+    """The first true result of a probe; fails after `within` seconds."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        try:
+            found = probe()
+        except (URLError, ConnectionError):
+            found = None
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing within {within:g} s")
+
+
+StartExporter = Callable[..., Exporter]
+
+
+@pytest.fixture
+def exporter(tmp_path: Path) -> Iterator[StartExporter]:
+    """Starts the program: exporter(dsn, **settings of the configuration file)."""
+    with ExitStack() as stack:
+
+        def start(dsn: str, **settings: object) -> Exporter:
+            number = len(list(tmp_path.glob("exporter-*.yaml")))
+            config = tmp_path / f"exporter-{number}.yaml"
+            targets = [{"name": "shop", "dsn": dsn}]
+            config.write_text(
+                yaml.safe_dump({"listen": "127.0.0.1:0", "log": {"format": "json"}, "targets": targets, **settings}),
+                encoding="utf-8",
+            )
+            running = Exporter(config, tmp_path / f"exporter-{number}.log")
+            stack.callback(running.stop)
+            return running
+
+        yield start
