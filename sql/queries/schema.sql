@@ -150,6 +150,3 @@ begin
   end loop;
 end
 $drop$
-
--- name: counts
-select (select count(*) from script_tracking.script_execution_h) as executions
