@@ -77,7 +77,7 @@ class Watch:
             reason = (
                 "the schema is not installed: a superuser must run: script-tracking-exporter schema install --dsn DSN"
             )
-        if reason is not None and reason != self._refused:
+        if reason is not None and reason != self._refused and self._schema_mode != "off":
             log.warning("schema_not_settled", target=self.target.name, reason=reason)
         self._refused = reason
         self.target.schema_known.set()

@@ -9,10 +9,14 @@ set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$
-  select p.relation::text, sum(pg_total_relation_size(p.partition))::bigint
+  -- a size function would wait behind an exclusive lock: such a relation has no value this time
+  select p.relation::text,
+    case when bool_or(l.held) then null else sum(case when not l.held then pg_total_relation_size(p.partition) end) end::bigint
   from script_tracking_internal.vault_partition as p
-  where not exists (select from pg_locks as l
-    where l.relation = p.partition and l.mode = 'AccessExclusiveLock' and l.granted
-      and l.database = (select d.oid from pg_database as d where d.datname = current_database()))
+  cross join lateral (
+    select exists (
+      select from pg_locks as k
+      where k.relation = p.partition and k.mode = 'AccessExclusiveLock' and k.granted
+        and k.database = (select d.oid from pg_database as d where d.datname = current_database())) as held) as l
   group by 1
 $function$;
