@@ -113,7 +113,7 @@ class TargetConfig(_Model):
 class Config(_Model):
     """The whole configuration."""
 
-    listen: str = DEFAULT_LISTEN
+    listen: str = Field(default_factory=lambda: os.environ.get("SCRIPT_TRACKING_LISTEN", DEFAULT_LISTEN))
     schema_mode: SchemaMode = Field(default="auto", alias="schema")
     log: LogConfig = LogConfig()
     collectors: Mapping[str, CollectorConfig] = Field(default_factory=dict)

@@ -141,6 +141,17 @@ def test_exactly_one_source_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert config.resolve(None, "host=named", None).targets[0].dsn.host == "named"
 
 
+def test_the_environment_says_where_to_listen_unless_the_file_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "0.0.0.0:1234")
+    assert config.from_dsn(Dsn("host=a")).listen == "0.0.0.0:1234"
+    assert config.load(write(tmp_path, "listen: 127.0.0.1:1\ntargets: [{dsn: 'host=a'}]")).listen_port == 1
+    monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "everywhere")
+    with pytest.raises(ConfigurationError, match="HOST:PORT"):
+        config.from_dsn(Dsn("host=a"))
+
+
 def test_a_configuration_cannot_be_changed() -> None:
     settings = config.from_dsn(Dsn("host=a"))
     with pytest.raises(ValidationError):
