@@ -1,0 +1,1 @@
+"""Generator of the Grafana dashboards; not part of the installed package."""
