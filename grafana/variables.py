@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grafana.promql import select, select_exporter
+from grafana.promql import PREFIX, select, select_exporter
 
 Json = dict[str, Any]
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
@@ -32,9 +32,7 @@ def _query(name: str, label: str, description: str, query: str) -> Json:
 
 def variables() -> list[Json]:
     """All variables; each narrows the ones after it."""
-    build = select_exporter("exporter_build_info")
-    up = select("up").replace(', target=~"$target"', "")
-    operations = select("operations_24h")
+    build = f"{PREFIX}exporter_build_info"
     return [
         {
             "name": "datasource",
@@ -54,14 +52,14 @@ def variables() -> list[Json]:
             "job",
             "Job",
             "Scrape jobs that have an exporter",
-            f"label_values({build.replace('job=~"$job", instance=~"$instance"', '')}, job)".replace("{}", ""),
+            f"label_values({build}, job)",
         ),
         _query(
             "instance",
             "Instance",
             "Exporters; replicas of one target are counted once",
-            f"label_values({build.replace(', instance=~"$instance"', '')}, instance)",
+            f'label_values({build}{{job=~"$job"}}, instance)',
         ),
-        _query("target", "Target", "Watched databases", f"label_values({up}, target)"),
-        _query("tenant", "Tenant", "Tenants by their code", f"label_values({operations}, tenant)"),
+        _query("target", "Target", "Watched databases", f"label_values({select_exporter('up')}, target)"),
+        _query("tenant", "Tenant", "Tenants by their code", f"label_values({select('operations_24h')}, tenant)"),
     ]
