@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.fix_servers", "tests.fix_databases", "tests.fix_exporter"]
+pytest_plugins = ["tests.fix_servers", "tests.fix_databases", "tests.fix_exporter", "tests.fix_sessions"]
 
 
 @pytest.hookimpl(trylast=True)

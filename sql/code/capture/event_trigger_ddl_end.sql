@@ -17,10 +17,10 @@ set plpgsql.extra_errors = 'none'
 as $function$
 declare
   v_began      timestamptz := clock_timestamp();
-  v_mark       text := script_tracking_internal.statement_mark();
-  v_state      text := coalesce(current_setting('script_tracking_internal.attempts', true), '');
-  v_dropped    text := coalesce(current_setting('script_tracking_internal.dropped', true), '');
-  v_claim      text := nullif(current_setting('script_tracking.tenant', true), '');
+  v_mark       text;
+  v_state      text;
+  v_dropped    text;
+  v_claim      text;
   v_started_at timestamptz := statement_timestamp();
   v_nested     boolean := false;
   v_objects    jsonb;
@@ -32,6 +32,12 @@ declare
   v_tenant     record;
   v_metadata   jsonb;
 begin
+  -- not in the declarations: the handler below does not cover those
+  v_mark := script_tracking_internal.statement_mark();
+  v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
+  v_dropped := coalesce(current_setting('script_tracking_internal.dropped', true), '');
+  v_claim := nullif(current_setting('script_tracking.tenant', true), '');
+
   -- the innermost start that is still open belongs to this end
   if starts_with(v_state, v_mark) and v_state ~ ';[0-9,]*[0-9]{10,},$' then
     v_started_at := least(greatest(v_started_at,
@@ -101,7 +107,11 @@ begin
     v_tenant.tenant_hk, tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
     v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata, '/event_trigger/v1');
 exception when others then
-  perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+  begin
+    perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+  exception when others then
+    raise log 'script_tracking: record of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+  end;
 end
 $function$;
 comment on function script_tracking.event_trigger_ddl_end() is 'Records a DDL statement that succeeded; never fails it';

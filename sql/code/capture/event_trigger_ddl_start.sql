@@ -16,9 +16,12 @@ set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_mark  text := script_tracking_internal.statement_mark();
-  v_state text := coalesce(current_setting('script_tracking_internal.attempts', true), '');
+  v_mark  text;
+  v_state text;
 begin
+  -- not in the declarations: the handler below does not cover those
+  v_mark := script_tracking_internal.statement_mark();
+  v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
   perform set_config('script_tracking_internal.attempts',
     case when starts_with(v_state, v_mark) then v_state else v_mark end
       || (extract(epoch from clock_timestamp()) * 1000000)::bigint::text || ',', false);

@@ -16,10 +16,13 @@ set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_mark    text := script_tracking_internal.statement_mark();
-  v_state   text := coalesce(current_setting('script_tracking_internal.dropped', true), '');
+  v_mark    text;
+  v_state   text;
   v_dropped jsonb;
 begin
+  -- not in the declarations: the handler below does not cover those
+  v_mark := script_tracking_internal.statement_mark();
+  v_state := coalesce(current_setting('script_tracking_internal.dropped', true), '');
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'type', d.object_type, 'schema', d.schema_name,
       'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
@@ -39,7 +42,11 @@ begin
                  || v_dropped)::text, false);
   end if;
 exception when others then
-  perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+  begin
+    perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+  exception when others then
+    raise log 'script_tracking: drop of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+  end;
 end
 $function$;
 comment on function script_tracking.event_trigger_sql_drop() is 'Keeps the dropped objects in session state for the record of the statement';

@@ -1,0 +1,78 @@
+"""Fixtures for tests of the SQL: a superuser's session, and roles that are gone after the test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import DictRow, dict_row
+
+Session = psycopg.Connection[DictRow]
+MakeRole = Callable[..., str]
+Login = Callable[[str], Session]
+
+
+@pytest.fixture
+def admin(installed_database: str) -> Iterator[Session]:
+    """A superuser's session, in autocommit, in a database with the schema installed."""
+    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+@pytest.fixture
+def make_role(admin: Session) -> Iterator[MakeRole]:
+    """Creates a role that may log in, a member of the named roles: make_role("script_tracking_app")."""
+    made: list[str] = []
+
+    def make(*memberships: str) -> str:
+        name = f"role_{uuid.uuid4().hex[:10]}"
+        admin.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
+        made.append(name)
+        for membership in memberships:
+            admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(membership), sql.Identifier(name)))
+        return name
+
+    yield make
+    for name in made:
+        admin.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def login(installed_database: str) -> Iterator[Login]:
+    """Opens a session as a role."""
+    opened: list[Session] = []
+
+    def open_session(role: str) -> Session:
+        session = psycopg.connect(make_conninfo(installed_database, user=role), autocommit=True, row_factory=dict_row)
+        opened.append(session)
+        return session
+
+    yield open_session
+    for session in opened:
+        session.close()
+
+
+def one(session: Session, statement: str, *parameters: object) -> DictRow:
+    """The only row of a statement."""
+    rows = session.execute(statement.encode(), parameters or None).fetchall()
+    assert len(rows) == 1, f"{len(rows)} rows of {statement}"
+    return rows[0]
+
+
+def value(session: Session, statement: str, *parameters: object) -> object:
+    """The only value of the only row of a statement."""
+    (found,) = one(session, statement, *parameters).values()
+    return found
+
+
+def history(session: Session, name: str = "%") -> list[DictRow]:
+    """Current versions of the executions whose name is like `name`, oldest first."""
+    return session.execute(
+        "select * from script_tracking.get_execution_history(1) where script_name like %s order by execution_timestamp",
+        (name,),
+    ).fetchall()
