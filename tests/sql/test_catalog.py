@@ -1,0 +1,224 @@
+"""The names, types and rights that others build on: the golden list, and what design and documentation promise."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.catalog_dump import dump
+from tests.fix_sessions import Login, MakeRole, Session, value
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "catalog.txt"
+
+HUB = {
+    "script_execution_hk": "bytea",
+    "script_execution_bk": "character varying",
+    "tenant_hk": "bytea",
+    "load_date": "timestamp with time zone",
+    "record_source": "character varying",
+}
+SATELLITE = {
+    "script_execution_hk": "bytea",
+    "load_date": "timestamp with time zone",
+    "load_end_date": "timestamp with time zone",
+    "hash_diff": "bytea",
+    "version_number": "bigint",
+    "script_name": "character varying",
+    "script_type": "character varying",
+    "execution_status": "character varying",
+    "execution_timestamp": "timestamp with time zone",
+    "execution_duration_ms": "integer",
+    "db_session_user": "character varying",
+    "client_ip": "inet",
+    "affected_objects": "text[]",
+    "sql_command": "text",
+    "error_message": "text",
+    "metadata": "jsonb",
+    "record_source": "character varying",
+    "tenant_hk": "bytea",
+    "xid": "xid8",
+    "incarnation": "integer",
+}
+SIGNATURES = {
+    "track_operation": (
+        "script_name character varying, script_type character varying, tenant text DEFAULT NULL::text, "
+        "metadata jsonb DEFAULT NULL::jsonb, parent_hk bytea DEFAULT NULL::bytea, sql_command text DEFAULT NULL::text",
+        "bytea",
+    ),
+    "complete_operation": (
+        "execution_hk bytea, success boolean, error_message text DEFAULT NULL::text, "
+        "error_sqlstate text DEFAULT NULL::text, affected_rows bigint DEFAULT NULL::bigint, "
+        "metadata jsonb DEFAULT NULL::jsonb",
+        "boolean",
+    ),
+    "generate_unique_script_name": ("base_name character varying", "character varying"),
+    "calculate_hash_key": ("business_key character varying", "bytea"),
+    "get_enterprise_dashboard": ("", "TABLE"),
+    "get_execution_history": ("days integer", "TABLE"),
+    "get_performance_metrics": ("", "TABLE"),
+    "get_system_health": ("", "TABLE"),
+    "get_recent_errors": ("hours integer", "TABLE"),
+    "cleanup_old_data": ("retention_days integer", "integer"),
+    "register_tenant": ("code character varying, tenant_hk bytea DEFAULT NULL::bytea", "bytea"),
+    "grant_tenant": ("code character varying, role_name name", "void"),
+    "revoke_tenant": ("code character varying, role_name name", "void"),
+    "event_trigger_ddl_start": ("", "event_trigger"),
+    "event_trigger_ddl_end": ("", "event_trigger"),
+    "event_trigger_sql_drop": ("", "event_trigger"),
+}
+
+
+def test_the_catalog_is_the_golden_list(installed_database: str) -> None:
+    """WRITE_GOLDEN=1 writes the list anew, and fails, so that no run both writes and passes."""
+    found = dump(installed_database, bodies=False, partitions=False)
+    if os.environ.get("WRITE_GOLDEN"):
+        GOLDEN.write_text(found, encoding="utf-8")
+        pytest.fail(f"{GOLDEN.relative_to(ROOT)} was written: read the difference, then run again without WRITE_GOLDEN")
+    assert found.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("table", "expected"), [("script_execution_h", HUB), ("script_execution_s", SATELLITE)])
+def test_hub_and_satellite_have_the_columns_of_the_contract(
+    admin: Session, table: str, expected: dict[str, str]
+) -> None:
+    rows = admin.execute(
+        "select attname, format_type(atttypid, atttypmod) as type from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
+        (f"script_tracking.{table}",),
+    ).fetchall()
+    assert {row["attname"]: row["type"] for row in rows} == expected
+
+
+def test_the_four_named_indexes_stand_and_are_valid(admin: Session) -> None:
+    rows = admin.execute(
+        "select c.relname from pg_index as i join pg_class as c on c.oid = i.indexrelid"
+        " where i.indrelid = 'script_tracking.script_execution_s'::regclass and i.indisvalid"
+    ).fetchall()
+    named = {f"idx_script_execution_s_{name}" for name in ("tenant_status", "timestamp", "type_status", "duration")}
+    assert named <= {row["relname"] for row in rows}
+
+
+def test_public_functions_are_those_of_the_contract_and_no_more(admin: Session) -> None:
+    rows = admin.execute(
+        "select proname, pg_get_function_arguments(oid) as arguments, pg_get_function_result(oid) as result"
+        " from pg_proc where pronamespace = 'script_tracking'::regnamespace"
+    ).fetchall()
+    found = {row["proname"]: (row["arguments"], re.sub(r"^TABLE\(.*", "TABLE", row["result"])) for row in rows}
+    assert len(rows) == len(found), "an overload makes short calls ambiguous"
+    assert found == SIGNATURES
+
+
+def test_every_public_object_says_what_it_is(admin: Session) -> None:
+    silent = admin.execute(
+        "select p.proname as name from pg_proc as p where p.pronamespace = 'script_tracking'::regnamespace"
+        " and obj_description(p.oid, 'pg_proc') is null union all "
+        "select c.relname from pg_class as c where c.relnamespace = 'script_tracking'::regnamespace"
+        " and c.relkind in ('r', 'p', 'v') and obj_description(c.oid, 'pg_class') is null"
+    ).fetchall()
+    assert silent == []
+
+
+def test_every_security_definer_function_pins_its_search_path_and_row_security(admin: Session) -> None:
+    loose = admin.execute(
+        "select p.oid::regprocedure::text as name, p.proconfig from pg_proc as p"
+        " join pg_namespace as n on n.oid = p.pronamespace"
+        " where n.nspname in ('script_tracking', 'script_tracking_internal') and p.prosecdef"
+        " and not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)"
+    ).fetchall()
+    assert loose == []
+    # whatever reads or writes a table must not be blinded by the caller's row_security = off
+    blind = admin.execute(
+        "select p.proname as name from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace"
+        " where n.nspname in ('script_tracking', 'script_tracking_internal') and p.prosecdef"
+        " and not p.proconfig @> array['row_security=on']"
+    ).fetchall()
+    assert [row["name"] for row in blind] == ["generate_unique_script_name"]  # reads nothing
+
+
+def test_every_public_function_that_runs_as_its_caller_pins_its_search_path(admin: Session) -> None:
+    loose = admin.execute(
+        "select p.proname from pg_proc as p where p.pronamespace = 'script_tracking'::regnamespace"
+        " and not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)"
+    ).fetchall()
+    assert loose == []
+
+
+@pytest.mark.parametrize("setting", ["default_toast_compression"])
+def test_long_columns_use_lz4_where_the_server_has_it(admin: Session, setting: str) -> None:
+    has_lz4 = value(admin, "select 'lz4' = any (enumvals) from pg_settings where name = %s", setting)
+    methods = admin.execute(
+        "select distinct attcompression::text as method from pg_attribute as a"
+        " join pg_class as c on c.oid = a.attrelid"
+        " where c.relname ~ '^script_execution_s' and c.relkind in ('r', 'p')"
+        " and a.attname in ('metadata', 'sql_command', 'error_message')"
+    ).fetchall()
+    assert [row["method"] for row in methods] == (["l"] if has_lz4 else [""])
+
+
+def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -> None:
+    columns = (
+        "select array_agg((a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid),"
+        " a.attcompression)::text order by a.attnum) from pg_attribute as a left join pg_attrdef as d"
+        " on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = {} and a.attnum > 0"
+    )
+    indexes = "select count(*) from pg_index as x where x.indrelid = {} and x.indisvalid"
+    checks = "select count(*) from pg_constraint as k where k.conrelid = {} and k.contype in ('p', 'c')"
+    triggers = "select count(*) from pg_trigger as t where t.tgrelid = {} and t.tgenabled = 'A'"
+    wrong = admin.execute(
+        (
+            "select i.inhrelid::regclass::text as partition from pg_inherits as i join pg_class as c on c.oid = i.inhrelid"
+            " where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
+            " 'script_tracking.script_execution_s'::regclass) and not ("
+            + " and ".join(
+                f"({query.format('i.inhrelid')}) = ({query.format('i.inhparent')})"
+                for query in (columns, indexes, checks, triggers)
+            )
+            + " and c.relrowsecurity and c.relforcerowsecurity)"
+        ).encode()
+    ).fetchall()
+    assert wrong == []
+
+
+def test_the_reference_lists_the_columns_that_the_functions_return(admin: Session) -> None:
+    text = (ROOT / "docs" / "sql.md").read_text(encoding="utf-8")
+    documented = {
+        match[1]: [re.sub(r" \(.*", "", name) for name in re.split(r", (?![^(]*\))", match[2])]
+        for match in re.finditer(r"^\| `(\w+)\([^`]*\)` \|[^|]*\| ([^|]+) \|$", text, re.MULTILINE)
+    }
+    rows = admin.execute(
+        "select p.proname, array(select p.proargnames[i] from generate_subscripts(p.proargmodes, 1) as i"
+        " where p.proargmodes[i] = 't' order by i) as columns from pg_proc as p"
+        " where p.pronamespace = 'script_tracking'::regnamespace and 't' = any (p.proargmodes)"
+    ).fetchall()
+    assert documented == {row["proname"]: row["columns"] for row in rows}
+
+
+def test_the_reference_has_every_public_signature(admin: Session) -> None:
+    text = " ".join((ROOT / "docs" / "sql.md").read_text(encoding="utf-8").split())
+    missing = []
+    for name, (arguments, result) in SIGNATURES.items():
+        if result == "event_trigger":
+            continue
+        written = arguments.replace("character varying", "varchar").replace("DEFAULT", "default")
+        written = re.sub(r"NULL::\w+", "null", written)
+        if f"`{name}({written})" not in text:
+            missing.append(f"{name}({written})")
+    assert missing == []
+
+
+@pytest.mark.parametrize("member_of", [(), ("script_tracking_daemon",), ("script_tracking_app",)])
+def test_without_a_readers_role_nothing_of_the_record_is_read(
+    make_role: MakeRole, login: Login, admin: Session, member_of: tuple[str, ...]
+) -> None:
+    session = login(make_role(*member_of))
+    readable = session.execute(
+        "select c.oid::regclass::text as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+        " where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v', 'S')"
+        " and has_table_privilege(c.oid, 'select, insert, update, delete, truncate, references, trigger')"
+    ).fetchall()
+    ledger = {"script_tracking_internal.schema_code", "script_tracking_internal.schema_migration"}
+    assert {row["name"] for row in readable} == (ledger if "script_tracking_daemon" in member_of else set())
