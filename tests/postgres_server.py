@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -16,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+from exporter.demo import server
+from exporter.demo.processes import free_port
 
 if TYPE_CHECKING:
     from testcontainers.community.postgres import PostgresContainer
@@ -31,13 +27,6 @@ SETTINGS = {
 }
 START_SECONDS = 60
 EXTERNAL_SECONDS = 5
-
-
-def free_port() -> int:
-    """A TCP port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server(ABC):
@@ -77,9 +66,6 @@ class Server(ABC):
             query = "select from pg_available_extensions where name = 'hstore'"
             return connection.execute(query).fetchone() is not None
 
-    def _has_died(self) -> bool:
-        return False
-
     def _wait(self) -> None:
         deadline = time.monotonic() + self._patience
         while True:
@@ -87,7 +73,7 @@ class Server(ABC):
                 with psycopg.connect(self.dsn, connect_timeout=2):
                     return
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline or self._has_died():
+                if time.monotonic() > deadline:
                     raise TimeoutError(f"{self.kind} does not answer: {error}") from None
                 time.sleep(0.05)
 
@@ -149,88 +135,15 @@ class LocalServer(Server):
 
     def __init__(self, binaries: Path, kind: str) -> None:
         self.kind = kind
-        self._binaries = binaries
-        self._user = _unprivileged_user()
-        self._home: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port = free_port()
-        self.dsn = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self._process = server.LocalServer(binaries, settings=SETTINGS, prefix="script-tracking-test-")
 
     def start(self) -> None:
-        if self._process is not None:
-            return
-        home = self._home or self._initialise()
-        options = {**SETTINGS, "port": str(self._port), "listen_addresses": "127.0.0.1"}
-        options["unix_socket_directories"] = str(home)
-        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with (home / "log").open("ab") as log:
-            self._process = self._popen(["postgres", "-D", str(home / "data"), *arguments], log.fileno())
-        try:
-            self._wait()
-        except TimeoutError as error:
-            text = (home / "log").read_text(errors="replace")
-            self.close()
-            raise TimeoutError(f"{error}\n{text[-2000:]}") from None
+        self._process.start()
+        self.dsn = self._process.dsn
+        self._wait()
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=30)
-            self._process = None
+        self._process.stop()
 
     def close(self) -> None:
-        self.stop()
-        if self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
-            self._home = None
-
-    def _has_died(self) -> bool:
-        return self._process is not None and self._process.poll() is not None
-
-    def _initialise(self) -> Path:
-        home = Path(tempfile.mkdtemp(prefix="script-tracking-test-"))
-        self._home = home
-        if self._user is not None:
-            shutil.chown(home, self._user)
-        if not self._may_run(self._binaries):  # such as a checkout below a home directory closed to others
-            shutil.copytree(self._binaries.parent, home / "installation", symlinks=True)
-            self._binaries = home / "installation" / self._binaries.name
-        with (home / "log").open("ab") as log:
-            command = ["initdb", "-D", str(home / "data"), "-U", "postgres", "-A", "trust"]
-            process = self._popen([*command, "-E", "UTF8", "--locale=C", "--no-sync"], log.fileno())
-        if process.wait(timeout=START_SECONDS) != 0:
-            text = (home / "log").read_text(errors="replace")
-            self.close()
-            raise RuntimeError(f"{self.kind}: initdb failed\n{text[-2000:]}")
-        return home
-
-    def _may_run(self, binaries: Path) -> bool:
-        if self._user is None:
-            return True
-        command = ["test", "-x", str(binaries / "postgres")]
-        return subprocess.run(command, user=self._user, extra_groups=[], check=False).returncode == 0
-
-    def _popen(self, command: list[str], output: int) -> subprocess.Popen[bytes]:
-        program = [str(self._binaries / command[0]), *command[1:]]
-        if shutil.which("setpriv"):  # the server ends with the tests even where these are killed
-            program = ["setpriv", "--pdeathsig", "INT", *program]
-        return subprocess.Popen(
-            program,
-            cwd=self._home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, "LC_ALL": "C"},
-            start_new_session=True,
-            user=self._user,
-            group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
-            extra_groups=None if self._user is None else [],
-        )
-
-
-def _unprivileged_user() -> str | None:
-    """Whom to run the server as, since it refuses root; None for ourselves."""
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
+        self._process.close()

@@ -15,8 +15,8 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
+from exporter.demo.processes import free_port
 from tests.fix_exporter import eventually
-from tests.postgres_server import free_port
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
