@@ -2,154 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import dict_row
 
-ROLES = (
-    "script_tracking_app",
-    "script_tracking_auditor",
-    "script_tracking_daemon",
-    "script_tracking_owner",
-    "script_tracking_reader",
-)
+_SQL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
-_OURS = "n.nspname in ('script_tracking', 'script_tracking_internal')"
-_GRANTEE = "case a.grantee when 0 then 'PUBLIC' else a.grantee::regrole::text end"
 
-# Constraints of type n (not null) are in pg_constraint from 18 on; the columns say it on every major.
-# MAINTAIN exists from 17 on, but only for owners, whose own rights are left out.
-SECTIONS = {
-    "schemas": f"""
-        select n.nspname || ' owner ' || n.nspowner::regrole as line from pg_namespace as n where {_OURS}""",
-    "roles": """
-        select r.rolname || case when r.rolcanlogin then ' LOGIN' else ' NOLOGIN' end
-          || case when r.rolsuper then ' SUPERUSER' else '' end || case when r.rolcreaterole then ' CREATEROLE' else '' end
-          || case when r.rolcreatedb then ' CREATEDB' else '' end || case when r.rolreplication then ' REPLICATION' else '' end
-          || case when r.rolbypassrls then ' BYPASSRLS' else '' end || case when r.rolinherit then '' else ' NOINHERIT' end
-          || coalesce((select ' member of ' || string_agg(m.roleid::regrole::text, ', ' order by m.roleid::regrole::text)
-                       from pg_auth_members as m where m.member = r.oid), '') as line
-        from pg_roles as r where r.rolname like 'script\\_tracking\\_%'""",
-    "relations": f"""
-        select n.nspname || '.' || c.relname || case c.relkind when 'r' then ' table' when 'p' then ' partitioned table'
-            when 'v' then ' view' when 'S' then ' sequence' else ' ' || c.relkind::text end
-          || ' owner ' || c.relowner::regrole
-          || case when c.relkind = 'p' then ' ' || pg_get_partkeydef(c.oid) else '' end
-          || case when c.relispartition then ' partition of ' || (select i.inhparent::regclass::text from pg_inherits as i
-               where i.inhrelid = c.oid) || ' ' || pg_get_expr(c.relpartbound, c.oid) else '' end
-          || case when c.relrowsecurity then ' rls' else '' end || case when c.relforcerowsecurity then ' forced' else '' end
-          || case when c.relpersistence <> 'p' then ' persistence ' || c.relpersistence::text else '' end
-          || coalesce(' with ' || array_to_string(c.reloptions, ', '), '') as line
-        from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS} and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c')""",
-    "columns": f"""
-        select n.nspname || '.' || c.relname || ' ' || to_char(a.attnum, 'FM00') || ' ' || a.attname || ' '
-          || format_type(a.atttypid, a.atttypmod) || case when a.attnotnull then ' not null' else '' end
-          || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
-          || case when a.attidentity <> '' then ' identity ' || a.attidentity::text else '' end
-          || case when a.attgenerated <> '' then ' generated' else '' end
-          || case when a.attcollation <> t.typcollation then ' collation ' || a.attcollation::regcollation else '' end as line
-        from pg_attribute as a join pg_class as c on c.oid = a.attrelid join pg_namespace as n on n.oid = c.relnamespace
-        join pg_type as t on t.oid = a.atttypid
-        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where {_OURS} and c.relkind in ('r', 'p', 'v', 'm') and a.attnum > 0 and not a.attisdropped""",
-    "indexes": f"""
-        select pg_get_indexdef(i.indexrelid) || case when i.indisvalid then '' else ' INVALID' end as line
-        from pg_index as i join pg_class as c on c.oid = i.indrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS}""",
-    "constraints": f"""
-        select n.nspname || '.' || c.relname || ' ' || o.conname || ' ' || pg_get_constraintdef(o.oid) as line
-        from pg_constraint as o join pg_class as c on c.oid = o.conrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS} and o.contype <> 'n'""",
-    "sequences": f"""
-        select n.nspname || '.' || c.relname || ' ' || format_type(s.seqtypid, null) || ' start ' || s.seqstart || ' by '
-          || s.seqincrement || ' min ' || s.seqmin || ' max ' || s.seqmax || ' cache ' || s.seqcache
-          || case when s.seqcycle then ' cycle' else '' end as line
-        from pg_sequence as s join pg_class as c on c.oid = s.seqrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS}""",
-    "functions": f"""
-        select n.nspname || '.' || p.proname || '(' || pg_get_function_arguments(p.oid) || ') returns '
-          || coalesce(pg_get_function_result(p.oid), '-') || ' | ' || l.lanname || ' '
-          || case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end
-          || case when p.proisstrict then ' strict' else '' end
-          || case p.proparallel when 's' then ' parallel safe' when 'r' then ' parallel restricted' else '' end
-          || case when p.prosecdef then ' security definer' else '' end || case when p.proleakproof then ' leakproof' else '' end
-          || ' owner ' || p.proowner::regrole
-          || coalesce(' | ' || (select string_agg(s, '; ' order by s collate "C") from unnest(p.proconfig) as s), '') as line
-        from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
-        where {_OURS}""",
-    "event triggers": """
-        select e.evtname || ' on ' || e.evtevent || ' calls ' || e.evtfoid::regproc || ' enabled ' || e.evtenabled::text
-          || coalesce(' tags ' || array_to_string(e.evttags, ', '), '')
-          || case when r.rolsuper then ' owner superuser' else ' owner ' || r.rolname end as line
-        from pg_event_trigger as e join pg_roles as r on r.oid = e.evtowner""",
-    "triggers": f"""
-        select pg_get_triggerdef(t.oid) || ' enabled ' || t.tgenabled::text as line
-        from pg_trigger as t join pg_class as c on c.oid = t.tgrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS} and not (t.tgisinternal and t.tgparentid = 0)""",
-    "policies": f"""
-        select n.nspname || '.' || c.relname || ' ' || p.polname || ' for ' || p.polcmd::text
-          || case when p.polpermissive then '' else ' restrictive' end || ' to '
-          || (select string_agg(case r when 0 then 'PUBLIC' else r::regrole::text end, ', ') from unnest(p.polroles) as r)
-          || coalesce(' using ' || pg_get_expr(p.polqual, p.polrelid), '')
-          || coalesce(' check ' || pg_get_expr(p.polwithcheck, p.polrelid), '') as line
-        from pg_policy as p join pg_class as c on c.oid = p.polrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS}""",
-    "grants": f"""
-        select g.line from (
-          select 'schema ' || n.nspname || ': ' || {_GRANTEE} || ' ' || a.privilege_type
-            || case when a.is_grantable then ' with grant option' else '' end as line
-          from pg_namespace as n cross join lateral aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as a
-          where {_OURS} and a.grantee <> n.nspowner
-          union all
-          select case c.relkind when 'S' then 'sequence ' else 'table ' end || n.nspname || '.' || c.relname || ': '
-            || {_GRANTEE} || ' ' || a.privilege_type || case when a.is_grantable then ' with grant option' else '' end
-          from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-          cross join lateral aclexplode(coalesce(c.relacl,
-            acldefault(case c.relkind when 'S' then 'S' else 'r' end::"char", c.relowner))) as a
-          where {_OURS} and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and a.grantee <> c.relowner
-          union all
-          select 'column ' || n.nspname || '.' || c.relname || '.' || t.attname || ': ' || {_GRANTEE} || ' ' || a.privilege_type
-          from pg_attribute as t join pg_class as c on c.oid = t.attrelid join pg_namespace as n on n.oid = c.relnamespace
-          cross join lateral aclexplode(t.attacl) as a
-          where {_OURS}
-          union all
-          select 'function ' || p.oid::regprocedure || ': ' || {_GRANTEE} || ' ' || a.privilege_type
-            || case when a.is_grantable then ' with grant option' else '' end
-          from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-          cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
-          where {_OURS} and a.grantee <> p.proowner
-          union all
-          select 'default privileges of ' || d.defaclrole::regrole || ': ' || d.defaclacl::text
-          from pg_default_acl as d
-        ) as g""",
-}
+def _statements(text: str) -> dict[str, str]:
+    """Statement of each section."""
+    parts = re.split(r"^-- section: (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
-# Texts that are not for reading, but tell two installations apart.
-BODIES = {
-    "function bodies": f"""
-        select p.oid::regprocedure || ' ' || md5(p.prosrc) || coalesce(' comment ' || obj_description(p.oid, 'pg_proc'), '')
-          as line
-        from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where {_OURS}""",
-    "views": f"""
-        select c.oid::regclass || ' ' || md5(pg_get_viewdef(c.oid)) as line
-        from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where {_OURS} and c.relkind = 'v'""",
-    "comments": f"""
-        select c.oid::regclass || ' ' || coalesce(col_description(c.oid, s.sub), obj_description(c.oid, 'pg_class')) as line
-        from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-        cross join lateral generate_series(0, c.relnatts) as s (sub)
-        where {_OURS} and c.relkind in ('r', 'p', 'v', 'S')""",
-    "compression": f"""
-        select c.oid::regclass || '.' || a.attname || ' ' || a.attcompression::text as line
-        from pg_attribute as a join pg_class as c on c.oid = a.attrelid join pg_namespace as n on n.oid = c.relnamespace
-        where {_OURS} and c.relkind in ('r', 'p') and a.attcompression <> ''""",
-    "settings": "select name || ' = ' || value || ': ' || description as line from script_tracking_internal.setting",
-    "applied code": "select path || ' ' || checksum || coalesce(' ' || drop_statement, '') as line"
-    " from script_tracking_internal.schema_code",
-    "applied migrations": "select version || ' ' || name || ' ' || checksum || ' ' || breaking || ' ' || program_version"
-    " as line from script_tracking_internal.schema_migration",
-}
+
+SECTIONS, BODIES = (_statements(text) for text in re.split(r"^-- bodies: .*$", _SQL, flags=re.MULTILINE))
 
 
 def _months(text: str) -> str:

@@ -161,8 +161,8 @@ def test_long_columns_use_lz4_where_the_server_has_it(admin: Session, setting: s
 
 def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -> None:
     columns = (
-        "select array_agg((a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid),"
-        " a.attcompression)::text order by a.attnum) from pg_attribute as a left join pg_attrdef as d"
+        "select array_agg((a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
+        " pg_get_expr(d.adbin, d.adrelid), a.attcompression)::text order by a.attnum) from pg_attribute as a left join pg_attrdef as d"
         " on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = {} and a.attnum > 0"
     )
     indexes = "select count(*) from pg_index as x where x.indrelid = {} and x.indisvalid"
@@ -170,8 +170,8 @@ def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -
     triggers = "select count(*) from pg_trigger as t where t.tgrelid = {} and t.tgenabled = 'A'"
     wrong = admin.execute(
         (
-            "select i.inhrelid::regclass::text as partition from pg_inherits as i join pg_class as c on c.oid = i.inhrelid"
-            " where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
+            "select i.inhrelid::regclass::text as partition from pg_inherits as i"
+            " join pg_class as c on c.oid = i.inhrelid where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
             " 'script_tracking.script_execution_s'::regclass) and not ("
             + " and ".join(
                 f"({query.format('i.inhrelid')}) = ({query.format('i.inhparent')})"
