@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,9 @@ def test_the_catalog_is_the_golden_list(installed_database: str) -> None:
     if os.environ.get("WRITE_GOLDEN"):
         GOLDEN.write_text(found, encoding="utf-8")
         pytest.fail(f"{GOLDEN.relative_to(ROOT)} was written: read the difference, then run again without WRITE_GOLDEN")
-    assert found.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
+    golden = GOLDEN.read_text(encoding="utf-8")
+    difference = list(unified_diff(golden.splitlines(), found.splitlines(), "golden", "catalog", n=0, lineterm=""))
+    assert not difference, "WRITE_GOLDEN=1 takes over what is meant:\n" + "\n".join(difference)
 
 
 @pytest.mark.parametrize(("table", "expected"), [("script_execution_h", HUB), ("script_execution_s", SATELLITE)])
@@ -162,7 +165,8 @@ def test_long_columns_use_lz4_where_the_server_has_it(admin: Session, setting: s
 def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -> None:
     columns = (
         "select array_agg((a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
-        " pg_get_expr(d.adbin, d.adrelid), a.attcompression)::text order by a.attnum) from pg_attribute as a left join pg_attrdef as d"
+        " pg_get_expr(d.adbin, d.adrelid), a.attcompression)::text order by a.attnum)"
+        " from pg_attribute as a left join pg_attrdef as d"
         " on d.adrelid = a.attrelid and d.adnum = a.attnum where a.attrelid = {} and a.attnum > 0"
     )
     indexes = "select count(*) from pg_index as x where x.indrelid = {} and x.indisvalid"
@@ -171,7 +175,8 @@ def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -
     wrong = admin.execute(
         (
             "select i.inhrelid::regclass::text as partition from pg_inherits as i"
-            " join pg_class as c on c.oid = i.inhrelid where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
+            " join pg_class as c on c.oid = i.inhrelid"
+            " where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
             " 'script_tracking.script_execution_s'::regclass) and not ("
             + " and ".join(
                 f"({query.format('i.inhrelid')}) = ({query.format('i.inhparent')})"
