@@ -6,6 +6,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY exporter exporter
 COPY sql sql
+COPY deploy deploy
 # The image gets what a user would install, the wheel, and neither pip nor a compiler.
 RUN python3 -m venv --without-pip /opt/script-tracking-exporter \
  && python3 -m venv /build \

@@ -65,7 +65,7 @@ class Process:
         return self._popen.pid
 
     def wait_for(self, url: str, within: float) -> None:
-        """Waits until the URL answers with success. Raises ProcessFailed, with the end of the log, where it does not."""
+        """Waits until the URL answers well. Raises ProcessFailed, with the end of the log, where it does not."""
         deadline = time.monotonic() + within
         while True:
             code = self._popen.poll()

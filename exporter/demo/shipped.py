@@ -1,0 +1,73 @@
+"""The only reader of the examples below deploy/: the configuration of Prometheus and of Alertmanager, and the rules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from exporter.errors import ConfigurationError
+
+Yaml = dict[str, Any]
+
+PROMETHEUS: Final = "prometheus/prometheus.yaml"
+ALERTMANAGER: Final = "alertmanager/alertmanager.yaml"
+
+_CONSTANT: Final = re.compile(r"vector\((-?[0-9.]+)\)")
+
+
+def root() -> Path:
+    """Folder of the examples: inside the installed package, else beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "deploy", package.parent / "deploy"):
+        if (candidate / PROMETHEUS).is_file():
+            return candidate
+    raise ConfigurationError("the folder deploy/ is neither in the package nor beside it: reinstall the program")
+
+
+def load(file: Path) -> Yaml:
+    """A YAML file whose top is a mapping."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{file.name} is not a mapping")
+    return content
+
+
+def prometheus_config() -> Yaml:
+    """The example configuration of Prometheus; its rule files are relative to the folder prometheus/."""
+    return load(root() / PROMETHEUS)
+
+
+def alertmanager_config() -> Yaml:
+    """The example configuration of Alertmanager."""
+    return load(root() / ALERTMANAGER)
+
+
+def rule_files() -> list[Path]:
+    """The rule files that the example configuration of Prometheus names."""
+    folder = (root() / PROMETHEUS).parent
+    return [file for pattern in prometheus_config()["rule_files"] for file in sorted(folder.glob(pattern))]
+
+
+def alert_thresholds(files: list[Path] | None = None) -> dict[str, float]:
+    """Value of each threshold of the alerts by its name, in the unit that the name ends with.
+
+    Raises ConfigurationError where a threshold is not a constant.
+    """
+    found: dict[str, float] = {}
+    rules = (
+        rule
+        for file in (rule_files() if files is None else files)
+        for group in load(file)["groups"]
+        for rule in group["rules"]
+        if rule.get("record") == "script_tracking:alert_threshold"
+    )
+    for rule in rules:
+        name = rule["labels"]["threshold"]
+        constant = _CONSTANT.fullmatch(rule["expr"].strip())
+        if constant is None:
+            raise ConfigurationError(f"threshold {name} is not a constant: {rule['expr']}")
+        found[name] = float(constant[1])
+    return found
