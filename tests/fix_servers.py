@@ -1,7 +1,7 @@
 """Fixture `postgres`: the first server that can be had.
 
-In order: TEST_DATABASE_URL, a container where Docker answers, installed server binaries (Debian's, those of
-`make postgres-binaries`, the folder PG_BINARIES_<major>), the embedded wheel of the extra `demo`.
+In order: TEST_DATABASE_URL, a container where Docker answers and has or gets the image, installed server binaries
+(Debian's, those of `make postgres-binaries`, the folder PG_BINARIES_<major>), the embedded wheel of the extra `demo`.
 POSTGRES_MAJOR picks the major; POSTGRES_KIND (url, testcontainers, binaries, embedded) allows one kind only.
 """
 
@@ -64,6 +64,24 @@ def _docker_answers() -> bool:
             gc.collect()
 
 
+def _image_can_be_had(image: str) -> bool:
+    """Whether Docker has the image, or gets it."""
+    from docker.errors import DockerException, ImageNotFound
+    from testcontainers.core.docker_client import DockerClient
+
+    client = DockerClient().client
+    try:
+        try:
+            client.images.get(image)
+        except ImageNotFound:
+            client.images.pull(image)
+        return True
+    except DockerException:  # no registry, or one without it
+        return False
+    finally:
+        client.close()
+
+
 @cache
 def choose() -> Server:
     """The server to use, not yet started. Raises pytest.UsageError where there is none."""
@@ -75,8 +93,9 @@ def choose() -> Server:
     url = os.environ.get("TEST_DATABASE_URL")
     if "url" in kinds and url:
         return ExternalServer(url)
-    if "testcontainers" in kinds and _docker_answers():
-        return ContainerServer(f"postgres:{wanted or NEWEST_MAJOR}")
+    image = f"postgres:{wanted or NEWEST_MAJOR}"
+    if "testcontainers" in kinds and _docker_answers() and _image_can_be_had(image):
+        return ContainerServer(image)
     if "binaries" in kinds:
         installed = installed_binaries()
         major = int(wanted) if wanted else max(installed, default=0)

@@ -15,6 +15,7 @@ from exporter.demo.processes import free_port
 
 if TYPE_CHECKING:
     from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.core.container import DockerContainer
 
 SETTINGS = {
     "wal_level": "logical",
@@ -97,6 +98,18 @@ class ExternalServer(Server):
         pass
 
 
+def publish(container: DockerContainer, port: int) -> int:
+    """Publishes a container's port on a free one of this machine, on its loopback address where we can reach that."""
+    from testcontainers.core.config import ConnectionMode
+
+    host_port = free_port()
+    client = container.get_docker_client()
+    container.with_bind_ports(port, host_port)
+    if client.get_connection_mode() is ConnectionMode.docker_host and client.host() == "localhost":
+        container.ports[str(port)] = ("127.0.0.1", host_port)  # type: ignore[assignment]  # Docker takes a pair, too
+    return host_port
+
+
 class ContainerServer(Server):
     """A container of the official image, by testcontainers, on a port that outlives its restarts."""
 
@@ -114,9 +127,10 @@ class ContainerServer(Server):
 
         container = PostgresContainer(self._image, username="postgres", password="postgres", dbname="postgres")
         container.with_command([part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")])
-        container.with_bind_ports(5432, free_port())
-        container.start()
+        container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")  # as on the other servers, for the roles of the tests
+        publish(container, 5432)
         self._container = container
+        container.start()
         self.dsn = container.get_connection_url(driver=None).replace("//localhost", "//127.0.0.1")
         self._wait()
 
