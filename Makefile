@@ -89,7 +89,7 @@ image: ## the container image, script-tracking-exporter:latest
 	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) .
 
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
-	IMAGE=$(IMAGE) $(PYTEST) -m image tests/e2e
+	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
 
 clean: ## removes what make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist
