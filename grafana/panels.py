@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from grafana.variables import DATASOURCE
 
 Json = dict[str, Any]
+NO_DATA: Final = "no data"
+NOTHING_RAN: Final = "nothing ran"
 
 
 @dataclass(frozen=True)
@@ -19,20 +21,42 @@ class Query:
 
 @dataclass(frozen=True)
 class Limit:
-    """Where an alert draws its line; `bad` is the side that it fires on."""
+    """Where an alert draws its line; `bad` is the side that it fires on.
+
+    Grafana counts a threshold's own value to the side above it: where the alert does not, a mapping colours it.
+    """
 
     value: float
-    bad: Literal["above", "below"] = "above"
+    bad: Literal["above", "at or above", "below"]
 
     def steps(self) -> list[Json]:
         """Threshold steps, green on the good side and red on the bad."""
-        below, above = ("green", "red") if self.bad == "above" else ("red", "green")
+        below, above = ("red", "green") if self.bad == "below" else ("green", "red")
         return [{"color": below, "value": None}, {"color": above, "value": self.value}]
+
+    def mappings(self) -> list[Json]:
+        """Green for the line itself where the alert starts past it."""
+        if self.bad != "above":
+            return []
+        return [{"type": "value", "options": {f"{self.value:g}": {"color": "green", "index": 0}}}]
 
 
 def _thresholds(limit: Limit | None) -> Json:
     steps = limit.steps() if limit else [{"color": "text", "value": None}]
     return {"mode": "absolute", "steps": steps}
+
+
+def states(good: str, bad: str) -> list[Json]:
+    """Mapping of 1 to the good word and of 0 to the bad one."""
+    return [
+        {
+            "type": "value",
+            "options": {
+                "1": {"text": good, "color": "green", "index": 0},
+                "0": {"text": bad, "color": "red", "index": 1},
+            },
+        }
+    ]
 
 
 def _targets(queries: Sequence[Query], *, instant: bool, table: bool = False) -> list[Json]:
@@ -59,10 +83,9 @@ def stat(
     unit: str,
     no_value: str,
     limit: Limit | None = None,
-    mappings: Sequence[Json] = (),
-    names: bool = False,
+    text: Literal["auto", "name", "value_and_name"] = "auto",
 ) -> Json:
-    """One number now; with `names` the series' names are shown instead of their values."""
+    """One number now, coloured by its limit; `text` says whether the series' legend is shown beside or instead."""
     return {
         "type": "stat",
         "title": title,
@@ -75,7 +98,7 @@ def stat(
                 "noValue": no_value,
                 "color": {"mode": "thresholds"},
                 "thresholds": _thresholds(limit),
-                "mappings": list(mappings),
+                "mappings": limit.mappings() if limit else [],
             },
             "overrides": [],
         },
@@ -87,7 +110,7 @@ def stat(
             "percentChangeColorMode": "standard",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
             "showPercentChange": False,
-            "textMode": "name" if names else "auto",
+            "textMode": text,
             "wideLayout": True,
         },
     }
@@ -104,7 +127,7 @@ def timeseries(
     stacked: bool = False,
     step: bool = False,
 ) -> Json:
-    """Curves over time; a limit is drawn as a dashed line."""
+    """Curves over time, from 0; a limit is drawn as a dashed line."""
     return {
         "type": "timeseries",
         "title": title,
@@ -141,12 +164,25 @@ def timeseries(
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its query, heading, unit, and the limit that colours it."""
+    """A column of a table: its query, heading, unit, and the limit or the words that colour it."""
 
     expr: str
     heading: str
     unit: str
     limit: Limit | None = None
+    words: Sequence[Json] = ()
+
+    def properties(self) -> list[Json]:
+        """What the column overrides."""
+        found: list[Json] = [{"id": "unit", "value": self.unit}]
+        mappings = [*self.words, *(self.limit.mappings() if self.limit else [])]
+        if self.limit:
+            found.append({"id": "thresholds", "value": _thresholds(self.limit)})
+        if mappings:
+            found.append({"id": "mappings", "value": mappings})
+        if self.limit or self.words:
+            found.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+        return found
 
 
 def table(
@@ -160,21 +196,20 @@ def table(
 ) -> Json:
     """Labels and values now, a row for each combination of `keys` (label to heading).
 
-    `link` is text and URL of the data link on the first key.
+    `link` is text and URL of the data link on the last key.
     """
-    names = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
+    # Grafana numbers the values of several queries only
+    names = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))] if len(columns) > 1 else ["Value"]
     overrides: list[Json] = [
         {
-            "matcher": {"id": "byName", "options": next(iter(keys.values()))},
+            "matcher": {"id": "byName", "options": [*keys.values()][-1]},
             "properties": [{"id": "links", "value": [{"title": link[0], "url": link[1], "targetBlank": False}]}],
         }
     ]
-    for column in columns:
-        properties: list[Json] = [{"id": "unit", "value": column.unit}]
-        if column.limit:
-            properties.append({"id": "thresholds", "value": _thresholds(column.limit)})
-            properties.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
-        overrides.append({"matcher": {"id": "byName", "options": column.heading}, "properties": properties})
+    overrides += [
+        {"matcher": {"id": "byName", "options": column.heading}, "properties": column.properties()}
+        for column in columns
+    ]
     return {
         "type": "table",
         "title": title,

@@ -52,3 +52,14 @@ def ratio(part: str, whole: str) -> str:
 def quantile(share: float, buckets: str) -> str:
     """Quantile of a histogram's rates; absent, rather than NaN, while nothing was observed."""
     return f"histogram_quantile({share}, {buckets}) >= 0"
+
+
+def zero_if(expression: str, collector: str) -> str:
+    """`expression`, or one 0 where it has no series although the collector that would bring them succeeds."""
+    succeeded = select("collector_success", f'collector="{collector}"')
+    return f"{expression} or on () sum({once(succeeded, 'target')} == 1) * 0"
+
+
+def by_type(selector: str, *more: str) -> str:
+    """Rate of a counter of executions, one series for each target, tenant, type and `more`."""
+    return once(rate(selector), "target", "tenant", "script_type", *more)
