@@ -133,7 +133,10 @@ def test_docker_finds_it_healthy(image: Running) -> None:
 
 def test_docker_finds_it_unhealthy_when_nothing_answers(network: Network) -> None:
     second = 1_000_000_000
-    options = {"healthcheck": {"interval": second, "timeout": second, "retries": 2}, "entrypoint": ["sleep", "600"]}
+    options: dict[str, Any] = {
+        "healthcheck": {"interval": second, "timeout": second, "retries": 2},
+        "entrypoint": ["sleep", "600"],
+    }
     with running_image(network, **options) as (container, _):
         eventually(lambda: health(container) == "unhealthy", ALIVE_WITHIN_SECONDS)
 
@@ -160,7 +163,7 @@ def test_a_configuration_file_and_a_secret_file_are_mounted(
 
 
 def test_it_needs_to_write_nothing_and_no_privilege(network: Network, server: PostgresContainer) -> None:
-    options = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
+    options: dict[str, Any] = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"]}
     with running_image(network, url=URL, **options) as (container, base):
         assert container.exec_run(["touch", "/tmp/x"])[0] != 0
         wait_until_up(base)
