@@ -42,7 +42,7 @@ create table script_tracking.script_execution_s (
   incarnation           integer not null,
   primary key (script_execution_hk, load_date, execution_timestamp),
   constraint script_execution_s_status check (
-    execution_status in ('RUNNING', 'COMPLETED', 'FAILED', 'ROLLED_BACK', 'INTERRUPTED', 'NOOP'))
+    execution_status = any ('{RUNNING,COMPLETED,FAILED,ROLLED_BACK,INTERRUPTED,NOOP}'::text[]))
 ) partition by range (execution_timestamp);
 comment on table script_tracking.script_execution_s is
   'Satellite: one row for each version of an execution; the current one has no load_end_date';

@@ -181,11 +181,11 @@ def test_thousands_in_one_transaction_and_serializable(admin: Session) -> None:
 BREAKAGES = (
     "alter table script_tracking.script_execution_s rename to elsewhere",
     "alter table script_tracking_internal.installation rename to elsewhere",
-    "delete from script_tracking_internal.setting",
+    "delete from script_tracking_internal.installation",
     "drop function script_tracking_internal.record_execution cascade",
     "drop function script_tracking_internal.statement_mark cascade",
     "drop sequence script_tracking_internal.execution_version_seq cascade",
-    "drop function script_tracking_internal.resolve_tenant cascade",
+    "drop function script_tracking_internal.writing_context cascade",
     "drop table script_tracking_internal.tenant_membership cascade",
     "revoke all on script_tracking.script_execution_h from script_tracking_owner",
 )

@@ -1,4 +1,4 @@
--- requires: capture/statement_mark.sql, capture/count_loss.sql, vault/record_execution.sql, tenancy/resolve_tenant.sql, operation/session_metadata.sql
+-- requires: capture/statement_mark.sql, capture/count_loss.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on.
 create or replace function script_tracking.event_trigger_ddl_end()
@@ -14,6 +14,7 @@ set bytea_output = 'hex'
 set extra_float_digits = '1'
 set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
   v_began      timestamptz := clock_timestamp();
@@ -29,8 +30,9 @@ declare
   v_temporary  boolean;
   v_ours       boolean;
   v_members    bigint;
-  v_tenant     record;
+  v_context    record;
   v_metadata   jsonb;
+  v_hk         bytea;
 begin
   -- not in the declarations: the handler below does not cover those
   v_mark := script_tracking_internal.statement_mark();
@@ -91,8 +93,8 @@ begin
       and e.oid = (v_objects -> 0 ->> 'oid')::oid;
   end if;
 
-  v_tenant := script_tracking_internal.resolve_tenant(v_claim);
-  if v_tenant.refused is not null and v_claim is not null then
+  v_context := script_tracking_internal.writing_context(v_claim);
+  if v_context.refused is not null and v_claim is not null then
     perform nextval('script_tracking_internal.refused_claim_seq');
   end if;
   v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
@@ -100,12 +102,13 @@ begin
     'objects', v_objects,
     'nested', case when v_nested then true end,
     'extension_members', v_members,
-    'refused_tenant_claim', case when v_claim is not null and v_tenant.refused is not null
-      then jsonb_build_object('claim', v_claim, 'reason', v_tenant.refused) end,
+    'refused_tenant_claim', case when v_claim is not null and v_context.refused is not null
+      then jsonb_build_object('claim', v_claim, 'reason', v_context.refused) end,
     'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
-  perform script_tracking_internal.record_execution(
-    v_tenant.tenant_hk, tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
-    v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata, '/event_trigger/v1');
+  v_hk := script_tracking_internal.record_execution(
+    v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
+    tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
+    v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata);
 exception when others then
   begin
     perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);

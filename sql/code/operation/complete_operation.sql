@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, vault/redact.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, vault/redact_metadata.sql, tenancy/member_tenants.sql
 -- Ends an operation once: the state row is the mutex, so a second or a foreign call returns false and changes nothing.
 create or replace function script_tracking.complete_operation(
   execution_hk bytea, success boolean, error_message text default null, error_sqlstate text default null,
@@ -15,16 +15,17 @@ set bytea_output = 'hex'
 set extra_float_digits = '1'
 set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off  -- a plan made while the state table was empty serves it when it is full
+set jit = off
 as $function$
 #variable_conflict use_column
 declare
   v_identity    name := script_tracking_internal.session_identity();
   v_began       timestamptz := clock_timestamp();
-  v_ended_at    timestamptz;
   v_started_at  timestamptz;
   v_version     script_tracking.script_execution_s;
   v_duration_us bigint;
-  v_declared    text := complete_operation.metadata::text;
 begin
   if complete_operation.success is null then
     raise exception using errcode = 'ST003', message = 'success must be true or false';
@@ -37,19 +38,26 @@ begin
   delete from script_tracking_internal.running_operation as r
   where r.script_execution_hk = complete_operation.execution_hk
     and (r.started_by = v_identity
-      or r.tenant_hk = any (script_tracking_internal.member_tenants(v_identity))
-      or exists (select from pg_roles as p where p.rolname = v_identity and p.rolsuper))
+      or current_setting('is_superuser') = 'on'
+      or r.tenant_hk = any (script_tracking_internal.member_tenants(v_identity)))
   returning r.execution_timestamp into v_started_at;
   if not found then
     return false;
   end if;
 
-  v_ended_at := clock_timestamp();
-  update script_tracking.script_execution_s as s
-  set load_end_date = greatest(v_ended_at, s.load_date + interval '1 microsecond')
-  where s.script_execution_hk = complete_operation.execution_hk
-    and s.execution_timestamp = v_started_at and s.load_end_date is null
+  -- Ends the running version. As an upsert that always conflicts: it goes straight to the one partition and to the
+  -- unique index of current versions, where an update would set out from every partition and from whichever index
+  -- the planner likes while a table is new. version_number 0 keeps the sequence for real versions.
+  insert into script_tracking.script_execution_s as s
+    (script_execution_hk, load_date, hash_diff, version_number, script_name, script_type, execution_status,
+     execution_timestamp, metadata, record_source, tenant_hk, incarnation)
+  values (complete_operation.execution_hk, clock_timestamp(), '', 0, '', '', 'RUNNING', v_started_at, '{}', '', '', 0)
+  on conflict (script_execution_hk, execution_timestamp) where load_end_date is null do update
+  set load_end_date = greatest(excluded.load_date, s.load_date + interval '1 microsecond')
   returning s.* into strict v_version;
+  if v_version.load_end_date is null then
+    raise exception using errcode = 'ST004', message = 'the running version of this operation is not in the record';
+  end if;
 
   v_duration_us := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
   v_version.load_date := v_version.load_end_date;
@@ -57,9 +65,7 @@ begin
   v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;
   v_version.error_message := script_tracking_internal.redact(complete_operation.error_message);
   v_version.metadata := v_version.metadata
-    || coalesce(
-      case when script_tracking_internal.redact(v_declared) = v_declared then complete_operation.metadata
-        else jsonb_build_object('declared', script_tracking_internal.redact(v_declared)) end, '{}')
+    || coalesce(script_tracking_internal.redact_metadata(complete_operation.metadata), '{}')
     || jsonb_strip_nulls(jsonb_build_object(
       'evidence', 'client',
       'duration_us', v_duration_us,
@@ -79,7 +85,7 @@ begin
     v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip, v_version.affected_objects,
     v_version.sql_command, v_version.error_message, v_version.metadata, v_version.record_source, v_version.tenant_hk,
     i.incarnation
-  from script_tracking_internal.installation as i;
+  from script_tracking_internal.installation as i where i.singleton;
   return true;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, tenancy/resolve_tenant.sql, operation/session_metadata.sql
+-- requires: vault/record_execution.sql, vault/redact_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 create or replace function script_tracking.track_operation(
   script_name varchar, script_type varchar, tenant text default null, metadata jsonb default null,
@@ -15,12 +15,13 @@ set bytea_output = 'hex'
 set extra_float_digits = '1'
 set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
+set plan_cache_mode = force_generic_plan
 as $function$
 #variable_conflict use_column
 declare
   v_started_at timestamptz := clock_timestamp();
   v_claim      text := coalesce(track_operation.tenant, nullif(current_setting('script_tracking.tenant', true), ''));
-  v_tenant     record;
+  v_context    record;
   v_metadata   jsonb;
   v_hk         bytea;
 begin
@@ -32,31 +33,30 @@ begin
   elsif jsonb_typeof(track_operation.metadata) <> 'object' then
     raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
   end if;
-  v_tenant := script_tracking_internal.resolve_tenant(v_claim);
-  if v_tenant.refused = 'ambiguous' then
+  v_context := script_tracking_internal.writing_context(v_claim);
+  if v_context.refused = 'ambiguous' then
     raise exception using errcode = 'ST002', message = 'the role belongs to several tenants',
       hint = 'Name one: the argument tenant, or set script_tracking.tenant.';
-  elsif v_tenant.refused is not null then
+  elsif v_context.refused is not null then
     -- one answer for a tenant that is somebody else's and for one that does not exist
     raise exception using errcode = 'ST002',
       message = format('role %I is not a member of a tenant %L', script_tracking_internal.session_identity(), v_claim);
   end if;
-  v_metadata := coalesce(
-      case when script_tracking_internal.redact(track_operation.metadata::text) = track_operation.metadata::text
-        then track_operation.metadata
-        else jsonb_build_object('declared', script_tracking_internal.redact(track_operation.metadata::text)) end,
-      '{}')
-    || script_tracking_internal.session_metadata('client');
+  v_metadata := script_tracking_internal.session_metadata('client');
+  if track_operation.metadata is not null then
+    v_metadata := script_tracking_internal.redact_metadata(track_operation.metadata) || v_metadata;
+  end if;
   if track_operation.parent_hk is not null then
     v_metadata := v_metadata || jsonb_build_object('parent_hk', encode(track_operation.parent_hk, 'hex'));
   end if;
   v_hk := script_tracking_internal.record_execution(
-    v_tenant.tenant_hk, script_tracking_internal.redact(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
-    null, null, track_operation.sql_command, v_metadata, '/operation/v1');
+    v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/operation/v1',
+    script_tracking_internal.redact(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
+    null, null, track_operation.sql_command, v_metadata);
   insert into script_tracking_internal.running_operation
     (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
   values
-    (v_hk, v_tenant.tenant_hk, track_operation.script_type, v_started_at,
+    (v_hk, v_context.tenant_hk, track_operation.script_type, v_started_at,
      script_tracking_internal.session_identity(), v_started_at);
   return v_hk;
 end

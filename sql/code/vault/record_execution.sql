@@ -1,10 +1,11 @@
--- requires: vault/business_key.sql, vault/hash_diff.sql, vault/redact.sql, vault/calculate_hash_key.sql
+-- requires: vault/business_key.sql, vault/hash_diff.sql, vault/redact.sql
 -- Writes one execution: hub row and first version. The only place that inserts into the hub.
--- The caller has resolved the tenant and pinned its settings; redaction and cutting happen here, before hashing.
+-- The caller has resolved tenant, incarnation and record source (tenancy/writing_context.sql) and pinned its settings;
+-- redaction and cutting happen here, before hashing.
 create or replace function script_tracking_internal.record_execution(
-  p_tenant_hk bytea, p_script_name varchar, p_script_type varchar, p_execution_status varchar,
-  p_started_at timestamptz, p_duration_us bigint, p_affected_objects text[], p_sql_command text,
-  p_metadata jsonb, p_source text)
+  p_tenant_hk bytea, p_incarnation integer, p_record_source varchar,
+  p_script_name varchar, p_script_type varchar, p_execution_status varchar,
+  p_started_at timestamptz, p_duration_us bigint, p_affected_objects text[], p_sql_command text, p_metadata jsonb)
 returns bytea
 language plpgsql volatile
 as $function$
@@ -14,24 +15,23 @@ declare
   v_duration_ms integer := least(p_duration_us / 1000, 2147483647)::integer;
   v_sql         text := script_tracking_internal.redact(p_sql_command);
   v_metadata    jsonb := p_metadata;
-  v_incarnation integer;
-  v_source      varchar;
+  v_characters  integer := pg_catalog.length(v_sql);
   v_maximum     integer;
 begin
-  select i.incarnation, i.record_source || p_source, s.value::integer
-    into strict v_incarnation, v_source, v_maximum
-  from script_tracking_internal.installation as i, script_tracking_internal.setting as s
-  where s.name = 'sql_command.max_characters';
-  if pg_catalog.length(v_sql) > v_maximum then
-    v_metadata := v_metadata || pg_catalog.jsonb_build_object(
-      'sql_command_characters', pg_catalog.length(v_sql),
-      'sql_command_sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(v_sql, 'UTF8')), 'hex'));
-    v_sql := pg_catalog.left(v_sql, v_maximum);
+  if v_characters > 1024 then  -- the least that the setting may say
+    select greatest(s.value::integer, 1024) into strict v_maximum
+    from script_tracking_internal.setting as s where s.name = 'sql_command.max_characters';
+    if v_characters > v_maximum then
+      v_metadata := v_metadata || pg_catalog.jsonb_build_object(
+        'sql_command_characters', v_characters,
+        'sql_command_sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(v_sql, 'UTF8')), 'hex'));
+      v_sql := pg_catalog.left(v_sql, v_maximum);
+    end if;
   end if;
 
   insert into script_tracking.script_execution_h
     (script_execution_hk, script_execution_bk, tenant_hk, load_date, record_source)
-  values (v_hk, v_bk, p_tenant_hk, p_started_at, v_source);
+  values (v_hk, v_bk, p_tenant_hk, p_started_at, p_record_source);
 
   insert into script_tracking.script_execution_s
     (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
@@ -42,7 +42,7 @@ begin
        p_tenant_hk, p_script_name, p_script_type, p_execution_status, p_started_at, v_duration_ms,
        session_user::varchar, pg_catalog.inet_client_addr(), p_affected_objects, v_sql, null, v_metadata),
      p_script_name, p_script_type, p_execution_status, p_started_at,
-     v_duration_ms, p_affected_objects, v_sql, v_metadata, v_source, p_tenant_hk, v_incarnation);
+     v_duration_ms, p_affected_objects, v_sql, v_metadata, p_record_source, p_tenant_hk, p_incarnation);
   return v_hk;
 end
 $function$;

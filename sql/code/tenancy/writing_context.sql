@@ -1,0 +1,49 @@
+-- requires: tenancy/session_identity.sql
+-- What a writer needs to know before it writes, in one query: the tenant of the statement and the installation.
+-- A claim (argument or setting) counts only for a member or a superuser; without one the tenant is the role's only
+-- membership, without any membership "system". refused says why the claim does not count: unknown_tenant,
+-- not_a_member, or ambiguous where several memberships leave the choice open; tenant_hk is then what a writer that
+-- must not fail should use.
+create or replace function script_tracking_internal.writing_context(
+  p_claim text, out tenant_hk bytea, out refused text, out incarnation integer, out record_source varchar)
+language plpgsql stable
+as $function$
+declare
+  v_identity  name := script_tracking_internal.session_identity();
+  v_superuser boolean := pg_catalog.current_setting('is_superuser') = 'on';
+  v_members   bytea[];
+  v_claimed   bytea;
+begin
+  -- a superuser is a member of every role, so for it only what was granted to it by name counts
+  select i.incarnation, i.record_source,
+    array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
+          where case when v_superuser then m.role = pg_catalog.to_regrole(pg_catalog.quote_ident(v_identity))
+            else pg_catalog.pg_has_role(v_identity, m.role::oid, 'member') end),
+    case when p_claim is not null then
+      (select t.tenant_hk from script_tracking.tenant_h as t where t.tenant_bk = p_claim) end
+  into strict incarnation, record_source, v_members, v_claimed
+  from script_tracking_internal.installation as i;
+
+  if pg_catalog.cardinality(v_members) > 1 then  -- one tenant may be had through several roles
+    v_members := array(select distinct m.tenant_hk from pg_catalog.unnest(v_members) as m (tenant_hk));
+  end if;
+  if p_claim is not null then
+    if v_claimed is null then
+      refused := 'unknown_tenant';
+    elsif v_superuser or v_claimed = any (v_members) then
+      tenant_hk := v_claimed;
+      return;
+    else
+      refused := 'not_a_member';
+    end if;
+  end if;
+  if pg_catalog.cardinality(v_members) = 1 then
+    tenant_hk := v_members[1];
+  else
+    tenant_hk := pg_catalog.sha256('system');  -- the key that the installer gave it
+    if pg_catalog.cardinality(v_members) > 1 and refused is null then
+      refused := 'ambiguous';
+    end if;
+  end if;
+end
+$function$;
