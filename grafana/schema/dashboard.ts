@@ -22,7 +22,6 @@ import type {
 type Query = Omit<Prometheus, 'scopes' | 'adhocFilters' | 'datasource'> & { datasource: { type: 'prometheus'; uid: string } };
 type Field<Custom> = Omit<FieldConfigSource['defaults'], 'custom'> & { custom?: Custom };
 
-
 interface Shown<Type extends string, Options, Custom>
   extends Omit<Panel, 'type' | 'options' | 'targets' | 'fieldConfig'> {
   type: Type;
