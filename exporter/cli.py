@@ -52,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        if arguments.command == "schema" and arguments.print_sql:
-            return schema_command.print_script()
+        if arguments.command == "schema":
+            schema_command.check_options(arguments)
+            if arguments.print_sql:
+                return schema_command.print_script()
         config = resolve(arguments.config, arguments.dsn, arguments.dsn_file)
         logs.configure(config.log.format, config.log.level)
         return asyncio.run(_run(arguments, config))

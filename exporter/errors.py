@@ -38,6 +38,14 @@ class MissingPrivilege(SchemaError):
     """The role lacks a right that the job needs."""
 
 
+class ForeignSchema(SchemaError):
+    """A schema of the same name belongs to somebody else."""
+
+
+class NotInstalled(SchemaError):
+    """The tracking schema is not installed."""
+
+
 class SchemaTooNew(SchemaError):
     """The database holds a newer tracking schema than this program knows."""
 

@@ -1,10 +1,14 @@
 -- Who may do what. Applied last, whenever anything changed; starts from nothing granted.
 set local role script_tracking_owner;
 
-revoke all on schema script_tracking, script_tracking_internal from public;
-revoke all on all functions in schema script_tracking, script_tracking_internal from public;
-revoke all on all tables in schema script_tracking, script_tracking_internal from public;
-revoke all on all sequences in schema script_tracking, script_tracking_internal from public;
+revoke all on schema script_tracking, script_tracking_internal
+  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
+revoke all on all functions in schema script_tracking, script_tracking_internal
+  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
+revoke all on all tables in schema script_tracking, script_tracking_internal
+  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
+revoke all on all sequences in schema script_tracking, script_tracking_internal
+  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
 
 grant usage on schema script_tracking
   to script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;

@@ -143,7 +143,7 @@ where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind
 select name || ' = ' || value || ': ' || description as line from script_tracking_internal.setting;
 
 -- section: applied code
-select path || ' ' || checksum || coalesce(' ' || drop_statement, '') as line from script_tracking_internal.schema_code;
+select path || ' ' || checksum as line from script_tracking_internal.schema_code;
 
 -- section: applied migrations
 select version || ' ' || name || ' ' || checksum || ' ' || breaking || ' ' || program_version as line from script_tracking_internal.schema_migration;

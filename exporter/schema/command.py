@@ -9,23 +9,43 @@ import sys
 from exporter import sqlfiles
 from exporter.config import Config, TargetConfig
 from exporter.database import Connection, connect
-from exporter.errors import ConfigurationError, SchemaError
+from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
 from exporter.schema.installer import install
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.schema.script import render_sql
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify
 
-ACTIONS = ("install", "upgrade", "status", "verify", "uninstall")
+ACTIONS = {
+    "install": "install, or upgrade what is installed",
+    "upgrade": "upgrade what is installed; fails where nothing is",
+    "status": "tell what is installed",
+    "verify": "check that what is installed is whole and unchanged",
+    "uninstall": "remove event triggers and functions, keep the record",
+}
+# option, its attribute, the actions that take it
+OPTIONS = (
+    ("--print", "print_sql", ("install",)),
+    ("--json", "json", ("status", "verify")),
+    ("--with-records", "with_records", ("uninstall",)),
+    ("--yes", "yes", ("uninstall",)),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `schema`, beside those that name the databases."""
-    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
     parser.add_argument("--print", action="store_true", dest="print_sql", help="install: write the SQL, run nothing")
-    parser.add_argument("--json", action="store_true", help="status, verify: as JSON")
+    parser.add_argument("--json", action="store_true", help="status, verify: as JSON, a line a database")
     parser.add_argument("--with-records", action="store_true", help="uninstall: remove the record too")
     parser.add_argument("--yes", action="store_true", help="uninstall --with-records: do not ask")
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Raises ConfigurationError for an option that the action does not take."""
+    for option, attribute, actions in OPTIONS:
+        if getattr(arguments, attribute) and arguments.action not in actions:
+            raise ConfigurationError(f"schema {arguments.action} takes no {option}")
 
 
 def print_script() -> int:
@@ -36,13 +56,21 @@ def print_script() -> int:
 
 async def run(arguments: argparse.Namespace, config: Config) -> int:
     """Runs the action on every configured database; 1 where one of them failed."""
-    if arguments.with_records and arguments.action == "uninstall" and not arguments.yes:
+    if arguments.with_records and not arguments.yes:
         if not sys.stdin.isatty():
             raise ConfigurationError("--with-records removes the whole record: add --yes")
         if input("Remove the record of every configured database for good? Type yes: ") != "yes":
             return 1
-    codes = [await _one(arguments, target) for target in config.targets]
-    return max(codes)
+    return max([await _guarded(arguments, target) for target in config.targets])
+
+
+async def _guarded(arguments: argparse.Namespace, target: TargetConfig) -> int:
+    """One database; its failure is told and does not keep the next from its turn."""
+    try:
+        return await _one(arguments, target)
+    except ScriptTrackingError as error:
+        print(f"script-tracking-exporter: {target.name}: {error}", file=sys.stderr)
+        return error.exit_code
 
 
 async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
@@ -50,7 +78,7 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
     try:
         match arguments.action:
             case "install" | "upgrade":
-                return await _install(connection, target.name)
+                return await _install(connection, target.name, upgrade_only=arguments.action == "upgrade")
             case "status":
                 return await _status(connection, target.name, arguments.json)
             case "verify":
@@ -64,39 +92,48 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
         await connection.close()
 
 
-async def _install(connection: Connection, name: str) -> int:
-    report = await install(connection)
+async def _install(connection: Connection, name: str, *, upgrade_only: bool) -> int:
+    report = await install(connection, upgrade_only=upgrade_only)
     if not report.changed:
         print(f"{name}: schema {report.version} is up to date, nothing changed")
     else:
-        print(f"{name}: schema {report.version}; {len(report.migrations)} migrations, {len(report.code)} code files")
+        removed = f", {len(report.removed)} removed" if report.removed else ""
+        print(
+            f"{name}: schema {report.version}; {len(report.migrations)} migrations, "
+            f"{len(report.code)} code files{removed}"
+        )
     return 0
 
 
 async def _status(connection: Connection, name: str, as_json: bool) -> int:
-    ledger = await read_ledger(connection)
     status: dict[str, object] = {
         "target": name,
-        "installed_version": ledger.version,
+        "state": "refused",
+        "installed_version": None,
         "program_version": len(sqlfiles.migrations()),
+        "pending_migrations": [],
+        "changed_code": [],
+        "problem": None,
     }
     try:
+        ledger = await read_ledger(connection)
+        status["installed_version"] = ledger.version
         plan = make_plan(ledger)
-        status |= {
-            "pending_migrations": [migration.path for migration in plan.migrations],
-            "changed_code": [file.path for file in plan.code] if ledger.version else [],
-            "problem": None,
-        }
-        state = "not installed" if not ledger.version else "up to date" if plan.is_empty else "upgrade due"
+        if ledger.version == 0:
+            status["state"] = "not installed"
+        elif ledger.is_record_only:
+            status["state"] = "uninstalled, record kept"
+        else:
+            status["state"] = "up to date" if plan.is_empty else "upgrade due"
+            status["changed_code"] = [*(file.path for file in plan.code), *plan.obsolete]
+        status["pending_migrations"] = [migration.path for migration in plan.migrations]
     except SchemaError as error:
         status["problem"] = str(error)
-        state = "refused"
-    status["state"] = state
     if as_json:
         print(json.dumps(status))
     else:
         print("\n".join(f"{key}: {value}" for key, value in status.items()))
-    return 1 if state == "refused" else 0
+    return 1 if status["problem"] else 0
 
 
 async def _verify(connection: Connection, name: str, as_json: bool) -> int:

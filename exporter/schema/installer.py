@@ -8,10 +8,12 @@ from pathlib import Path
 
 import exporter
 from exporter import sqlfiles
-from exporter.database import Connection, failures_named
-from exporter.errors import MissingPrivilege
-from exporter.schema.plan import Plan, make_plan, read_ledger
-from exporter.sqlfiles import SqlFile
+from exporter.database import Connection, Row, failures_named
+from exporter.errors import MissingPrivilege, NotInstalled, QueryFailed, SchemaError
+from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Plan, make_plan, read_ledger
+from exporter.sqlfiles import CodeFile, SqlFile
+
+CANNOT_REPLACE = ("42P13", "42P16")  # a function's result or defaults, a view's columns
 
 
 @dataclass(frozen=True)
@@ -19,57 +21,78 @@ class InstallReport:
     """What an installation changed; version is the number of the newest migration."""
 
     version: int
-    migrations: tuple[str, ...]
-    code: tuple[str, ...]
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was applied."""
-        return bool(self.migrations or self.code)
+    migrations: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: bool = False
 
 
-async def run(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> None:
-    """Executes a named statement of the installer."""
-    await connection.execute(sqlfiles.query("schema", name).encode(), parameters)
+async def run(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+    """Executes a named statement of the installer; its rows, where it has any."""
+    cursor = await connection.execute(sqlfiles.query("schema", name).encode(), parameters)
+    return await cursor.fetchall() if cursor.description else []
 
 
-async def managed_admin(connection: Connection) -> bool:
-    """False for a superuser, True for a managed service's admin role. Raises MissingPrivilege for anybody else."""
-    row = await (await connection.execute(sqlfiles.query("schema", "privileges").encode())).fetchone()
-    if row is None or not (row["superuser"] or row["managed_admin"]):
-        role = row["role_name"] if row else "?"
+async def begin(connection: Connection) -> None:
+    """First statements of an installer's transaction: its settings, and the lock that lets one at a time through."""
+    for name in ("isolate", "announce", "lock", "limit_waiting"):
+        await run(connection, name)
+
+
+async def check_privileges(connection: Connection) -> Row:
+    """Who installs. Raises MissingPrivilege for anybody but a superuser or a managed service's admin."""
+    (row,) = await run(connection, "privileges")
+    if not (row["superuser"] or row["managed_admin"]):
         raise MissingPrivilege(
-            f"role {role} may not create event triggers: a superuser (or rds_superuser, azure_pg_admin, "
+            f"role {row['role_name']} may not create event triggers: a superuser (or rds_superuser, azure_pg_admin, "
             "cloudsqlsuperuser) must run: script-tracking-exporter schema install --dsn DSN"
         )
-    return not row["superuser"]
+    return row
 
 
-async def install(connection: Connection, base: Path | None = None) -> InstallReport:
+async def install(connection: Connection, base: Path | None = None, *, upgrade_only: bool = False) -> InstallReport:
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date.
 
-    Raises MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed.
+    Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed; with `upgrade_only`
+    NotInstalled where there is nothing to upgrade.
     """
     ledger = await read_ledger(connection)
+    if upgrade_only and not ledger.code:
+        raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
     if make_plan(ledger, base).is_empty:
-        return InstallReport(ledger.version, (), ())
+        return InstallReport(ledger.version)
     async with failures_named("installing the schema"):
-        managed = await managed_admin(connection)
-        async with connection.transaction():
-            await run(connection, "lock")
-            await run(connection, "announce")
-            ledger = await read_ledger(connection)  # another installer may have been first
-            plan = make_plan(ledger, base)
-            await _apply(connection, plan, managed)
-    version = max([ledger.version, *(migration.version for migration in plan.migrations)])
-    return InstallReport(version, tuple(file.path for file in plan.migrations), tuple(file.path for file in plan.code))
+        who = await check_privileges(connection)
+        if who["owner_members"]:
+            raise SchemaError(
+                "members of script_tracking_owner could take over a superuser's DDL; first run: "
+                f"revoke script_tracking_owner from {who['owner_members']}"
+            )
+        try:
+            async with connection.transaction():
+                await begin(connection)
+                ledger = await read_ledger(connection)  # another installer may have been first
+                plan = make_plan(ledger, base)
+                if not plan.is_empty:
+                    await _apply(connection, plan)
+        except QueryFailed as error:
+            if error.sqlstate == INSUFFICIENT_PRIVILEGE:
+                raise MissingPrivilege(f"role {who['role_name']} lacks a right: {error}") from error
+            raise
+    return InstallReport(
+        max([ledger.version, *(migration.version for migration in plan.migrations)]),
+        tuple(file.path for file in plan.migrations),
+        tuple(file.path for file in plan.code),
+        tuple(plan.obsolete),
+        not plan.is_empty,
+    )
 
 
-async def _apply(connection: Connection, plan: Plan, managed: bool) -> None:
+async def _apply(connection: Connection, plan: Plan) -> None:
+    if not any(migration.version == 1 for migration in plan.migrations):  # the first joins by itself
+        await run(connection, "join_owner")
     for migration in plan.migrations:
         await _execute(connection, migration)
-        if managed and migration.version == 1:
-            await run(connection, "join_owner")
         await run(
             connection,
             "record_migration",
@@ -81,17 +104,47 @@ async def _apply(connection: Connection, plan: Plan, managed: bool) -> None:
                 "program_version": exporter.__version__,
             },
         )
-    if managed and not any(migration.version == 1 for migration in plan.migrations):
-        await run(connection, "join_owner")
-    for file in [*plan.code, *([plan.grants] if plan.grants else [])]:
+    for file in plan.code:
+        await _replace(connection, file)
+        await _record(connection, file)
+    for path in plan.obsolete:
+        async with failures_named(f"removing {path}"):
+            await _drop(connection, await run(connection, "objects", {"path": path}))
+        await run(connection, "forget_one", {"path": path})
+    if plan.grants:
+        await _execute(connection, plan.grants)
+        await _record(connection, plan.grants)
+    await run(connection, "leave_owner")
+
+
+async def _record(connection: Connection, file: SqlFile) -> None:
+    values = {"path": file.path, "checksum": file.checksum, "program_version": exporter.__version__}
+    await run(connection, "record_code", values)
+
+
+async def _replace(connection: Connection, file: CodeFile) -> None:
+    """Applies a code file so that afterwards nothing is left of its object's earlier arguments or columns."""
+    before = await run(connection, "objects", {"path": file.path})
+    try:
+        async with connection.transaction():
+            await _execute(connection, file)
+    except QueryFailed as error:
+        if error.sqlstate not in CANNOT_REPLACE or not before:
+            raise
+        async with failures_named(file.path):
+            await _drop(connection, before)
         await _execute(connection, file)
-        await run(
-            connection,
-            "record_code",
-            {"path": file.path, "checksum": file.checksum, "program_version": exporter.__version__},
-        )
-    if managed:
-        await run(connection, "leave_owner")
+        return
+    if before:
+        after = {row["id"] for row in await run(connection, "objects", {"path": file.path})}
+        if not after <= {row["id"] for row in before}:  # other arguments make another function beside the old one
+            async with failures_named(file.path):
+                await _drop(connection, [row for row in before if row["id"] in after])
+
+
+async def _drop(connection: Connection, objects: list[Row]) -> None:
+    for row in objects:
+        await connection.execute(row["drop_statement"].encode())
 
 
 async def _execute(connection: Connection, file: SqlFile) -> None:

@@ -2,54 +2,85 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import exporter
 from exporter import sqlfiles
 from exporter.database import Connection, failures_named
-from exporter.errors import MigrationEdited, SchemaTooNew
-from exporter.sqlfiles import CodeFile, Migration, SqlFile
+from exporter.errors import ForeignSchema, MigrationEdited, MissingPrivilege, QueryFailed, SchemaTooNew
+from exporter.sqlfiles import CodeFile, Migration, SqlFile, query
+
+INSUFFICIENT_PRIVILEGE = "42501"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the database says was applied: migrations by number, code checksums by path."""
+    """What the database says was applied: migrations by number, code checksums by path, and by which program."""
 
     migrations: dict[int, tuple[str, str, bool]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    program_version: str = "0"
 
     @property
     def version(self) -> int:
         """Number of the newest migration, 0 where nothing is installed."""
         return max(self.migrations, default=0)
 
+    @property
+    def is_record_only(self) -> bool:
+        """Whether the schema was uninstalled and its record kept."""
+        return self.version > 0 and not self.code
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to be applied, in order."""
+    """What has to be applied, in order; `obsolete` are paths of code that the program has no more."""
 
     migrations: list[Migration]
     code: list[CodeFile]
+    obsolete: list[str]
     grants: SqlFile | None
 
     @property
     def is_empty(self) -> bool:
         """Whether the database is as the program wants it."""
-        return not (self.migrations or self.code or self.grants)
+        return not (self.migrations or self.code or self.obsolete or self.grants)
 
 
 async def read_ledger(connection: Connection) -> Ledger:
-    """The database's ledger; empty where the schema is not installed."""
-    async with failures_named("reading the schema ledger"):
-        row = await (await connection.execute(sqlfiles.query("schema", "has_ledger").encode())).fetchone()
-        if row is None or not row["present"]:
-            return Ledger()
-        applied = await (await connection.execute(sqlfiles.query("schema", "applied_migrations").encode())).fetchall()
-        code = await (await connection.execute(sqlfiles.query("schema", "applied_code").encode())).fetchall()
+    """The database's ledger; empty where the schema is not installed. Raises ForeignSchema, MissingPrivilege."""
+    role = "?"
+    try:
+        async with failures_named("reading the schema ledger"):
+            standing = await (await connection.execute(query("schema", "standing").encode())).fetchone()
+            if standing is None or standing["schemas"] is None:
+                return Ledger()
+            if not standing["ledger"]:
+                raise ForeignSchema(
+                    f"somebody else's schema stands in the way: {standing['schemas']}; rename it or drop it"
+                )
+            role = standing["role_name"]
+            applied = await (await connection.execute(query("schema", "applied_migrations").encode())).fetchall()
+            code = await (await connection.execute(query("schema", "applied_code").encode())).fetchall()
+    except QueryFailed as error:
+        if error.sqlstate != INSUFFICIENT_PRIVILEGE:
+            raise
+        raise MissingPrivilege(
+            f"role {role} may not read the schema's ledger: "
+            f"a superuser must run: grant script_tracking_daemon to {role}"
+        ) from error
     return Ledger(
         {row["version"]: (row["name"], row["checksum"], row["breaking"]) for row in applied},
         {row["path"]: row["checksum"] for row in code},
+        max((row["program_version"] for row in code), key=_release, default="0"),
     )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare by."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def may_collect(ledger: Ledger, base: Path | None = None) -> bool:
@@ -72,13 +103,20 @@ def make_plan(ledger: Ledger, base: Path | None = None) -> Plan:
         if known[version].checksum != checksum:
             raise MigrationEdited(f"{known[version].path} was edited after it was applied: restore the released file")
     pending = [migration for migration in migrations if migration.version not in ledger.migrations]
-    stale = {file.path for file in sqlfiles.code_files(base) if ledger.code.get(file.path) != file.checksum}
+    files = sqlfiles.code_files(base)
+    stale = {file.path for file in files if ledger.code.get(file.path) != file.checksum}
     code = []
-    for file in sqlfiles.code_files(base):
+    for file in files:
         # what a changed file replaces, its dependants were built on: they are applied again with it
         if file.path in stale or any(required in stale for required in file.requires):
             stale.add(file.path)
             code.append(file)
     grants = sqlfiles.grants(base)
-    changed = bool(pending or code or ledger.code.get(grants.path) != grants.checksum)
-    return Plan(pending, code, grants if changed else None)
+    obsolete = sorted(set(ledger.code) - {file.path for file in files} - {grants.path})
+    changed = bool(pending or code or obsolete or ledger.code.get(grants.path) != grants.checksum)
+    if changed and _release(ledger.program_version) > _release(exporter.__version__):
+        raise SchemaTooNew(
+            f"the schema was installed by version {ledger.program_version}, this is {exporter.__version__}: "
+            "upgrade the program"
+        )
+    return Plan(pending, code, obsolete, grants if changed else None)

@@ -33,14 +33,15 @@ def _body(file: SqlFile) -> list[str]:
 
 
 def render_sql(base: Path | None = None) -> str:
-    """A first installation, to be run by a superuser through psql; it fails as a whole or not at all."""
+    """A first installation, to be run by a superuser through psql; it fails as a whole or not at all, and where the
+    schemas stand already it fails.
+    """
     lines = [
         f"-- script-tracking-exporter {exporter.__version__}: first installation of script_tracking.",
         "-- Run as a superuser: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f THIS_FILE",
         r"\set ON_ERROR_STOP on",
         "begin;",
-        sqlfiles.query("schema", "lock") + ";",
-        sqlfiles.query("schema", "announce") + ";",
+        *(sqlfiles.query("schema", name) + ";" for name in ("isolate", "announce", "lock", "limit_waiting")),
     ]
     for migration in sqlfiles.migrations(base):
         lines += _body(migration)
@@ -59,4 +60,4 @@ def render_sql(base: Path | None = None) -> str:
         lines.append(
             _record("record_code", path=file.path, checksum=file.checksum, program_version=exporter.__version__)
         )
-    return "\n".join([*lines, "commit;", ""])
+    return "\n".join([*lines, sqlfiles.query("schema", "leave_owner") + ";", "commit;", ""])

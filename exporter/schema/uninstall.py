@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.database import Connection, failures_named
-from exporter.schema.installer import managed_admin, run
+from exporter.schema.installer import begin, check_privileges, run
 from exporter.schema.plan import read_ledger
 
 
@@ -11,20 +11,23 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
     """Drops event triggers and functions, and with `with_records` the record and, where no other database of the
     cluster uses them, the roles. False where nothing was installed. A later install finds the kept record again.
 
-    Raises MissingPrivilege, QueryFailed.
+    Raises ForeignSchema, MissingPrivilege, QueryFailed.
     """
-    if (await read_ledger(connection)).version == 0:
+    ledger = await read_ledger(connection)
+    if ledger.version == 0 or (ledger.is_record_only and not with_records):
         return False
     async with failures_named("uninstalling the schema"):
-        await managed_admin(connection)
+        await check_privileges(connection)
         async with connection.transaction():
-            await run(connection, "lock")
-            await run(connection, "announce")
+            await begin(connection)
+            await run(connection, "join_owner")
             await run(connection, "drop_event_triggers")
             if with_records:
                 await run(connection, "drop_everything")
+                await run(connection, "leave_owner")
                 await run(connection, "drop_roles")
             else:
                 await run(connection, "drop_functions")
                 await run(connection, "forget_code")
+                await run(connection, "leave_owner")
     return True

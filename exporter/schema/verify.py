@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import sqlfiles
-from exporter.database import Connection, failures_named
+from exporter.database import Connection, Row, failures_named
 from exporter.errors import SchemaError
+from exporter.schema.installer import run
 from exporter.schema.plan import make_plan, read_ledger
+from exporter.sqlfiles import CodeFile
+
+_FUNCTION = re.compile(
+    r"^create or replace function (\S+?)\(.*?^as (\$\w*\$)(.*?)\2;", re.DOTALL | re.MULTILINE | re.IGNORECASE
+)
+_SETTING = re.compile(r"^set (\S+) = (.+?)(?:\s+--.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -20,10 +29,22 @@ class Check:
     detail: str
 
 
+@dataclass(frozen=True)
+class Function:
+    """What makes a function do what it does: its text, whose rights it has, and its pinned settings."""
+
+    body: str
+    security_definer: bool
+    settings: frozenset[str]
+
+
 async def verify(connection: Connection, base: Path | None = None) -> list[Check]:
     """Runs every check. A schema that is not installed is one failed check; an edited migration another."""
-    ledger = await read_ledger(connection)
-    if ledger.version == 0:
+    try:
+        ledger = await read_ledger(connection)
+    except SchemaError as error:
+        return [Check("installed", False, str(error))]
+    if not ledger.code:
         return [Check("installed", False, "the schema is not installed")]
     try:
         plan = make_plan(ledger, base)
@@ -31,5 +52,36 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
     except SchemaError as error:
         up_to_date = Check("ledger_matches_program", False, str(error))
     async with failures_named("verifying the schema"):
-        rows = await (await connection.execute(sqlfiles.query("schema", "verify").encode())).fetchall()
-    return [up_to_date, *(Check(row["name"], row["ok"], row["detail"]) for row in rows)]
+        rows = await run(connection, "verify")
+        functions = await run(connection, "functions")
+    return [
+        up_to_date,
+        *(Check(row["name"], row["ok"], row["detail"]) for row in rows),
+        _compare(functions, sqlfiles.code_files(base)),
+    ]
+
+
+def _compare(rows: Iterable[Row], files: Iterable[CodeFile]) -> Check:
+    """The functions of the catalog against the released text."""
+    found: dict[str, list[Function]] = {}
+    for row in rows:
+        function = Function(row["body"], row["security_definer"], frozenset(map(_setting, row["settings"] or [])))
+        found.setdefault(row["name"], []).append(function)
+    released = dict(function for file in files for function in _released(file))
+    different = sorted(
+        name for name in found.keys() | released.keys() if name not in released or found.get(name) != [released[name]]
+    )
+    detail = "every function, and no other, as released" + (f"; not so: {', '.join(different)}" if different else "")
+    return Check("functions_as_released", not different, detail)
+
+
+def _released(file: CodeFile) -> Iterable[tuple[str, Function]]:
+    for match in _FUNCTION.finditer(file.text):
+        header = match[0][: match.start(2) - match.start()]
+        settings = frozenset(f"{name.lower()}={value.replace(chr(39), '')}" for name, value in _SETTING.findall(header))
+        yield match[1], Function(match[3], "security definer" in header, settings)
+
+
+def _setting(text: str) -> str:
+    name, _, value = text.partition("=")
+    return f"{name.lower()}={value}"

@@ -18,11 +18,16 @@ begin
       end;
     end if;
   end loop;
+  -- a superuser may act as anybody; a managed service's admin has to be a member until the installer's last step
+  if not (select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user) then
+    grant script_tracking_owner to current_user;
+  end if;
 end
 $roles$;
 
-create schema if not exists script_tracking authorization script_tracking_owner;
-create schema if not exists script_tracking_internal authorization script_tracking_owner;
+-- Not "if not exists": a schema of that name would be somebody else's.
+create schema script_tracking authorization script_tracking_owner;
+create schema script_tracking_internal authorization script_tracking_owner;
 comment on schema script_tracking is
   'Record of every DDL statement and declared operation: what users call and query';
 comment on schema script_tracking_internal is
@@ -30,7 +35,7 @@ comment on schema script_tracking_internal is
 
 set local role script_tracking_owner;
 
-create table if not exists script_tracking_internal.schema_migration (
+create table script_tracking_internal.schema_migration (
   version         integer primary key,
   name            text not null,
   checksum        text not null,
@@ -42,10 +47,9 @@ create table if not exists script_tracking_internal.schema_migration (
 comment on table script_tracking_internal.schema_migration is
   'Numbered migrations that were applied; checksum is the sha256 of the file with newlines normalised';
 
-create table if not exists script_tracking_internal.schema_code (
+create table script_tracking_internal.schema_code (
   path            text primary key,
   checksum        text not null,
-  drop_statement  text,
   program_version text not null,
   applied_at      timestamptz not null default clock_timestamp()
 );

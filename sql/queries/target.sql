@@ -1,9 +1,11 @@
 -- Statements on one watched database.
 
 -- name: guards
-select set_config('lock_timeout', '200ms', false), set_config('idle_in_transaction_session_timeout', '60s', false),
-  set_config('statement_timeout', %(statement_timeout)s, false),
-  set_config('default_transaction_read_only', %(read_only)s, false)
+select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
+  pg_catalog.set_config('lock_timeout', '200ms', false),
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
+  pg_catalog.set_config('statement_timeout', %(statement_timeout)s, false),
+  pg_catalog.set_config('default_transaction_read_only', %(read_only)s, false)
 
 -- name: alive
 select 1 as alive

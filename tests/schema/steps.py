@@ -1,0 +1,75 @@
+"""What the installer's tests do again and again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from exporter.config import Dsn
+from exporter.database import connect
+from exporter.schema.installer import InstallReport, install
+from exporter.schema.uninstall import uninstall
+from exporter.schema.verify import verify
+
+
+async def installed(dsn: str, base: Path | None = None) -> InstallReport:
+    """Installs or upgrades as the program does."""
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        return await install(connection, base)
+    finally:
+        await connection.close()
+
+
+async def uninstalled(dsn: str, *, with_records: bool = False) -> bool:
+    """Uninstalls as the program does."""
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        return await uninstall(connection, with_records=with_records)
+    finally:
+        await connection.close()
+
+
+async def failed_checks(dsn: str) -> dict[str, str]:
+    """Name and detail of each check of `verify` that did not hold."""
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        return {check.name: check.detail for check in await verify(connection) if not check.ok}
+    finally:
+        await connection.close()
+
+
+def program(*arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end."""
+    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    return subprocess.run(
+        [sys.executable, "-m", "exporter", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**inherited, **environment},
+    )
+
+
+def rows(dsn: str, statement: str, *parameters: object) -> list[DictRow]:
+    """Rows of one statement of a superuser, in a session of its own; none where it returns none."""
+    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+        cursor = session.execute(statement.encode(), parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def written(dsn: str) -> list[DictRow]:
+    """Every row of catalog and ledger that an installation may write, with the transaction that wrote it last."""
+    catalogs = ("pg_class", "pg_proc", "pg_trigger", "pg_policy", "pg_event_trigger", "pg_namespace", "pg_attribute")
+    ledger = ("schema_code", "schema_migration", "setting", "installation", "baseline_object")
+    parts = [
+        f"select '{name}' as relation, ctid::text as place, xmin::text from pg_catalog.{name}" for name in catalogs
+    ]
+    parts += [f"select '{name}', ctid::text, xmin::text from script_tracking_internal.{name}" for name in ledger]
+    return rows(dsn, " union all ".join(parts) + " order by 1, 2")
