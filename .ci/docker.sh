@@ -1,0 +1,46 @@
+# The Docker engine of .ci/run, read by it: the running one, else one that is started here and stopped at the end.
+
+dockerd=
+
+# start_docker: waits until an engine answers; shows its log where it does not
+start_docker() {
+  if docker info >/dev/null 2>&1; then
+    echo 'Docker runs already, and is left running'
+    return
+  fi
+  # where no systemd has mounted them
+  if [ "$(stat --file-system --format %T /sys/fs/cgroup)" != cgroup2fs ] && ! mountpoint --quiet /sys/fs/cgroup/devices; then
+    cgroupfs-mount
+  fi
+  setsid dockerd --pidfile "$state/dockerd.pid" >"$state/dockerd.log" 2>&1 &
+  dockerd=$!
+  at_end stop_docker
+  local deadline=$((SECONDS + 60))
+  until docker info >/dev/null 2>&1; do
+    if ! kill -0 "$dockerd" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then
+      echo 'dockerd does not come up:'
+      tail -n 40 "$state/dockerd.log"
+      return 1
+    fi
+    sleep 0.2
+  done
+  docker version --format 'Docker {{.Server.Version}}'
+}
+
+# stop_docker: removes what the tests left in the engine that was started here, and ends it
+stop_docker() {
+  [ -n "$dockerd" ] || return 0
+  docker ps --all --quiet --filter label=org.testcontainers | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+  docker network ls --quiet --filter label=org.testcontainers | xargs --no-run-if-empty docker network rm >/dev/null
+  kill -TERM "$dockerd" 2>/dev/null || true
+  wait "$dockerd" || true
+  dockerd=
+}
+
+# no_container_left: fails where a test left a container in the engine that was started here
+no_container_left() {
+  [ -n "$dockerd" ] || return 0
+  local found
+  found=$(docker ps --all --filter label=org.testcontainers --format '{{.Names}} {{.Image}} {{.Status}}')
+  [ -z "$found" ] || { printf 'containers that a stage left behind:\n%s\n' "$found"; return 1; }
+}
