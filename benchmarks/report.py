@@ -1,0 +1,62 @@
+"""The results as a Markdown table, each figure beside what was asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.daemon import Exporter
+from benchmarks.load import Effort
+from benchmarks.tracking import Cost, Storage
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that one run measured."""
+
+    machine: str
+    server: str
+    effort: Effort
+    ddl: Sequence[Cost]
+    operations: Sequence[Cost]
+    storage: Storage
+    exporter: Exporter
+
+
+def markdown(results: Results) -> str:
+    """Tables for the README."""
+    exporter, storage = results.exporter, results.storage
+    lines = [
+        f"Measured by `make benchmark` on {results.machine}; PostgreSQL {results.server} with default durability on "
+        f"the same machine; medians of {results.effort.pairs} pairs of runs of {results.effort.seconds} s.",
+        "",
+        "| DDL | clients | untracked /s | tracked /s | ratio | added ms |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {cost.name} | {cost.clients} | {cost.pair.baseline_rate:,.0f} | {cost.pair.rate:,.0f} "
+            f"| {cost.pair.ratio:.2f} | {cost.pair.added_milliseconds:.2f} |"
+            for cost in results.ddl
+        ),
+        "",
+        "| operations | clients | bare INSERT /s | tracked /s | ratio |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {cost.name} | {cost.clients} | {cost.pair.baseline_rate:,.0f} | {cost.pair.rate:,.0f} "
+            f"| {cost.pair.ratio:.2f} |"
+            for cost in results.operations
+        ),
+        "",
+        "| exporter, one target | |",
+        "|---|---|",
+        f"| scrape of {exporter.samples} samples, p50 / p99 of {exporter.scrapes} | "
+        f"{exporter.scrape_p50_milliseconds:.1f} / {exporter.scrape_p99_milliseconds:.1f} ms "
+        f"({exporter.scrape_p50_milliseconds / exporter.healthy_p50_milliseconds:.1f} times `/-/healthy`) |",
+        f"| listening after | {exporter.listen_seconds:.2f} s "
+        f"({exporter.listen_seconds / exporter.python_seconds:.0f} times the start of Python) |",
+        f"| first snapshot after | {exporter.first_snapshot_seconds:.2f} s |",
+        f"| resident memory | {exporter.resident_megabytes:.0f} MB |",
+        f"| bytes kept of a DDL statement, indexes included ({storage.executions} of them) | "
+        f"{storage.one_version:,.0f} |",
+        f"| bytes kept of a completed operation (two versions) | {storage.completed_operation:,.0f} |",
+    ]
+    return "\n".join(lines) + "\n"
