@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import exporter
 from exporter import logs
 from exporter.config import Config, resolve
-from exporter.errors import ScriptTrackingError
+from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.schema import command as schema_command
 
 
@@ -30,9 +31,29 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", parents=[source], help="serve /metrics until stopped")
     commands.add_parser("collect", parents=[source], help="one cycle, exposition text on standard output")
     commands.add_parser("check-config", parents=[source], help="validate the configuration and stop")
+    demo = commands.add_parser(
+        "demo",
+        parents=[source],
+        help="play the main job: on an embedded PostgreSQL, or in a database of its own on the server that is named",
+    )
+    demo.add_argument("--duration", metavar="SECONDS", help="end after so long; by default $DURATION, else at Ctrl-C")
     schema = commands.add_parser("schema", parents=[source], help="install, upgrade, inspect or remove the schema")
     schema_command.add_arguments(schema)
     return parser
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    """Plays on an embedded server unless one is named."""
+    from exporter.demo import runner  # needs the extra `demo`
+
+    sources = (arguments.config, arguments.dsn, arguments.dsn_file)
+    existing = None
+    if any(source is not None for source in sources) or os.environ.get("DATABASE_URL"):
+        targets = resolve(*sources).targets
+        if len(targets) > 1:
+            raise ConfigurationError("the demo plays on one server: name one target")
+        existing = targets[0].dsn
+    return asyncio.run(runner.run(existing, runner.read_duration(arguments.duration)))
 
 
 async def _run(arguments: argparse.Namespace, config: Config) -> int:
@@ -56,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             schema_command.check_options(arguments)
             if arguments.print_sql:
                 return schema_command.print_script()
+        if arguments.command == "demo":
+            return _demo(arguments)
         config = resolve(arguments.config, arguments.dsn, arguments.dsn_file)
         logs.configure(config.log.format, config.log.level)
         return asyncio.run(_run(arguments, config))

@@ -1,0 +1,57 @@
+"""The part of the story in which the database goes and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from exporter.demo.scene import OPERATIONS, Scene
+from exporter.demo.watcher import NeverSeen
+
+UP = "script_tracking_up"
+SETTLED_SECONDS = 15.0
+OUTAGE_SECONDS = 60.0
+
+
+async def database_stops(scene: Scene) -> None:
+    """`up` says so without a restart of the exporter, and nothing is lost."""
+    scene.terminal.step("The database stops: up 0; it starts: up 1, and nothing is lost")
+    server = scene.playground.server
+    if server is None:
+        scene.terminal.fact("left out", "the server of DATABASE_URL is not the demo's to stop")
+        return
+    await scene.workload.pause()
+    before = await scene.ended()
+    counted = await _counted(scene, before)
+    scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in {OPERATIONS}")
+    await asyncio.to_thread(server.stop)
+    began = time.monotonic()
+    gone = await scene.watcher.until(lambda told: told.value(UP) == 0, OUTAGE_SECONDS)
+    withdrawn = "its other series are withdrawn" if not gone.select(OPERATIONS) else "stale values are still served"
+    scene.terminal.fact("server stopped", f"{UP} 0 after {time.monotonic() - began:.1f} s; {withdrawn}", "bad")
+    server.start()
+    began = time.monotonic()
+    await scene.watcher.until(lambda told: told.value(UP) == 1, OUTAGE_SECONDS)
+    scene.terminal.fact(
+        "server started", f"{UP} 1 after {time.monotonic() - began:.1f} s, exporter not restarted", "good"
+    )
+    after = await scene.ended()
+    counted = await _counted(scene, before)
+    whole = before == after == counted
+    verdict = "nothing lost" if whole else "they differ"
+    scene.terminal.fact(
+        "after",
+        f"{after} executions in the record, {counted:.0f} in {OPERATIONS}: {verdict}",
+        "good" if whole else "bad",
+    )
+    scene.terminal.curl(scene.watcher.metrics_url, f"^{UP}{{")
+    scene.workload.resume()
+
+
+async def _counted(scene: Scene, expected: int) -> float:
+    """The counter once it says what is expected, or what it says instead."""
+    try:
+        scrape = await scene.watcher.until(lambda told: told.total(OPERATIONS) == expected, SETTLED_SECONDS)
+    except NeverSeen:
+        scrape = await scene.watcher.scrape()
+    return scrape.total(OPERATIONS)
