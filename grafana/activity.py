@@ -80,7 +80,7 @@ def running() -> Json:
     return timeseries(
         "Running operations",
         "Declared operations that were begun and not completed, by type.",
-        [Query(zero_if(total(RUNNING, "script_type"), "running"), "{{script_type}}")],
+        [Query(zero_if(total(RUNNING, "script_type"), "running", "script_type"), "{{script_type}}")],
         unit="short",
         no_value=NO_DATA,
         stacked=True,

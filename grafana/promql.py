@@ -54,10 +54,10 @@ def quantile(share: float, buckets: str) -> str:
     return f"histogram_quantile({share}, {buckets}) >= 0"
 
 
-def zero_if(expression: str, collector: str) -> str:
-    """`expression`, or one 0 where it has no series although the collector that would bring them succeeds."""
-    succeeded = select("collector_success", f'collector="{collector}"')
-    return f"{expression} or on () sum({once(succeeded, 'target')} == 1) * 0"
+def zero_if(expression: str, collector: str, label: str) -> str:
+    """`expression`, or a 0 that is labelled `none` where it has no series although its collector succeeds."""
+    succeeded = once(select("collector_success", f'collector="{collector}"'), "target")
+    return f'{expression} or on () label_replace(sum({succeeded} == 1) * 0, "{label}", "none", "", "")'
 
 
 def by_type(selector: str, *more: str) -> str:

@@ -1,0 +1,102 @@
+"""Fixture `scraped`: two databases, one busy and one untouched, an exporter, and a Prometheus that scraped it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+import yaml
+
+from exporter import metricmap
+from exporter.demo.monitoring import Monitoring, find_monitoring
+from tests.fix_databases import new_database
+from tests.fix_exporter import Exporter, eventually
+from tests.grafana.live import STEP_SECONDS, Asker
+from tests.postgres_server import Server
+
+BUSY = "busy"
+UNTOUCHED = "untouched"
+TENANTS = ("acme", "globex", "initech")
+ROUNDS = 12
+
+
+@dataclass
+class Scraped:
+    """What the tests ask: the two programs, and since when the databases are being scraped."""
+
+    exporter: Exporter
+    monitoring: Monitoring
+    started: float
+
+    def asker(self, **settings: str) -> Asker:
+        """Asks over the time from the start to now."""
+        return Asker(self.monitoring.prometheus_url, self.started, time.time(), **settings)
+
+    def wait_for(self, expression: str, within: float = 30.0) -> None:
+        """Until an expression has a series."""
+        eventually(lambda: self.monitoring.query(expression), within)
+
+
+def work(dsn: str) -> None:
+    """Twelve rounds of each tenant: a table, two operations that succeed, and at acme one that fails."""
+    with psycopg.connect(dsn, autocommit=True) as session:
+        for tenant in TENANTS:
+            session.execute("select script_tracking.grant_tenant(%s, current_user)", (tenant,))
+        for number in range(ROUNDS):
+            for tenant in TENANTS:
+                session.execute("select set_config('script_tracking.tenant', %s, false)", (tenant,))
+                session.execute(f"create table {tenant}_{number} (id int)".encode())
+                outcomes = [("BATCH", None), ("REPORT", None), *([("BATCH", "23505")] if tenant == "acme" else [])]
+                for kind, sqlstate in outcomes:
+                    session.execute(
+                        "select script_tracking.complete_operation("
+                        " script_tracking.track_operation('nightly', %s), %s, %s, %s)",
+                        (kind, sqlstate is None, sqlstate and "duplicate key", sqlstate),
+                    )
+            session.execute("create temporary table scratch (id int)")
+            session.execute("drop table scratch")
+            time.sleep(1)
+        session.execute("select script_tracking.track_operation('long', 'BATCH', 'globex')")
+        session.execute("select script_tracking.track_operation('long', 'BATCH', 'initech')")
+
+
+@pytest.fixture(scope="package")
+def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    """Both programs, after the busy database had its work and the last of it was scraped."""
+    programs = find_monitoring()
+    if programs is None:
+        pytest.skip("needs prometheus and alertmanager on the PATH (Debian: prometheus prometheus-alertmanager)")
+    with ExitStack() as stack:
+        dsns = {name: stack.enter_context(new_database(postgres)) for name in (BUSY, UNTOUCHED)}
+        folder = tmp_path_factory.mktemp("scraped")
+        config = {
+            "listen": "127.0.0.1:0",
+            "log": {"format": "json"},
+            "targets": [{"name": name, "dsn": dsn} for name, dsn in dsns.items()],
+            "collectors": {spec.name: {"interval": "1s"} for spec in metricmap.load()},
+        }
+        (folder / "exporter.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        exporter = Exporter(folder / "exporter.yaml", folder / "exporter.log")
+        stack.callback(exporter.stop)
+        for name in dsns:
+            exporter.wait_for_value(1, "script_tracking_collector_success", 40, target=name, collector="health")
+        with psycopg.connect(dsns[BUSY], autocommit=True) as session:
+            for tenant in TENANTS:
+                session.execute("select script_tracking.register_tenant(%s)", (tenant,))
+        address = exporter.url.removeprefix("http://")
+        monitoring = stack.enter_context(Monitoring(programs, address, scrape_interval=1.0))
+        found = Scraped(exporter, monitoring, time.time())
+        found.wait_for('script_tracking_operations_total{tenant="initech"}')
+        work(dsns[BUSY])
+        found.wait_for(f'script_tracking_operations_24h{{target="{BUSY}", tenant="initech"}} == {3 * ROUNDS}')
+        running = "script_tracking_oldest_running_operation_start_timestamp_seconds"
+        found.wait_for(f'count_over_time({running}{{tenant="initech"}}[10s]) > {2 * STEP_SECONDS}')
+        found.wait_for(
+            'sum(script_tracking_operation_duration_seconds_count{target="busy", tenant="acme"})'
+            f" == {4 * ROUNDS}"
+        )  # fmt: skip
+        yield found

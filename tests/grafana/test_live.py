@@ -1,0 +1,181 @@
+"""Every query of the overview on a Prometheus that scraped the exporter of a busy and an untouched database."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable
+
+import pytest
+import yaml
+
+from exporter.demo.shipped import rule_files
+from grafana.lint import Dashboard, parse, selectors
+from grafana.overview import overview
+from tests.grafana.conftest import BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
+from tests.grafana.live import Question, Series, questions
+from tests.postgres_server import Server
+
+MODEL = overview()
+QUESTIONS = questions(MODEL)
+BY_PLACE = pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.where)
+# What an untouched database cannot know, with the panels' noValue instead of a curve
+UNKNOWN_AT_FIRST = {
+    "Duration",
+    "Duration by type, p95",
+    "Oldest running operation",
+    "Tenants F",  # the last execution
+    "Tracking cost per execution",
+    "Schema changes",  # the annotation marks what happened
+}
+
+
+def name(question: Question) -> str:
+    """Its panel's title, with the letter of a table's column."""
+    title = re.sub(r"^\d+ ", "", question.where)
+    return title if title.startswith("Tenants") else re.sub(r" [A-Z]$", "", title)
+
+
+def question(title: str, letter: str = "A") -> Question:
+    """That of the first panel of a title."""
+    return next(q for q in QUESTIONS if re.fullmatch(rf"\d+ {re.escape(title)} {letter}", q.where))
+
+
+def by(series: list[Series], label: str) -> dict[str, float]:
+    """Value of each series by one label."""
+    found = {one.labels[label]: one.values[-1] for one in series}
+    assert len(found) == len(series)
+    return found
+
+
+@BY_PLACE
+def test_a_query_has_finite_values_with_the_labels_that_its_legend_names(scraped: Scraped, question: Question) -> None:
+    series = scraped.asker(target=BUSY).ask(question)
+    assert series
+    for one in series:
+        assert all(math.isfinite(value) for value in one.values)
+        assert question.labels <= one.labels.keys()
+        assert all(one.labels.values())
+    legends = [tuple(one.labels[label] for label in sorted(question.labels)) for one in series]
+    assert len(set(legends)) == len(legends), "two series have one legend"
+
+
+@BY_PLACE
+def test_a_query_works_with_a_choice_of_one_and_of_several_tenants(scraped: Scraped, question: Question) -> None:
+    for choice in ("globex", "(globex|initech)"):
+        series = scraped.asker(target=BUSY, tenant=choice).ask(question)
+        seen = {one.labels["tenant"] for one in series if "tenant" in one.labels}
+        assert seen <= {"globex", "initech"}
+        assert series or name(question) == "Failures by error class"
+
+
+@BY_PLACE
+def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped, question: Question) -> None:
+    series = scraped.asker(target=UNTOUCHED).ask(question)
+    assert all(math.isfinite(value) for one in series for value in one.values)
+    assert (not series) == (name(question) in UNKNOWN_AT_FIRST)
+    if re.search(r"operations_(total|running|24h)|errors_total|lost_records", question.expr):
+        assert {value for one in series for value in one.values} <= {0.0}
+
+
+def test_variables_offer_what_is_there(scraped: Scraped) -> None:
+    offered = dict(scraped.asker().variables(MODEL))
+    assert offered["job"] == ["script-tracking-exporter"]
+    assert offered["instance"] == [scraped.exporter.url.removeprefix("http://")]
+    assert offered["target"] == [BUSY, UNTOUCHED]
+    assert offered["tenant"] == sorted([*TENANTS, "system"])
+    assert dict(scraped.asker(target=UNTOUCHED).variables(MODEL))["tenant"] == ["system"]
+
+
+def test_the_verdict_is_true(scraped: Scraped) -> None:
+    ask = scraped.asker(target=BUSY)
+    assert [s.values for s in ask.ask(question("Targets up"))] == [(1.0,)]
+    assert [s.values for s in ask.ask(question("Event triggers on"))] == [(1.0,)]
+    assert [s.values for s in ask.ask(question("Records lost"))] == [(0.0,)]
+    assert [s.values for s in ask.ask(question("Failing health checks"))] == [(0.0,)]
+    assert [s.labels["level"] for s in ask.ask(question("Capture level"))] == ["basic"]
+    (worst,) = ask.ask(question("Worst tenant's failure ratio"))
+    assert worst.labels == {"target": BUSY, "tenant": "acme"}
+    assert worst.values[0] == pytest.approx(0.25, abs=0.02)  # one of four of each round
+
+
+def test_the_table_of_tenants_counts_what_they_did(scraped: Scraped) -> None:
+    ask = scraped.asker(target=BUSY)
+    columns = {letter: by(ask.ask(question("Tenants", letter)), "tenant") for letter in "ABCDEF"}
+    assert columns["A"] == {"acme": 4 * ROUNDS, "globex": 3 * ROUNDS, "initech": 3 * ROUNDS, "system": 0}
+    assert columns["B"] == {"acme": ROUNDS, "globex": 0, "initech": 0, "system": 0}
+    assert columns["C"] == {"acme": 0.25, "globex": 0, "initech": 0, "system": 0}
+    assert columns["D"]["globex"] == pytest.approx(ROUNDS, rel=0.2)  # increase() extrapolates
+    assert columns["E"] == {"acme": 0, "globex": 1, "initech": 1, "system": 0}
+    assert columns["F"].keys() == set(TENANTS)
+    assert all(0 <= time.time() - value / 1000 < 600 for value in columns["F"].values())
+
+
+def test_rates_show_types_statuses_and_classes(scraped: Scraped) -> None:
+    ask = scraped.asker(target=BUSY)
+    statuses = {s.labels["status"]: max(s.values) for s in ask.ask(question("Executions by status"))}
+    assert statuses.keys() == {"COMPLETED", "FAILED", "INTERRUPTED", "NOOP", "ROLLED_BACK"}
+    assert statuses["COMPLETED"] > statuses["FAILED"] > 0 == statuses["INTERRUPTED"]
+    types = {s.labels["script_type"]: max(s.values) for s in ask.ask(question("Executions by type"))}
+    assert types.keys() == {"BATCH", "DDL", "REPORT"}
+    assert min(types.values()) > 0
+    classes = {s.labels["error_class"]: max(s.values) for s in ask.ask(question("Failures by error class"))}
+    assert classes["23"] > 0 == classes["unknown"]
+    p50, p95 = (ask.ask(question("Duration", letter))[0].values for letter in "AB")
+    assert 0 < max(p50) <= max(p95) < 10
+    changes = {s.labels["tenant"]: max(s.values) for s in ask.ask(question("Schema changes by tenant"))}
+    assert all(20 < changes[tenant] < 120 for tenant in TENANTS)  # one in each round of a second and a bit
+
+
+def live_names(scraped: Scraped) -> set[str]:
+    """Names of the samples in one scrape."""
+    return set(re.findall(r"^(\w+)[ {]", scraped.exporter.get("/metrics").body.decode(), re.MULTILINE))
+
+
+def metrics_of(expressions: Iterable[str]) -> set[str]:
+    """Names of the metrics that expressions select; each must parse."""
+    trees = {expression: parse(expression) for expression in expressions}
+    assert [expression for expression, tree in trees.items() if tree is None] == []
+    return {str(selector.name) for tree in trees.values() if tree for selector, _ in selectors(tree)}
+
+
+def test_every_metric_of_the_dashboard_is_in_a_scrape(scraped: Scraped) -> None:
+    asked = metrics_of(target.expr for target in Dashboard(MODEL).targets)
+    asked |= {m for v in MODEL["templating"]["list"] for m in re.findall(r"script_tracking_\w+", str(v["query"]))}
+    assert len(asked) > 20
+    assert asked - live_names(scraped) == set()
+
+
+def test_every_metric_of_the_rules_is_in_a_scrape(scraped: Scraped) -> None:
+    rules = [
+        rule
+        for file in rule_files()
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+    ]
+    recorded = {rule["record"] for rule in rules if "record" in rule}
+    asked = metrics_of(str(rule["expr"]) for rule in rules) - recorded
+    assert len(asked) > 5
+    assert asked - live_names(scraped) == {"up"}, "Prometheus makes up itself"
+    assert (recorded | {"up"}) - scraped.asker().names() == set()
+
+
+def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server) -> None:
+    # what the exporter still says of a database that does not answer
+    about_collection = {"Targets up", "Targets", "Collectors", "Age of the oldest collection"}
+    postgres.stop()
+    try:
+        scraped.wait_for("sum(script_tracking_up) == 0")
+        # past the window of the rates, which end on what was scraped before
+        scraped.wait_for("absent(present_over_time(script_tracking_event_trigger_enabled[5s]))")
+        ask = scraped.asker(rate_interval="5s")
+        assert [s.values for s in ask.ask(question("Targets up"))] == [(0.0,)]
+        assert {s.values for s in ask.ask(question("Targets"))} == {(0.0,)}
+        assert {s.values for s in ask.ask(question("Collectors"))} == {(0.0,)}
+        still = {name(q) for q in QUESTIONS if "[5m]" not in q.expr and "$__range" not in q.expr and ask.now(q.expr)}
+        assert still == about_collection
+    finally:
+        postgres.start()
+    scraped.wait_for("sum(script_tracking_up) == 2")
+    scraped.wait_for("sum(script_tracking_event_trigger_enabled) == 6")
