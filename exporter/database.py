@@ -36,6 +36,7 @@ async def connect(
             row_factory=dict_row,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=application_name,
+            client_encoding="utf8",  # whatever the database's own is
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,

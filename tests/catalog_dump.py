@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
+PINNED = ("search_path = pg_catalog", "timezone = 'UTC'", "datestyle = 'ISO'", "quote_all_identifiers = off")
 _SQL = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
 
@@ -35,7 +36,8 @@ def dump(dsn: str, *, bodies: bool = True, partitions: bool = True) -> str:
     """The catalog in sections. Without `partitions` only their names and bounds are told, not what they consist of."""
     lines: list[str] = []
     with psycopg.connect(dsn, row_factory=dict_row) as session:
-        session.execute("select set_config('search_path', 'pg_catalog', true), set_config('timezone', 'UTC', true)")
+        for setting in PINNED:
+            session.execute(f"set {setting}".encode())
         for section, statement in (SECTIONS | (BODIES if bodies else {})).items():
             rows = [_months(row["line"]) for row in session.execute(statement.encode()).fetchall() if row["line"]]
             if not partitions and section not in ("relations", "applied migrations"):

@@ -19,13 +19,13 @@ from tests.postgres_server import Server
 
 
 @contextmanager
-def new_database(server: Server, template: str = "template0") -> Iterator[str]:
+def new_database(server: Server, template: str = "template0", encoding: str = "UTF8") -> Iterator[str]:
     """DSN of a new database, dropped at the end whoever is connected to it."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     server.start()
     with psycopg.connect(server.dsn, autocommit=True) as admin:
-        query = sql.SQL("create database {} template {}")
-        admin.execute(query.format(sql.Identifier(name), sql.Identifier(template)))
+        query = sql.SQL("create database {} template {} encoding {}")
+        admin.execute(query.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)))
     dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{name}"))
     try:
         yield dsn

@@ -8,7 +8,8 @@ set transaction isolation level read committed
 select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('lock_timeout', '120s', true),
   pg_catalog.set_config('script_tracking_internal.installing', 'on', true),
   pg_catalog.set_config('client_min_messages', 'warning', true),
-  pg_catalog.set_config('check_function_bodies', 'on', true)
+  pg_catalog.set_config('check_function_bodies', 'on', true), pg_catalog.set_config('row_security', 'on', true),
+  pg_catalog.set_config('quote_all_identifiers', 'off', true), pg_catalog.set_config('plpgsql.extra_errors', 'none', true)
 
 -- name: lock
 select pg_advisory_xact_lock(6001874101)

@@ -2,6 +2,7 @@
 
 -- name: guards
 select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
+  pg_catalog.set_config('row_security', 'on', false), pg_catalog.set_config('quote_all_identifiers', 'off', false),
   pg_catalog.set_config('lock_timeout', '200ms', false),
   pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
   pg_catalog.set_config('statement_timeout', %(statement_timeout)s, false),

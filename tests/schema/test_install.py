@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from exporter.errors import ForeignSchema, QueryFailed
 from tests.catalog_dump import dump
+from tests.fix_databases import new_database
+from tests.postgres_server import Server
 from tests.schema.conftest import MakeDatabase
-from tests.schema.steps import failed_checks, installed, program, written
+from tests.schema.steps import failed_checks, installed, program, rows, uninstalled, written
 
 
 async def test_a_fresh_installation_passes_every_check(empty: str) -> None:
@@ -45,3 +52,116 @@ async def test_an_installer_waits_for_a_slow_one(empty: str) -> None:
         await asyncio.sleep(1.5)
         assert not waiting.done()
     assert (await waiting).changed
+
+
+async def test_a_failing_file_leaves_nothing_and_is_named(empty: str, release: Path) -> None:
+    (release / "code" / "report" / "get_system_health.sql").write_text("select 1 / 0;", encoding="utf-8")
+    with pytest.raises(QueryFailed, match=r"code/report/get_system_health\.sql: division by zero"):
+        await installed(empty, release)
+    assert rows(empty, "select nspname from pg_namespace where nspname ~ '^script_tracking'") == []
+    assert rows(empty, "select rolname from pg_roles where rolname ~ '^script_tracking'") == []
+    assert rows(empty, "select evtname from pg_event_trigger") == []
+
+
+@pytest.mark.parametrize("schema", ["script_tracking", "script_tracking_internal"])
+async def test_somebody_elses_schema_is_refused_and_left_alone(empty: str, schema: str) -> None:
+    rows(empty, f"create schema {schema}; create table {schema}.schema_migration (version int)")
+    before = rows(empty, "select oid, xmin::text, nspname, nspowner from pg_namespace where nspname ~ '^script'")
+    with pytest.raises(ForeignSchema, match=rf"{schema} \(owner postgres\); rename it or drop it"):
+        await installed(empty)
+    assert (
+        rows(empty, "select oid, xmin::text, nspname, nspowner from pg_namespace where nspname ~ '^script'") == before
+    )
+    for action in ("install", "upgrade", "uninstall", "verify"):
+        result = program("schema", action, "--dsn", empty)
+        assert result.returncode == 1, action
+        assert "somebody else's schema" in result.stdout + result.stderr, action
+    status = json.loads(program("schema", "status", "--json", "--dsn", empty).stdout)
+    assert status["state"] == "refused"
+
+
+async def test_a_forged_ledger_is_not_believed(empty: str) -> None:
+    rows(empty, "create role mallory")
+    try:
+        rows(empty, "create schema script_tracking authorization mallory")
+        rows(empty, "create schema script_tracking_internal authorization mallory")
+        rows(empty, "create view script_tracking_internal.schema_migration as select 1 / 0 as version, '' as name")
+        with pytest.raises(ForeignSchema):
+            await installed(empty)
+    finally:
+        rows(empty, "drop schema script_tracking, script_tracking_internal cascade")
+        rows(empty, "drop role mallory")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "search_path = evil, pg_catalog",
+        "default_transaction_isolation = 'serializable'",
+        "default_transaction_read_only = on",
+        "row_security = off",
+        "quote_all_identifiers = on",
+        "plpgsql.extra_errors = 'all'",
+        "check_function_bodies = off",
+        "timezone = 'Pacific/Chatham'",
+        "datestyle = 'SQL, DMY'",
+        "lock_timeout = '1ms'",
+        "client_min_messages = 'error'",
+        "default_tablespace = ''",
+        "default_toast_compression = 'pglz'",
+        "session_replication_role = replica",
+    ],
+)
+async def test_a_databases_own_settings_change_nothing(empty: str, make_database: MakeDatabase, setting: str) -> None:
+    name = rows(empty, "select current_database() as name")[0]["name"]
+    rows(empty, "create schema evil")
+    for function in ("set_config(text, text, boolean) returns text", "pg_advisory_xact_lock(integer) returns void"):
+        rows(empty, f"create function evil.{function} language plpgsql as 'begin raise exception $$taken over$$; end'")
+    rows(empty, "create function evil.sha256(bytea) returns bytea language sql as 'select null::bytea'")
+    rows(empty, f"alter database {name} set {setting}")
+    await installed(empty)
+    plain = make_database()
+    await installed(plain)
+    assert dump(empty) == dump(plain)
+    assert await failed_checks(empty) == {}
+
+
+async def test_objects_that_stood_before_are_the_baseline_taken_once(empty: str) -> None:
+    rows(empty, "create schema shop; create table shop.orders (id int primary key, note text)")
+    rows(empty, "create function shop.\"odd name\"(a int, b text) returns int language sql as 'select 1'")
+    rows(empty, "create view shop.v as select * from shop.orders; create type shop.mood as enum ('good')")
+    await installed(empty)
+    baseline = "select object_type, identity from script_tracking_internal.baseline_object order by 1, 2"
+    found = {(row["object_type"], row["identity"]) for row in rows(empty, baseline)}
+    assert {
+        ("schema", "shop"),
+        ("table", "shop.orders"),
+        ("index", "shop.orders_pkey"),
+        ("function", 'shop."odd name"(integer,pg_catalog.text)'),
+        ("view", "shop.v"),
+        ("type", "shop.mood"),
+        ("extension", "plpgsql"),
+    } <= found
+    assert not [identity for _, identity in found if "script_tracking" in identity or "pg_toast" in identity]
+    rows(empty, "create table shop.later (id int)")
+    await uninstalled(empty)
+    await installed(empty)
+    assert {(row["object_type"], row["identity"]) for row in rows(empty, baseline)} == found
+
+
+async def test_the_record_starts_empty_of_the_installation_itself(empty: str) -> None:
+    await installed(empty)
+    assert rows(empty, "select * from script_tracking.script_execution_h") == []
+    assert rows(empty, "select last_value, is_called from script_tracking_internal.lost_record_seq") == [
+        {"last_value": 1, "is_called": False}
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_of_another_encoding_hashes_the_same_bytes(cluster: Server, encoding: str) -> None:
+    with new_database(cluster, encoding=encoding) as database:
+        dsn = make_conninfo(database, client_encoding="UTF8")
+        await installed(dsn)
+        assert await failed_checks(dsn) == {}
+        hashed = "select encode(script_tracking.calculate_hash_key(convert_from('\\xc3a9', 'UTF8')), 'hex') as key"
+        assert rows(dsn, hashed)[0]["key"] == hashlib.sha256("é".encode()).hexdigest()
