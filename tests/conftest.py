@@ -6,7 +6,13 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.fix_servers", "tests.fix_databases", "tests.fix_exporter", "tests.fix_sessions"]
+pytest_plugins = [
+    "tests.fix_servers",
+    "tests.fix_databases",
+    "tests.fix_exporter",
+    "tests.fix_monitoring",
+    "tests.fix_sessions",
+]
 
 
 @pytest.hookimpl(trylast=True)

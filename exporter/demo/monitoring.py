@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -26,6 +26,7 @@ from exporter.demo.processes import Process, ProcessFailed, fetch, free_port
 from exporter.demo.webhook import Notification, Webhook
 from exporter.errors import ScriptTrackingError
 
+NEEDED: Final = {"Prometheus": ("prometheus",), "Alertmanager": ("prometheus-alertmanager", "alertmanager")}
 READY_SECONDS = 30.0
 ATTEMPTS = 3  # a free port may be taken by somebody else before the program binds it
 
@@ -54,11 +55,19 @@ class Sample:
 
 def find_monitoring() -> Binaries | None:
     """Prometheus and Alertmanager on the PATH, under Debian's names or upstream's; None where one is missing."""
-    prometheus = shutil.which("prometheus")
-    alertmanager = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    prometheus, alertmanager = (_which(names) for names in NEEDED.values())
     if prometheus is None or alertmanager is None:
         return None
     return Binaries(prometheus, alertmanager, shutil.which("promtool"), shutil.which("amtool"))
+
+
+def missing_monitoring() -> list[str]:
+    """Names of what find_monitoring() does not find, for people."""
+    return [part for part, names in NEEDED.items() if _which(names) is None]
+
+
+def _which(names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def derive_prometheus(

@@ -1,0 +1,176 @@
+"""From a failing operation to the page: PostgreSQL, the exporter, Prometheus and Alertmanager, all of them real.
+
+The rules are the shipped ones, with their five minutes and their `for`. What lets an alert resolve within a test is
+what lets it resolve in life: so many successes that the ratio falls, here declared in bulk by one statement.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from exporter.demo.monitoring import Monitoring
+from exporter.demo.shipped import alert_thresholds
+from exporter.demo.webhook import Notification
+from tests.fix_databases import new_database
+from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.fix_monitoring import SCRAPE_SECONDS, StartMonitoring
+from tests.postgres_server import Server
+
+RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
+SPIKE = "ScriptTrackingErrorSpike"
+TENANT = "acme"
+# every second, so that the test waits for the rules and not for the collectors
+COLLECTORS = {name: {"interval": "1s"} for name in ("operations", "errors", "capture")}
+FAILURES = 20
+SUCCESSES_BEFORE = 12
+SUCCESSES_AFTER = 200
+
+
+def operate(dsn: str, times: int, *, success: bool) -> None:
+    """Declares operations of the tenant and their end, all in one statement."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        ended = connection.execute(
+            "select count(*) filter (where script_tracking.complete_operation("
+            " script_tracking.track_operation('invoice-' || n, 'BATCH', %s), %s, %s, %s))"
+            " from generate_series(1, %s) as n",
+            (TENANT, success, None if success else "out of stock", None if success else "P0001", times),
+        ).fetchone()
+    assert ended == (times,)
+
+
+def prepare(dsn: str, gid: str) -> None:
+    """Leaves a transaction prepared in which one more operation failed."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "select script_tracking.complete_operation("
+            " script_tracking.track_operation('in-doubt', 'BATCH', %s), false, 'out of stock', 'P0001')",
+            (TENANT,),
+        )
+        connection.execute(f"prepare transaction '{gid}'")
+
+
+def register(dsn: str) -> None:
+    """Makes the tenant known."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("select script_tracking.register_tenant(%s)", (TENANT,))
+
+
+def counted(source: Monitoring, target: str) -> dict[str, float]:
+    """The counters that Prometheus holds now of the tenant's operations, by status."""
+    samples = source.query(
+        f'script_tracking_operations_total{{target="{target}", tenant="{TENANT}", script_type="BATCH"}}'
+    )
+    return {sample.labels["status"]: sample.value for sample in samples}
+
+
+def expected(completed: int, failed: int) -> dict[str, float]:
+    """All the counters of one type."""
+    return {"COMPLETED": completed, "FAILED": failed, "ROLLED_BACK": 0, "INTERRUPTED": 0, "NOOP": 0}
+
+
+def wait_for_counters(source: Monitoring, target: str, values: dict[str, float]) -> None:
+    """Waits until Prometheus has scraped exactly these."""
+    eventually(lambda: counted(source, target) == values, 30)
+
+
+def totals_are_up_to_date(running: Exporter, target: str) -> bool:
+    """Whether no operation waits for the horizon for longer than ten seconds."""
+    lag = running.value("script_tracking_rollup_lag_seconds", target=target)
+    assert lag is not None
+    return lag < 10
+
+
+def spikes(source: Monitoring, target: str) -> list[Notification]:
+    """The pages about one target so far."""
+    return [page for page in source.notifications() if page.name == SPIKE and page.labels["target"] == target]
+
+
+def wait_for_page(source: Monitoring, target: str, status: str) -> Notification:
+    """The newest page about a target, once it says so. The rule itself waits for 15 s."""
+
+    def newest() -> Notification | None:
+        pages = spikes(source, target)
+        return pages[-1] if pages and pages[-1].status == status else None
+
+    return eventually(newest, 45)
+
+
+def spike_and_recovery(running: Exporter, source: Monitoring, databases: dict[str, str]) -> None:
+    """Some good operations, a spike of failures, its page, many good operations, the end of the page: everywhere."""
+    thresholds = alert_thresholds()
+    assert thresholds["error_spike_failures"] <= FAILURES
+    before, after = FAILURES / (FAILURES + SUCCESSES_BEFORE), FAILURES / (FAILURES + SUCCESSES_AFTER)
+    assert after < thresholds["error_spike_failure_ratio"] < before
+    for dsn in databases.values():
+        operate(dsn, SUCCESSES_BEFORE, success=True)
+    for target in databases:
+        wait_for_counters(source, target, expected(SUCCESSES_BEFORE, 0))
+    assert source.notifications() == []
+    for dsn in databases.values():
+        operate(dsn, FAILURES, success=False)
+    for target in databases:
+        page = wait_for_page(source, target, "firing")
+        assert dict(page.labels) == {
+            "alertname": SPIKE,
+            "severity": "critical",
+            "component": "operations",
+            "target": target,
+            "tenant": TENANT,
+        }
+        assert (page.receiver, page.path) == ("pager", "/pager")
+        assert page.annotations["summary"] == f"Operations of tenant {TENANT} on {target} are failing"
+        assert (RUNBOOKS / Path(urlsplit(page.annotations["runbook_url"]).path).name).is_file()
+        assert counted(source, target) == expected(SUCCESSES_BEFORE, FAILURES)
+    for dsn in databases.values():
+        operate(dsn, SUCCESSES_AFTER, success=True)
+    for target in databases:
+        wait_for_page(source, target, "resolved")
+        assert [page.status for page in spikes(source, target)] == ["firing", "resolved"]
+        assert counted(source, target) == expected(SUCCESSES_BEFORE + SUCCESSES_AFTER, FAILURES)
+    assert {page.name for page in source.notifications()} == {SPIKE}
+
+
+def test_a_spike_of_failures_pages_and_resolves(
+    installed_database: str, exporter: StartExporter, monitoring: StartMonitoring
+) -> None:
+    register(installed_database)
+    running = exporter(installed_database, collectors=COLLECTORS)
+    spike_and_recovery(running, monitoring(running), {"shop": installed_database})
+
+
+def test_a_spike_pages_and_resolves_while_a_prepared_transaction_is_left_open(
+    postgres: Server, _template: str, exporter: StartExporter, monitoring: StartMonitoring
+) -> None:
+    """In its own database and in another one of the same server, whose horizon it holds as well."""
+    with new_database(postgres, _template) as holder, new_database(postgres, _template) as neighbour:
+        databases = {"holder": holder, "neighbour": neighbour}
+        with psycopg.connect(holder) as connection:
+            if connection.execute("show max_prepared_transactions").fetchone() == ("0",):
+                pytest.skip("the server has max_prepared_transactions = 0")
+        for dsn in databases.values():
+            register(dsn)
+        gid = urlsplit(holder).path.removeprefix("/")
+        prepare(holder, gid)
+        running = exporter(
+            holder, collectors=COLLECTORS, targets=[{"name": name, "dsn": dsn} for name, dsn in databases.items()]
+        )
+        source = monitoring(running)
+        spike_and_recovery(running, source, databases)
+        for target in databases:
+            # the totals really were held up meanwhile: every operation above was counted past the horizon
+            assert not totals_are_up_to_date(running, target)
+        with psycopg.connect(holder, autocommit=True) as connection:
+            connection.execute(f"commit prepared '{gid}'")
+        completed = SUCCESSES_BEFORE + SUCCESSES_AFTER
+        wait_for_counters(source, "holder", expected(completed, FAILURES + 1))
+        for target in databases:
+            eventually(partial(totals_are_up_to_date, running, target), 30)
+        time.sleep(2 * SCRAPE_SECONDS)  # what the totals took over is counted once, in the next scrapes as well
+        assert counted(source, "holder") == expected(completed, FAILURES + 1)
+        assert counted(source, "neighbour") == expected(completed, FAILURES)
