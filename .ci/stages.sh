@@ -26,6 +26,7 @@ beside() {
   printf '\n=== %s goes on beside what follows (at %d s)\n' "$name" $((SECONDS - started))
   set -m # a process group of its own
   (
+    trap - EXIT INT TERM
     begun=$SECONDS
     "$@"
     echo $((SECONDS - begun)) >"$state/$name.time"
