@@ -79,6 +79,19 @@ def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped, que
         assert {value for one in series for value in one.values} <= {0.0}
 
 
+def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scraped: Scraped) -> None:
+    scraped.wait_for(f'sum(rate(script_tracking_operation_duration_seconds_count{{target="{BUSY}"}}[5s])) == 0')
+    ask = scraped.asker(target=BUSY, rate_interval="5s")
+    idle = {question.where: [value for one in ask.now(question.expr) for value in one.values] for question in QUESTIONS}
+    assert {where for where, values in idle.items() if not all(map(math.isfinite, values))} == set()
+    assert {name(q) for q in QUESTIONS if not idle[q.where]} == {
+        "Duration",
+        "Duration by type, p95",
+        "Schema changes",
+        "Tracking cost per execution",
+    }
+
+
 def test_variables_offer_what_is_there(scraped: Scraped) -> None:
     offered = dict(scraped.asker().variables(MODEL))
     assert offered["job"] == ["script-tracking-exporter"]
