@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from exporter import metricmap
-from exporter.demo.monitoring import Monitoring, find_monitoring
+from exporter.demo.monitoring import Monitoring, find_monitoring, missing_monitoring
 from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, eventually
 from tests.grafana.live import STEP_SECONDS, Asker
@@ -69,7 +69,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Both programs, after the busy database had its work and the last of it was scraped."""
     programs = find_monitoring()
     if programs is None:
-        pytest.skip("needs prometheus and alertmanager on the PATH (Debian: prometheus prometheus-alertmanager)")
+        pytest.skip(f"not on the PATH: {' and '.join(missing_monitoring())}")
     with ExitStack() as stack:
         dsns = {name: stack.enter_context(new_database(postgres)) for name in (BUSY, UNTOUCHED)}
         folder = tmp_path_factory.mktemp("scraped")
