@@ -20,6 +20,7 @@ declare
   v_began      timestamptz := clock_timestamp();
   v_mark       text;
   v_state      text;
+  v_start      text;
   v_dropped    text;
   v_claim      text;
   v_started_at timestamptz := statement_timestamp();
@@ -40,51 +41,62 @@ begin
   v_dropped := coalesce(current_setting('script_tracking_internal.dropped', true), '');
   v_claim := nullif(current_setting('script_tracking.tenant', true), '');
 
-  -- the innermost start that is still open belongs to this end
-  if starts_with(v_state, v_mark) and v_state ~ ';[0-9,]*[0-9]{10,},$' then
-    v_started_at := least(greatest(v_started_at,
-      to_timestamp(substring(v_state from '([0-9]+),$')::numeric / 1000000)), v_began);
-    v_state := regexp_replace(v_state, '[0-9]+,$', '');
-    v_nested := v_state <> v_mark;
-    perform set_config('script_tracking_internal.attempts', v_state, false);
+  -- the innermost start that is still open belongs to this end; whoever meddled with the state gets the statement's
+  if starts_with(v_state, v_mark) then
+    v_start := split_part(split_part(v_state, ',', -2), ';', -1);
+    if length(v_start) between 10 and 17 and translate(v_start, '0123456789', '') = '' then
+      v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
+      v_state := left(v_state, - length(v_start) - 1);
+      v_nested := v_state <> v_mark;
+      v_state := set_config('script_tracking_internal.attempts', v_state, false);
+    end if;
   end if;
 
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
            'type', c.object_type, 'schema', c.schema_name, 'name', c.object_identity, 'oid', nullif(c.objid, 0),
-           'temporary', case when c.schema_name = 'pg_temp' then true end)) order by c.ordinality)
+           'temporary', case when c.schema_name = 'pg_temp' then true end)))
            filter (where c.ordinality <= 1000),
+         array_agg(c.object_identity) filter (where c.object_identity is not null and c.ordinality <= 1000),
          bool_and(coalesce(c.in_extension, false)),
+         bool_and(coalesce(c.schema_name = 'pg_temp', false)),
          bool_and(coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'), false))
-    into v_objects, v_member, v_ours
+    into v_objects, v_names, v_member, v_temporary, v_ours
   from pg_event_trigger_ddl_commands() with ordinality as c;
 
   if starts_with(v_dropped, v_mark) then
-    perform set_config('script_tracking_internal.dropped', '', false);
+    v_state := set_config('script_tracking_internal.dropped', '', false);
     v_objects := coalesce(v_objects, '[]') || substr(v_dropped, length(v_mark) + 1)::jsonb;
+    select array_agg(o.value ->> 'name') filter (where o.value ? 'name'),
+           bool_and(coalesce((o.value ->> 'temporary')::boolean, false))
+      into v_names, v_temporary
+    from jsonb_array_elements(v_objects) as o;
   end if;
 
   -- a member of an extension is told by the extension's own record
   if v_member and tg_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION') then
     return;
   end if;
-  select array_agg(distinct o.value ->> 'name') filter (where o.value ? 'name'),
-         bool_and(coalesce((o.value ->> 'temporary')::boolean, false))
-    into v_names, v_temporary
-  from jsonb_array_elements(v_objects) as o;
   if v_temporary then
-    perform nextval('script_tracking_internal.temporary_ddl_seq');
+    v_members := nextval('script_tracking_internal.temporary_ddl_seq');
     return;
   end if;
   -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
   -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
-  if (v_ours or current_setting('script_tracking_internal.installing', true) = 'on'
-      and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
-    and exists (
+  if coalesce(v_ours, false) or (
+    coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
+    and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
+  then
+    -- asked only here: reading pg_locks is slow
+    if exists (
       select from pg_locks as l
       where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
         and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
-  then
-    return;
+    then
+      return;
+    end if;
+  end if;
+  if cardinality(v_names) > 1 then
+    v_names := array(select distinct n.name from unnest(v_names) as n (name) order by n.name);
   end if;
   if tg_tag = 'CREATE EXTENSION' then
     select count(*) into v_members
@@ -94,17 +106,18 @@ begin
   end if;
 
   v_context := script_tracking_internal.writing_context(v_claim);
-  if v_context.refused is not null and v_claim is not null then
-    perform nextval('script_tracking_internal.refused_claim_seq');
-  end if;
   v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
     'duration_us', (extract(epoch from v_began - v_started_at) * 1000000)::bigint,
     'objects', v_objects,
     'nested', case when v_nested then true end,
-    'extension_members', v_members,
-    'refused_tenant_claim', case when v_claim is not null and v_context.refused is not null
-      then jsonb_build_object('claim', v_claim, 'reason', v_context.refused) end,
-    'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
+    'extension_members', v_members));
+  if v_claim is not null and v_context.refused is not null then
+    v_members := nextval('script_tracking_internal.refused_claim_seq');
+    v_metadata := v_metadata || jsonb_build_object(
+      'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
+  end if;
+  v_metadata := v_metadata || jsonb_build_object(
+    'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint);
   v_hk := script_tracking_internal.record_execution(
     v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
     tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,

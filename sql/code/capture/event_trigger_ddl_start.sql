@@ -1,19 +1,12 @@
 -- requires: capture/statement_mark.sql
 -- ddl_command_start: remembers the moment, nothing else. It must not write a table nor take a transaction id, which
--- would break DROP INDEX CONCURRENTLY. The state is a stack, because DDL may run DDL: "<mark><start>,<start>,".
+-- would break DROP INDEX CONCURRENTLY. Nothing in here depends on a setting but the search_path.
+-- The state is a stack, because DDL may run DDL: "<mark><start>,<start>,".
 create or replace function script_tracking.event_trigger_ddl_start()
 returns event_trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
-set row_security = on
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set bytea_output = 'hex'
-set extra_float_digits = '1'
-set quote_all_identifiers = off
-set plpgsql.extra_errors = 'none'
 as $function$
 declare
   v_mark  text;
@@ -22,7 +15,7 @@ begin
   -- not in the declarations: the handler below does not cover those
   v_mark := script_tracking_internal.statement_mark();
   v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
-  perform set_config('script_tracking_internal.attempts',
+  v_state := set_config('script_tracking_internal.attempts',
     case when starts_with(v_state, v_mark) then v_state else v_mark end
       || (extract(epoch from clock_timestamp()) * 1000000)::bigint::text || ',', false);
 exception when others then

@@ -27,12 +27,13 @@ declare
   v_version     script_tracking.script_execution_s;
   v_duration_us bigint;
 begin
-  if complete_operation.success is null then
-    raise exception using errcode = 'ST003', message = 'success must be true or false';
-  elsif complete_operation.error_sqlstate !~ '^[0-9A-Z]{5}$' then
-    raise exception using errcode = 'ST003', message = 'error_sqlstate must have five characters 0-9 and A-Z';
-  elsif jsonb_typeof(complete_operation.metadata) <> 'object' then
-    raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
+  if complete_operation.success is null or complete_operation.error_sqlstate !~ '^[0-9A-Z]{5}$'
+    or jsonb_typeof(complete_operation.metadata) <> 'object'
+  then
+    raise exception using errcode = 'ST003', message = case
+      when complete_operation.success is null then 'success must be true or false'
+      when jsonb_typeof(complete_operation.metadata) <> 'object' then 'metadata must be a JSON object'
+      else 'error_sqlstate must have five characters 0-9 and A-Z' end;
   end if;
 
   delete from script_tracking_internal.running_operation as r

@@ -25,22 +25,24 @@ declare
   v_metadata   jsonb;
   v_hk         bytea;
 begin
-  if coalesce(track_operation.script_name, '') = '' or coalesce(track_operation.script_type, '') = '' then
-    raise exception using errcode = 'ST003', message = 'script_name and script_type must not be empty';
-  elsif length(track_operation.script_type) > 63 or length(track_operation.script_name) > 1000 then
-    raise exception using errcode = 'ST003',
-      message = 'script_type has at most 63 characters, script_name at most 1000';
-  elsif jsonb_typeof(track_operation.metadata) <> 'object' then
-    raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
+  -- one test for all on the way that is usually taken: every expression costs, in every transaction
+  if coalesce(length(track_operation.script_name) between 1 and 1000
+              and length(track_operation.script_type) between 1 and 63, false) is false
+    or jsonb_typeof(track_operation.metadata) <> 'object'
+  then
+    raise exception using errcode = 'ST003', message = case
+      when jsonb_typeof(track_operation.metadata) <> 'object' then 'metadata must be a JSON object'
+      else 'script_name must have 1 to 1000 characters, script_type 1 to 63' end;
   end if;
   v_context := script_tracking_internal.writing_context(v_claim);
-  if v_context.refused = 'ambiguous' then
-    raise exception using errcode = 'ST002', message = 'the role belongs to several tenants',
-      hint = 'Name one: the argument tenant, or set script_tracking.tenant.';
-  elsif v_context.refused is not null then
+  if v_context.refused is not null then
     -- one answer for a tenant that is somebody else's and for one that does not exist
     raise exception using errcode = 'ST002',
-      message = format('role %I is not a member of a tenant %L', script_tracking_internal.session_identity(), v_claim);
+      message = case when v_context.refused = 'ambiguous' then 'the role belongs to several tenants'
+        else format('role %I is not a member of a tenant %L', script_tracking_internal.session_identity(), v_claim) end,
+      hint = case when v_context.refused = 'ambiguous'
+        then 'Name one: the argument tenant, or set script_tracking.tenant.'
+        else 'A superuser grants membership by script_tracking.grant_tenant().' end;
   end if;
   v_metadata := script_tracking_internal.session_metadata('client');
   if track_operation.metadata is not null then

@@ -1,44 +1,28 @@
--- requires: vault/hash_field.sql
--- Hash of a version's descriptive fields, in this order, without load_date, load_end_date and floats.
--- The start is in microseconds since 1970; JSON is the server's own canonical text; objects are hashed each by itself.
--- Only simple expressions, which plpgsql evaluates without the executor: this runs once for every version.
+-- Hash of a version's descriptive fields, in this order, without load_date, load_end_date and floats: sha256 of the
+-- fields as a row of bytea values in PostgreSQL's binary form, which is their number, then for each the type (17), the
+-- length in bytes (-1 for NULL) and the bytes; the numbers are signed, 4 bytes, big-endian. The lengths keep two
+-- different lists of fields apart. Every field is UTF-8 text but the tenant's key, which is itself: the start in
+-- microseconds since 1970, the client without its mask, the objects as a JSON array, JSON in the server's canonical form.
+-- One expression, each argument used once: so it is inlined where it is called.
 create or replace function script_tracking_internal.hash_diff(
   p_tenant_hk bytea, p_script_name varchar, p_script_type varchar, p_execution_status varchar,
   p_execution_timestamp timestamptz, p_execution_duration_ms integer, p_db_session_user varchar,
   p_client_ip inet, p_affected_objects text[], p_sql_command text, p_error_message text, p_metadata jsonb)
 returns bytea
-language plpgsql stable parallel safe
+language sql stable parallel safe
 as $function$
-declare
-  v_tenant   text := pg_catalog.encode(p_tenant_hk, 'hex');
-  v_start    text := (extract(epoch from p_execution_timestamp) * 1000000)::bigint::text;
-  v_duration text := p_execution_duration_ms::text;
-  v_client   text := pg_catalog.host(p_client_ip);
-  v_metadata text := p_metadata::text;
-  v_objects  text;
-  v_object   text;
-begin
-  if p_affected_objects is not null then
-    v_objects := '';
-    foreach v_object in array p_affected_objects loop
-      v_objects := v_objects || script_tracking_internal.hash_field(v_object);
-    end loop;
-    v_objects := script_tracking_internal.hash_field(v_objects);
-  else
-    v_objects := '-';
-  end if;
-  return pg_catalog.sha256(pg_catalog.convert_to(
-       script_tracking_internal.hash_field(v_tenant)
-    || script_tracking_internal.hash_field(p_script_name::text)
-    || script_tracking_internal.hash_field(p_script_type::text)
-    || script_tracking_internal.hash_field(p_execution_status::text)
-    || script_tracking_internal.hash_field(v_start)
-    || script_tracking_internal.hash_field(v_duration)
-    || script_tracking_internal.hash_field(p_db_session_user::text)
-    || script_tracking_internal.hash_field(v_client)
-    || v_objects
-    || script_tracking_internal.hash_field(p_sql_command)
-    || script_tracking_internal.hash_field(p_error_message)
-    || script_tracking_internal.hash_field(v_metadata), 'UTF8'));
-end
+  select pg_catalog.sha256(pg_catalog.record_send(row(
+    p_tenant_hk,
+    pg_catalog.convert_to(p_script_name, 'UTF8'),
+    pg_catalog.convert_to(p_script_type, 'UTF8'),
+    pg_catalog.convert_to(p_execution_status, 'UTF8'),
+    pg_catalog.convert_to(
+      (extract(epoch from p_execution_timestamp) operator(pg_catalog.*) 1000000)::bigint::text, 'UTF8'),
+    pg_catalog.convert_to(p_execution_duration_ms::text, 'UTF8'),
+    pg_catalog.convert_to(p_db_session_user, 'UTF8'),
+    pg_catalog.convert_to(pg_catalog.host(p_client_ip), 'UTF8'),
+    pg_catalog.convert_to(pg_catalog.to_jsonb(p_affected_objects)::text, 'UTF8'),
+    pg_catalog.convert_to(p_sql_command, 'UTF8'),
+    pg_catalog.convert_to(p_error_message, 'UTF8'),
+    pg_catalog.convert_to(p_metadata::text, 'UTF8'))))
 $function$;

@@ -15,15 +15,14 @@ declare
   v_duration_ms integer := least(p_duration_us / 1000, 2147483647)::integer;
   v_sql         text := script_tracking_internal.redact(p_sql_command);
   v_metadata    jsonb := p_metadata;
-  v_characters  integer := pg_catalog.length(v_sql);
   v_maximum     integer;
 begin
-  if v_characters > 1024 then  -- the least that the setting may say
+  if pg_catalog.length(v_sql) > 1024 then  -- the least that the setting may say
     select greatest(s.value::integer, 1024) into strict v_maximum
     from script_tracking_internal.setting as s where s.name = 'sql_command.max_characters';
-    if v_characters > v_maximum then
+    if pg_catalog.length(v_sql) > v_maximum then
       v_metadata := v_metadata || pg_catalog.jsonb_build_object(
-        'sql_command_characters', v_characters,
+        'sql_command_characters', pg_catalog.length(v_sql),
         'sql_command_sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(v_sql, 'UTF8')), 'hex'));
       v_sql := pg_catalog.left(v_sql, v_maximum);
     end if;
