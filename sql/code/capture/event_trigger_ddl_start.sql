@@ -7,6 +7,7 @@ returns event_trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $function$
 declare
   v_mark  text;
