@@ -23,7 +23,7 @@ async def database_stops(scene: Scene) -> None:
     await scene.workload.pause()
     before = await scene.ended()
     counted = await _counted(scene, before)
-    scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in {OPERATIONS}")
+    scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in the counters")
     await asyncio.to_thread(server.stop)
     began = time.monotonic()
     gone = await scene.watcher.until(lambda told: told.value(UP) == 0, OUTAGE_SECONDS)
@@ -41,7 +41,7 @@ async def database_stops(scene: Scene) -> None:
     verdict = "nothing lost" if whole else "they differ"
     scene.terminal.fact(
         "after",
-        f"{after} executions in the record, {counted:.0f} in {OPERATIONS}: {verdict}",
+        f"{after} executions in the record, {counted:.0f} in the counters: {verdict}",
         "good" if whole else "bad",
     )
     scene.terminal.curl(scene.watcher.metrics_url, f"^{UP}{{")

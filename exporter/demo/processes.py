@@ -64,6 +64,11 @@ class Process:
         """Its number."""
         return self._popen.pid
 
+    @property
+    def code(self) -> int | None:
+        """With what it ended; None while it runs."""
+        return self._popen.poll()
+
     def wait_for(self, url: str, within: float) -> None:
         """Waits until the URL answers well. Raises ProcessFailed, with the end of the log, where it does not."""
         deadline = time.monotonic() + within

@@ -114,13 +114,13 @@ def _introduce(terminal: Terminal, playground: Playground, watcher: Watcher, mon
     terminal.fact("schema", f"version {playground.schema_version}, {installed}")
     taken = " (10187 is taken)" if watcher.usual_port_taken else ""
     terminal.fact("exporter", f"{watcher.metrics_url}{taken}, as role {playground.role('exporter')}, no superuser")
-    terminal.fact("", "it counts every second here, every 5 s by default")
-    terminal.fact("tenants", f"{', '.join(TENANTS)}: each with a role that migrates, one for its jobs, one that reads")
+    terminal.fact("", "collecting every second; the default is every 5 s")
+    terminal.fact("tenants", f"{', '.join(TENANTS)}: each has a role that migrates, one for jobs, a reader")
     if monitoring is not None:
         terminal.fact("prometheus", f"{monitoring.prometheus_url} with the shipped rules, scraping every second")
         terminal.fact("alertmanager", monitoring.alertmanager_url)
     terminal.line()
     terminal.line("To repeat a look in another terminal, first:")
-    terminal.commands(f"export PGPASSFILE={playground.passfile}")
+    terminal.command(f"export PGPASSFILE={playground.passfile}")
     if (folder := psql_folder()) is not None:
-        terminal.commands(f"export PATH=$PATH:{folder}")
+        terminal.command(f"export PATH=$PATH:{folder}")

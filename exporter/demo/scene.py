@@ -38,16 +38,17 @@ class Scene:
         self._asked = (self.playground.shown(role), statements)
         return await self.playground.ask(role, *statements)
 
-    def repeat(self) -> None:
-        """Prints what repeats the last look."""
-        self.terminal.psql(self._asked[0], *self._asked[1])
+    def repeat(self, *, verbose: bool = False) -> None:
+        """Prints what repeats the last look; verbose, it shows SQLSTATEs."""
+        self.terminal.psql(self._asked[0], *self._asked[1], verbose=verbose)
 
     async def refused(self, label: str, role: str | None, *statements: str) -> None:
         """Tries something in earnest, and says with what it was refused."""
         try:
             await self.look(role, *statements)
         except psycopg.Error as error:
-            self.terminal.fact(label, f"refused, SQLSTATE {error.sqlstate}: {error.diag.message_primary}", "good")
+            reason = str(error.diag.message_primary).rpartition(": ")[2]
+            self.terminal.fact(label, f"refused, SQLSTATE {error.sqlstate}: {reason}", "good")
         else:
             self.terminal.fact(label, "was not refused", "bad")
 

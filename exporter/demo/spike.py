@@ -29,7 +29,7 @@ async def errors_spike(scene: Scene) -> None:
     await _say_ratio(scene, f"{TENANT} before")
     scene.workload.break_import(TENANT)
     role = scene.playground.role(f"{TENANT}_job")
-    scene.terminal.fact(role, "customer-import meets yesterday's file, fails with 23505, is tried again and again")
+    scene.terminal.fact(role, "customer-import meets yesterday's file, fails (23505), is tried again")
     await scene.watcher.until(
         lambda told: (
             failure_ratio(told, TENANT)[0] > limits[RATIO] and failure_ratio(told, TENANT)[1] >= limits[FAILURES]
@@ -48,20 +48,19 @@ async def page_arrives(scene: Scene) -> None:
     if scene.monitoring is None:
         scene.terminal.fact("left out", "prometheus and prometheus-alertmanager (or alertmanager) are not on the PATH")
         return
-    alerts = f"{scene.monitoring.prometheus_url}/api/v1/alerts"
     page = await _notified(scene, scene.monitoring, "firing")
     if page is not None:
         await _say_ratio(scene, f"{TENANT} now")
-        scene.terminal.fact("page", f"{page.received_at:%H:%M:%S} UTC, {page.labels['severity']}: {page.name}", "bad")
+        scene.terminal.fact(
+            "page received", f"{page.received_at:%H:%M:%S} UTC, {page.labels['severity']}: {page.name}", "bad"
+        )
         scene.terminal.fact("it says", f"{page.annotations['summary']}. {page.annotations['description']}")
         scene.terminal.fact("what to do", page.annotations["runbook_url"])
-        scene.terminal.commands(f"curl -s {alerts}", f"curl -s {scene.monitoring.alertmanager_url}/api/v2/alerts")
+        scene.terminal.command(f"curl -s {scene.monitoring.prometheus_url}/api/v1/alerts")
     await _mend(scene)
     resolved = await _notified(scene, scene.monitoring, "resolved") if page is not None else None
     if resolved is not None:
-        scene.terminal.fact(
-            "resolved", f"{resolved.received_at:%H:%M:%S} UTC: {resolved.annotations['summary']}", "good"
-        )
+        scene.terminal.fact("resolved", f"{resolved.received_at:%H:%M:%S} UTC: {resolved.name} is over", "good")
 
 
 async def _mend(scene: Scene) -> None:

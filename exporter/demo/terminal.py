@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import textwrap
 import time
 from typing import Literal, TextIO
@@ -52,24 +53,40 @@ class Terminal:
         for number, part in enumerate(folded):
             self.line(f"{_INDENT}{label if number == 0 else '':<{_LABEL}}{self._paint(part, mood)}")
 
-    def psql(self, dsn: str, *statements: str) -> None:
-        """The command that repeats statements. Raises ValueError for what a shell would change."""
-        options = "-Xq -v VERBOSITY=sqlstate " if len(statements) > 1 else "-Xq "
-        words = [f"psql {options}{dsn}"]
+    def psql(self, dsn: str, *statements: str, verbose: bool = False) -> None:
+        """The command that repeats statements, with SQLSTATEs if verbose. Raises ValueError for what a shell changes.
+
+        Folded inside the quotes, where PostgreSQL takes a newline for a space.
+        """
         for statement in statements:
             if _SHELL & set(statement):
                 raise ValueError(f"a shell would change: {statement}")
-            words.append(f'-c "{" ".join(statement.split())}"')
-        self._command(" ".join(words))
+        options = [f'-c "{" ".join(statement.split())}"' for statement in statements]
+        folded = [
+            textwrap.wrap(option, WIDTH - len(_INDENT) - 6, break_long_words=False, break_on_hyphens=False)
+            for option in options
+        ]
+        ends = [" \\" if number < len(folded) else "" for number in range(1, len(folded) + 1)]
+        switches = "-Xq -v VERBOSITY=verbose" if verbose else "-Xq"
+        lines = [f"psql {switches} {shlex.quote(dsn)} \\"]
+        for parts, end in zip(folded, ends, strict=True):
+            lines += [f"    {part}" for part in parts]
+            lines[-1] += end
+        self.command(*lines)
 
     def curl(self, url: str, pattern: str) -> None:
         """The command that repeats a look at the metrics."""
-        self._command(f"curl -s {url} | grep '{pattern}'")
+        ask, find = f"curl -s {url} |", f"grep '{pattern}'"
+        if len(_INDENT) + 3 + len(ask) + len(find) <= WIDTH:
+            self.command(f"{ask} {find}")
+        else:
+            self.command(ask, f"    {find}")
 
-    def commands(self, *lines: str) -> None:
-        """Commands as they are, none of them folded."""
-        for line in lines:
-            self.line(f"{_INDENT}$ {line}", "dim")
+    def command(self, first: str, *more: str) -> None:
+        """A command as it is, with the lines that continue it."""
+        self.line(f"{_INDENT}$ {first}", "dim")
+        for line in more:
+            self.line(f"{_INDENT}  {line}", "dim")
 
     def progress(self, text: str) -> None:
         """The one line that says how it goes; written over, or every few seconds where it cannot be."""
@@ -79,15 +96,6 @@ class Terminal:
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = time.monotonic()
             self._write(text + "\n")
-
-    def _command(self, command: str) -> None:
-        """A command folded inside its quotes, where a shell and PostgreSQL take a newline for a space."""
-        folded = textwrap.wrap(command, WIDTH - len(_INDENT) - 4, break_long_words=False, break_on_hyphens=False)
-        quotes = 0
-        for number, part in enumerate(folded):
-            quotes += part.count('"')
-            more = " \\" if number < len(folded) - 1 and quotes % 2 == 0 else ""
-            self.line(f"{_INDENT}{'$ ' if number == 0 else '    '}{part}{more}", "dim")
 
     def _paint(self, text: str, mood: Mood) -> str:
         return f"\x1b[{_CODES[mood]}m{text}\x1b[0m" if self._coloured and _CODES[mood] and text else text

@@ -45,6 +45,7 @@ class Watcher:
     def __init__(self, dsn: Dsn, folder: Path) -> None:
         self._dsn = dsn
         self._folder = folder
+        self._log = folder / "exporter.log"
         self._process: Process | None = None
         self.address = ""
         self.usual_port_taken = False
@@ -75,7 +76,9 @@ class Watcher:
             self._process.stop()
 
     async def scrape(self) -> Scrape:
-        """What /metrics says now; nothing where the exporter does not answer."""
+        """What /metrics says now; nothing where the exporter does not answer. Raises ProcessFailed where it ended."""
+        if self._process is None or self._process.code is not None:
+            raise ProcessFailed(f"the exporter has ended: {self._log.read_text(errors='replace')[-2000:]}")
         try:
             return Scrape((await asyncio.to_thread(fetch, self.metrics_url)).decode())
         except (URLError, ConnectionError, TimeoutError):
@@ -103,7 +106,7 @@ class Watcher:
         file.touch(mode=0o600)
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
         command = [sys.executable, "-m", "exporter", "run", "--config", str(file)]
-        self._process = Process(command, self._folder / "exporter.log")
+        self._process = Process(command, self._log)
         try:
             self._process.wait_for(f"http://{self.address}/-/ready", READY_SECONDS)
         except BaseException:

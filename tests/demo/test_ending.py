@@ -1,0 +1,54 @@
+"""However the demo ends, it leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.demo.fix_demo import run_demo
+
+
+def test_a_signal_in_the_middle_of_the_story_ends_it_with_a_summary() -> None:
+    with run_demo() as demo:
+        demo.wait_for(" 5  An error spike")
+        began = time.monotonic()
+        assert demo.end(signal.SIGTERM, within=20) == 0
+        assert time.monotonic() - began < 10
+        assert "Summary after" in demo.output
+        assert demo.left() == []
+
+
+def test_a_step_that_fails_ends_it_with_its_reason() -> None:
+    with run_demo() as demo:
+        demo.wait_for(" 4  ")
+        (exporter,) = (number for number, command in demo.processes().items() if "exporter run" in command)
+        os.kill(exporter, signal.SIGKILL)
+        assert demo.end(within=30) == 1
+        assert "script-tracking-exporter: the exporter has ended" in demo.output
+        assert "Traceback" not in demo.output
+        assert demo.left() == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux ends processes with their parent")
+def test_killed_outright_it_takes_its_processes_along() -> None:
+    with run_demo() as demo:
+        demo.wait_for(" 2  ")
+        assert len(demo.processes()) > 5  # of PostgreSQL several
+        demo.end(signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while demo.processes() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert demo.processes() == {}
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with run_demo(DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none") as demo:
+        assert demo.end(within=20) == 1
+        assert "script-tracking-exporter: " in demo.output
+        assert "hunter2" not in demo.output
+        assert "Traceback" not in demo.output
+        assert demo.left() == []
