@@ -20,6 +20,8 @@ start_docker() {
     if ! kill -0 "$dockerd" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then
       echo 'dockerd does not come up:'
       tail -n 40 "$state/dockerd.log"
+      kill -KILL "$dockerd" 2>/dev/null || true
+      dockerd=
       return 1
     fi
     sleep 0.2
