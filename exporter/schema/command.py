@@ -14,10 +14,10 @@ from exporter.schema.installer import install
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.schema.script import render_sql
 from exporter.schema.uninstall import uninstall
-from exporter.schema.verify import verify
+from exporter.schema.verify import Check, verify
 
 ACTIONS = {
-    "install": "install, or upgrade what is installed",
+    "install": "install, or upgrade what is installed; restores code that was changed by hand",
     "upgrade": "upgrade what is installed; fails where nothing is",
     "status": "tell what is installed",
     "verify": "check that what is installed is whole and unchanged",
@@ -94,15 +94,27 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
 
 async def _install(connection: Connection, name: str, *, upgrade_only: bool) -> int:
     report = await install(connection, upgrade_only=upgrade_only)
-    if not report.changed:
-        print(f"{name}: schema {report.version} is up to date, nothing changed")
-    else:
+    if report.changed:
         removed = f", {len(report.removed)} removed" if report.removed else ""
         print(
             f"{name}: schema {report.version}; {len(report.migrations)} migrations, "
             f"{len(report.code)} code files{removed}"
         )
-    return 0
+        return 0
+    failed = _failed(await verify(connection))
+    if not failed:
+        print(f"{name}: schema {report.version} is up to date, nothing changed")
+        return 0
+    await install(connection, restore=True)
+    left = _failed(await verify(connection))
+    print(f"{name}: schema {report.version} was not as released; restored: {', '.join(failed - left) or 'nothing'}")
+    if left:
+        print(f"{name}: not restored: {', '.join(left)}; schema verify tells more", file=sys.stderr)
+    return 1 if left else 0
+
+
+def _failed(checks: list[Check]) -> set[str]:
+    return {check.name for check in checks if not check.ok}
 
 
 async def _status(connection: Connection, name: str, as_json: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import exporter
@@ -50,8 +50,11 @@ async def check_privileges(connection: Connection) -> Row:
     return row
 
 
-async def install(connection: Connection, base: Path | None = None, *, upgrade_only: bool = False) -> InstallReport:
-    """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date.
+async def install(
+    connection: Connection, base: Path | None = None, *, upgrade_only: bool = False, restore: bool = False
+) -> InstallReport:
+    """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
+    applies all code and grants again even then.
 
     Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
@@ -59,7 +62,7 @@ async def install(connection: Connection, base: Path | None = None, *, upgrade_o
     ledger = await read_ledger(connection)
     if upgrade_only and not ledger.code:
         raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
-    if make_plan(ledger, base).is_empty:
+    if make_plan(ledger, base).is_empty and not restore:
         return InstallReport(ledger.version)
     async with failures_named("installing the schema"):
         who = await check_privileges(connection)
@@ -72,7 +75,7 @@ async def install(connection: Connection, base: Path | None = None, *, upgrade_o
             async with connection.transaction():
                 await begin(connection)
                 ledger = await read_ledger(connection)  # another installer may have been first
-                plan = make_plan(ledger, base)
+                plan = make_plan(replace(ledger, code={}) if restore else ledger, base)
                 if not plan.is_empty:
                     await _apply(connection, plan)
         except QueryFailed as error:

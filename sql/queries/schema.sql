@@ -3,8 +3,8 @@
 -- name: isolate
 set transaction isolation level read committed
 
--- Before the lock is waited for: whoever connects brings a lock_timeout and a search_path of their own.
 -- name: announce
+-- Before the lock is waited for: whoever connects brings a lock_timeout and a search_path of their own.
 select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('lock_timeout', '120s', true),
   pg_catalog.set_config('script_tracking_internal.installing', 'on', true),
   pg_catalog.set_config('client_min_messages', 'warning', true),
@@ -17,8 +17,8 @@ select pg_advisory_xact_lock(6001874101)
 -- name: limit_waiting
 select set_config('lock_timeout', '10s', true)
 
--- A ledger is believed only where nobody but script_tracking_owner can have made it.
 -- name: standing
+-- A ledger is believed only where nobody but script_tracking_owner can have made it.
 select
   (select string_agg(format('%s (owner %s)', n.nspname, pg_get_userbyid(n.nspowner)), ', ' order by n.nspname)
    from pg_catalog.pg_namespace as n
@@ -48,8 +48,8 @@ select r.rolname as role_name, r.rolsuper as superuser,
    where o.rolname = 'script_tracking_owner' and not u.rolsuper and u.oid <> r.oid) as owner_members
 from pg_roles as r where r.rolname = current_user
 
--- A superuser may act as anybody; a managed service's admin has to be a member meanwhile.
 -- name: join_owner
+-- A superuser may act as anybody; a managed service's admin has to be a member meanwhile.
 do $join$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
@@ -73,8 +73,8 @@ set local role script_tracking_owner
 -- name: become_installer
 reset role
 
--- What a code file made: the function, view or event trigger of the file's name.
 -- name: objects
+-- What a code file made: the function, view or event trigger of the file's name.
 select o.id, o.drop_statement
 from (
   select p.oid as id, format('drop function %%s', p.oid::regprocedure) as drop_statement, p.proname as name

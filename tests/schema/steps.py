@@ -44,14 +44,14 @@ async def failed_checks(dsn: str) -> dict[str, str]:
         await connection.close()
 
 
-def program(*arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
     inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
     return subprocess.run(
         [sys.executable, "-m", "exporter", *arguments],
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=60,
         check=False,
         env={**inherited, **environment},
     )

@@ -1,0 +1,137 @@
+"""Older releases, made out of a copy of this one's SQL files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+HEALTH = "code/report/get_system_health.sql"
+BOUNDS = "code/upkeep/duration_bounds.sql"
+PARTITION = "code/upkeep/vault_partition.sql"
+
+
+def edit(base: Path, path: str, change: Callable[[str], str]) -> None:
+    """Changes a file of a release; fails where the change does nothing."""
+    text = (base / path).read_text(encoding="utf-8")
+    changed = change(text)
+    assert changed != text, path
+    (base / path).write_text(changed, encoding="utf-8")
+
+
+def without(base: Path, path: str) -> None:
+    """Takes a code file out of a release, and out of what requires it."""
+    (base / path).unlink()
+    name = path.removeprefix("code/")
+    for file in (base / "code").rglob("*.sql"):
+        lines = file.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines):
+            if line.startswith("-- requires:") and name in line:
+                left = [item for item in line.removeprefix("-- requires:").replace(" ", "").split(",") if item != name]
+                lines[number] = "-- requires: " + ", ".join(left)
+        file.write_text("\n".join(lines), encoding="utf-8")
+
+
+def older_result(base: Path) -> None:
+    """The dashboard had no last column."""
+    edit(
+        base,
+        "code/report/get_enterprise_dashboard.sql",
+        lambda text: text.replace(", last_operation_at timestamptz)", ")").replace(
+            "a.running, a.ddl, a.last_at", "a.running, a.ddl"
+        ),
+    )
+    edit(
+        base,
+        "code/collect/collect_dashboard.sql",
+        lambda text: text.replace(
+            "extract(epoch from d.last_operation_at)::double precision", "null::double precision"
+        ),
+    )
+
+
+def older_arguments(base: Path) -> None:
+    """complete_operation knew no metadata."""
+    path = "code/operation/complete_operation.sql"
+    edit(
+        base,
+        path,
+        lambda text: text.replace(
+            "affected_rows bigint default null, metadata jsonb default null)", "affected_rows bigint default null)"
+        ),
+    )
+    edit(
+        base,
+        path,
+        lambda text: text.replace("complete_operation.metadata", "null::jsonb").replace(
+            "text, bigint, jsonb) is", "text, bigint) is"
+        ),
+    )
+    edit(
+        base,
+        "grants.sql",
+        lambda text: text.replace(
+            "complete_operation(bytea, boolean, text, text, bigint, jsonb)",
+            "complete_operation(bytea, boolean, text, text, bigint)",
+        ),
+    )
+
+
+def older_view(base: Path) -> None:
+    """The view had its columns in another order."""
+    edit(
+        base,
+        PARTITION,
+        lambda text: text.replace(
+            "p.relname as relation, c.oid::regclass as partition,",
+            "c.oid::regclass as partition, p.relname as relation,",
+        ),
+    )
+
+
+def more_functions(base: Path) -> None:
+    """A function that was given up later."""
+    (base / "code" / "report" / "get_gossip.sql").write_text(
+        "create or replace function script_tracking.get_gossip() returns text language sql as $$ select '' $$;",
+        encoding="utf-8",
+    )
+
+
+def more_grants(base: Path) -> None:
+    """A right that was taken back later."""
+    edit(
+        base,
+        "grants.sql",
+        lambda text: text.replace(
+            "reset role;",
+            "grant execute on function script_tracking.cleanup_old_data(integer) to script_tracking_app;\nreset role;",
+        ),
+    )
+
+
+def fewer_functions(base: Path) -> None:
+    """Before the health checks, and the daemon's reading of them."""
+    without(base, "code/collect/collect_health.sql")
+    without(base, HEALTH)
+    edit(
+        base,
+        "grants.sql",
+        lambda text: (
+            text.replace("script_tracking_internal.collect_health(),", "")
+            .replace(", script_tracking.get_system_health()\nto script_tracking_daemon", "\nto script_tracking_daemon")
+            .replace(
+                "script_tracking.get_performance_metrics(), script_tracking.get_system_health(),",
+                "script_tracking.get_performance_metrics(),",
+            )
+        ),
+    )
+
+
+def older_trigger(base: Path) -> None:
+    """The event trigger looked at some commands only."""
+    edit(
+        base,
+        "code/capture/et_ddl_command_end.sql",
+        lambda text: text.replace(
+            "on ddl_command_end execute", "on ddl_command_end when tag in ('CREATE TABLE') execute"
+        ),
+    )

@@ -1,0 +1,212 @@
+"""The subcommand as people and change control use it: rights, printed SQL, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests.catalog_dump import dump
+from tests.fix_databases import new_database
+from tests.fix_exporter import StartExporter
+from tests.postgres_server import Server
+from tests.schema.conftest import MakeDatabase
+from tests.schema.steps import failed_checks, installed, program, rows
+
+PSQL = shutil.which("psql")
+ACTIONS = ("install", "upgrade", "status", "verify", "uninstall")
+
+
+def psql(dsn: str, script: str) -> subprocess.CompletedProcess[str]:
+    """Feeds a script to psql as its header says."""
+    command = [str(PSQL), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn]
+    return subprocess.run(command, input=script, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def lowly(cluster: Server) -> Iterator[str]:
+    """A role that may log in and nothing else."""
+    rows(cluster.dsn, "create role lowly login")
+    yield "lowly"
+    rows(cluster.dsn, "drop role lowly")
+
+
+@pytest.mark.skipif(PSQL is None, reason="needs psql")
+async def test_the_printed_script_installs_the_same(empty: str, make_database: MakeDatabase) -> None:
+    printed = program("schema", "install", "--print")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    result = psql(empty, printed.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+    plain = make_database()
+    await installed(plain)
+    assert dump(empty) == dump(plain)
+    assert await failed_checks(empty) == {}
+    assert not (await installed(empty)).changed
+    again = psql(empty, printed.stdout)
+    assert (again.returncode, "already exists" in again.stderr) == (3, True)
+    assert dump(empty) == dump(plain), "a second run changes nothing"
+
+
+@pytest.mark.skipif(PSQL is None, reason="needs psql")
+async def test_the_printed_script_leaves_nothing_where_it_fails(empty: str, lowly: str) -> None:
+    printed = program("schema", "install", "--print").stdout
+    result = psql(make_conninfo(empty, user=lowly), printed)
+    assert (result.returncode, "permission denied" in result.stderr) == (3, True)
+    rows(empty, "create schema evil")
+    name = rows(empty, "select current_database() as name")[0]["name"]
+    rows(empty, f"alter database {name} set search_path = evil, pg_catalog")
+    rows(empty, "create function evil.set_config(text, text, boolean) returns text language sql as 'select 1 / 0'")
+    broken = printed.replace("commit;", "select 1 / 0;\ncommit;")
+    result = psql(empty, broken)
+    assert (result.returncode, "division by zero" in result.stderr) == (3, True)
+    assert rows(empty, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+    assert rows(empty, "select from pg_roles where rolname ~ '^script_tracking'") == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("upgrade", "--print"),
+        ("uninstall", "--json"),
+        ("install", "--with-records"),
+        ("status", "--yes"),
+        ("uninstall", "--with-records"),
+        ("nonesuch",),
+        ("status", "--config", "nonesuch.yaml"),
+        ("status", "--dsn", "nonsense"),
+        ("status", "--dsn", "dbname=x", "--config", "x.yaml"),
+        ("status", "--dsn-file", "nonesuch"),
+    ],
+    ids=" ".join,
+)
+def test_usage_and_configuration_are_2(arguments: tuple[str, ...]) -> None:
+    environment = {} if {"--dsn", "--config", "--dsn-file"} & set(arguments) else {"DATABASE_URL": "dbname=never"}
+    result = program("schema", *arguments, **environment)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_without_a_server_is_1_and_the_password_unsaid(action: str) -> None:
+    result = program("schema", action, DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none")
+    assert result.returncode == 1
+    assert "127.0.0.1:1/none" in result.stderr
+    assert "hunter2" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_from_nothing_to_nothing(empty: str) -> None:
+    def state() -> tuple[int, object]:
+        result = program("schema", "status", "--json", "--dsn", empty)
+        return result.returncode, json.loads(result.stdout)["state"]
+
+    def verified() -> tuple[int, set[bool]]:
+        result = program("schema", "verify", "--json", "--dsn", empty)
+        return result.returncode, {check["ok"] for check in json.loads(result.stdout)}
+
+    assert state() == (0, "not installed")
+    assert verified() == (1, {False})
+    assert "nothing was installed" in program("schema", "uninstall", "--dsn", empty).stdout
+    assert program("schema", "install", "--dsn", empty).returncode == 0
+    assert state() == (0, "up to date")
+    assert verified() == (0, {True})
+    rows(empty, "alter event trigger et_sql_drop disable")
+    assert verified() == (1, {True, False})
+    text = program("schema", "verify", "--dsn", empty)
+    assert "FAILED event_trigger_et_sql_drop: must stand, fire always" in text.stdout
+    assert "the record is kept" in program("schema", "uninstall", "--dsn", empty).stdout
+    assert state() == (0, "uninstalled, record kept")
+    assert verified() == (1, {False})
+    assert program("schema", "uninstall", "--with-records", "--yes", "--dsn", empty).returncode == 0
+    assert state() == (0, "not installed")
+
+
+def test_one_database_that_fails_does_not_stop_the_next(empty: str, tmp_path: str) -> None:
+    config = f"{tmp_path}/exporter.yaml"
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"targets: [{{name: gone, dsn: 'postgresql://x@127.0.0.1:1/x'}}, {{name: here, dsn: '{empty}'}}]")
+    result = program("schema", "install", "--config", config)
+    assert result.returncode == 1
+    assert "gone: " in result.stderr
+    assert "here: schema 5" in result.stdout
+
+
+@pytest.mark.parametrize("action", ["install", "uninstall"])
+async def test_an_ordinary_role_is_told_what_is_missing(empty: str, lowly: str, action: str) -> None:
+    dsn = make_conninfo(empty, user=lowly)
+    if action == "install":
+        result = program("schema", "install", "--dsn", dsn)
+        assert result.returncode == 1
+        assert "role lowly may not create event triggers: a superuser" in result.stderr
+        await installed(empty)
+    result = program("schema", action, "--dsn", dsn)
+    if action == "install":
+        assert result.returncode == 1
+        assert "grant script_tracking_daemon to lowly" in result.stderr
+        rows(empty, "grant script_tracking_daemon to lowly")
+        assert program("schema", "install", "--dsn", dsn).returncode == 0, "nothing to do needs no right"
+        result = program("schema", "uninstall", "--dsn", dsn)
+        assert (result.returncode, "role lowly may not" in result.stderr) == (1, True)
+    else:
+        assert (result.returncode, "nothing was installed" in result.stdout) == (0, True)
+
+
+async def test_collecting_without_the_daemons_role_says_so(empty: str, lowly: str) -> None:
+    await installed(empty)
+    dsn = make_conninfo(empty, user=lowly)
+    result = program("collect", "--dsn", dsn)
+    assert result.returncode == 1
+    assert "grant script_tracking_daemon to lowly" in result.stderr
+    assert "script_tracking_operations_total{" not in result.stdout
+    rows(empty, "grant script_tracking_daemon to lowly")
+    result = program("collect", "--dsn", dsn)
+    assert (result.returncode, result.stderr.count("warning")) == (0, 0)
+    assert "script_tracking_operations_total{" in result.stdout
+
+
+async def test_a_managed_services_admin_is_told_where_the_server_refuses(cluster: Server) -> None:
+    """A plain server lets only superusers create event triggers: what an admin may not do is named, nothing stays."""
+    rows(cluster.dsn, "create role rds_superuser; create role admin login createrole in role rds_superuser")
+    try:
+        with new_database(cluster) as dsn:
+            as_admin = make_conninfo(dsn, user="admin")
+            result = program("schema", "install", "--dsn", as_admin)
+            assert result.returncode == 1
+            assert "role admin lacks a right: migrations/0001_create_roles_and_ledger.sql: permission" in result.stderr
+            name = rows(dsn, "select current_database() as name")[0]["name"]
+            rows(dsn, f"grant create on database {name} to admin")
+            result = program("schema", "install", "--dsn", as_admin)
+            assert result.returncode == 1
+            assert "lacks a right: code/capture/et_ddl_command_end.sql: permission denied to create" in result.stderr
+            assert "Traceback" not in result.stderr
+            assert rows(dsn, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+            assert rows(dsn, "select from pg_roles where rolname ~ '^script_tracking'") == []
+    finally:
+        rows(cluster.dsn, "drop role admin; drop role rds_superuser")
+
+
+async def test_run_installs_though_another_installer_is_slow(empty: str, exporter: StartExporter) -> None:
+    with psycopg.connect(empty) as other:
+        other.execute("select pg_advisory_xact_lock(6001874101)")
+        running = exporter(empty)
+        running.wait_for_value(1, "script_tracking_up", target="shop")
+        assert running.events("schema_installed") == []
+    running.wait_for_event("schema_installed")
+    assert running.events("schema_not_settled") == []
+
+
+async def test_an_owner_with_members_is_refused(empty: str, cluster: Server) -> None:
+    rows(cluster.dsn, "create role script_tracking_owner; create role mallory role postgres")
+    rows(cluster.dsn, "grant script_tracking_owner to mallory")
+    try:
+        result = program("schema", "install", "--dsn", empty)
+        assert (result.returncode, "revoke script_tracking_owner from mallory" in result.stderr) == (1, True)
+        assert rows(empty, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+    finally:
+        rows(cluster.dsn, "drop role mallory")

@@ -1,0 +1,110 @@
+"""Uninstalling: the record stays and stays protected, unless it is asked for too."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from tests.catalog_dump import dump
+from tests.schema.conftest import ROLES, MakeDatabase
+from tests.schema.steps import failed_checks, installed, rows, uninstalled
+
+RECORD = "select * from script_tracking.script_execution_s order by version_number"
+HUB = "select * from script_tracking.script_execution_h order by script_execution_bk"
+
+
+@pytest.fixture
+async def used(empty: str) -> str:
+    """DSN of a database with a record: DDL, a running and a failed operation, a tenant."""
+    await installed(empty)
+    rows(empty, "create table public.orders (id int)")
+    rows(empty, "select script_tracking.register_tenant('acme')")
+    rows(empty, "select script_tracking.track_operation('running', 'BATCH', 'acme')")
+    rows(
+        empty,
+        "select script_tracking.complete_operation(script_tracking.track_operation('failed', 'BATCH', 'acme'), false)",
+    )
+    rows(empty, "select script_tracking_internal.roll_up()")
+    return empty
+
+
+async def test_the_record_is_kept_protected_and_found_again(used: str) -> None:
+    record, hub, catalog = rows(used, RECORD), rows(used, HUB), dump(used)
+    assert len(record) == 4
+    assert await uninstalled(used)
+    assert rows(used, "select from pg_event_trigger") == []
+    left = rows(used, "select proname from pg_proc where pronamespace::regnamespace::text ~ '^script_tracking'")
+    assert [row["proname"] for row in left] == ["protect_record"]
+    assert (rows(used, RECORD), rows(used, HUB)) == (record, hub)
+    for change in (
+        "delete from script_tracking.script_execution_s",
+        "update script_tracking.script_execution_h set record_source = 'x'",
+        "truncate script_tracking.script_execution_s",
+        "truncate script_tracking_internal.script_execution_s_first",
+        "set session_replication_role = replica; delete from script_tracking.script_execution_h",
+        "set role script_tracking_owner; delete from script_tracking.script_execution_s",
+    ):
+        with pytest.raises(psycopg.Error) as error:
+            rows(used, change)
+        assert error.value.sqlstate == "ST001", change
+    rows(used, "create table public.unseen (id int)")
+    assert not await uninstalled(used), "a second time there is nothing to do"
+    await installed(used)
+    assert dump(used) == catalog
+    assert await failed_checks(used) == {}
+    assert (rows(used, RECORD), rows(used, HUB)) == (record, hub)
+    totals = "select sum(operations_total) as n from script_tracking_internal.collect_operations()"
+    assert rows(used, totals)[0]["n"] == 2
+    key = "(select script_execution_hk from script_tracking_internal.running_operation)"
+    assert rows(used, f"select script_tracking.complete_operation({key}, true) as done")[0]["done"] is True
+
+
+async def test_a_reader_sees_nothing_of_a_record_that_nobody_tells_apart(used: str) -> None:
+    rows(used, "create role nosy login in role script_tracking_reader, script_tracking_auditor")
+    try:
+        await uninstalled(used)
+        with psycopg.connect(psycopg.conninfo.make_conninfo(used, user="nosy")) as session:
+            assert session.execute(RECORD.encode()).fetchall() == []
+    finally:
+        rows(used, "drop role nosy")
+
+
+async def test_with_records_nothing_is_left(used: str) -> None:
+    assert await uninstalled(used, with_records=True)
+    assert rows(used, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+    assert rows(used, "select from pg_event_trigger") == []
+    assert rows(used, "select from pg_roles where rolname ~ '^script_tracking'") == []
+    assert rows(used, "select * from public.orders") == []
+    assert not await uninstalled(used, with_records=True)
+    await installed(used)
+    assert await failed_checks(used) == {}
+    assert rows(used, HUB) == []
+
+
+async def test_records_kept_can_be_removed_later(used: str) -> None:
+    await uninstalled(used)
+    assert await uninstalled(used, with_records=True)
+    assert rows(used, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+
+
+async def test_roles_stay_while_another_database_uses_them(used: str, make_database: MakeDatabase) -> None:
+    other = make_database()
+    await installed(other)
+    assert await uninstalled(used, with_records=True)
+    present = rows(used, "select rolname from pg_roles where rolname ~ '^script_tracking' order by 1")
+    assert [row["rolname"] for row in present] == sorted(ROLES)
+    assert await failed_checks(other) == {}
+    assert await uninstalled(other, with_records=True)
+    assert rows(used, "select from pg_roles where rolname ~ '^script_tracking'") == []
+
+
+async def test_an_installation_under_way_is_waited_for(empty: str) -> None:
+    await installed(empty)
+    with psycopg.connect(empty) as other:
+        other.execute("select pg_advisory_xact_lock(6001874101)")
+        waiting = asyncio.create_task(uninstalled(empty))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+    assert await waiting
