@@ -24,7 +24,6 @@ from tests.schema.releases import (
 )
 from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
 
-
 OLDER = (older_result, older_arguments, older_view, more_functions, more_grants, fewer_functions, older_trigger)
 
 
