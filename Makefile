@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 MAJORS ?= 14 15 16 17 18
 KIND ?= binaries
 DURATION ?=
+PROMTOOL ?= promtool
 IMAGE ?= script-tracking-exporter:latest
 PYTEST := $(BIN)/python -m pytest
 
@@ -95,9 +96,9 @@ lint: $(VENV)/.with-dev ## ruff
 types: $(VENV)/.with-dev ## mypy, strict
 	$(BIN)/mypy
 
-check-rules: ## alert rules and their cases, by promtool
-	promtool check rules deploy/prometheus/rules/*.yaml
-	promtool test rules deploy/prometheus/tests/*.yaml
+check-rules: ## alert rules and their cases, by promtool; PROMTOOL=/path/promtool takes another version
+	$(PROMTOOL) check rules deploy/prometheus/rules/*.yaml
+	$(PROMTOOL) test rules deploy/prometheus/tests/*.yaml
 
 dashboards: $(VENV)/.with-dev ## writes the Grafana dashboards
 	$(BIN)/python -m grafana

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,12 @@ from tests.fix_exporter import Exporter
 
 SCRAPE_SECONDS = 1.0
 
-StartMonitoring = Callable[[Exporter], Monitoring]
+StartMonitoring = Callable[..., Monitoring]
 
 
 @pytest.fixture
 def monitoring() -> Iterator[StartMonitoring]:
-    """Starts both beside an exporter: monitoring(exporter). Skips, naming what is missing, where one is."""
+    """Starts both beside an exporter: monitoring(exporter, **settings). Skips, naming what is missing, where one is."""
     binaries = find_monitoring()
     if binaries is None:
         pytest.skip(
@@ -25,6 +26,9 @@ def monitoring() -> Iterator[StartMonitoring]:
             " (Debian: apt-get install prometheus prometheus-alertmanager)"
         )
     with ExitStack() as stack:
-        yield lambda exporter: stack.enter_context(
-            Monitoring(binaries, f"127.0.0.1:{exporter.port}", scrape_interval=SCRAPE_SECONDS)
-        )
+
+        def start(exporter: Exporter, **settings: Any) -> Monitoring:
+            address = f"127.0.0.1:{exporter.port}"
+            return stack.enter_context(Monitoring(binaries, address, scrape_interval=SCRAPE_SECONDS, **settings))
+
+        yield start

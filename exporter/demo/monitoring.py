@@ -1,7 +1,7 @@
 """A real Prometheus and Alertmanager on free ports, configured as shipped, and what they would have told a pager.
 
 Both run on the files below deploy/. Changed are addresses, intervals and Alertmanager's waits; the rules are the
-shipped files themselves, with their windows and their `for`.
+shipped files themselves, with their windows and, unless `alert_for` says otherwise, their `for`.
 """
 
 from __future__ import annotations
@@ -99,10 +99,21 @@ def derive_alertmanager(config: shipped.Yaml, *, webhook_address: str, wait: str
     return derived
 
 
+def derive_rules(rules: shipped.Yaml, alert_for: Mapping[str, str]) -> shipped.Yaml:
+    """A rule file with another `for` of the named alerts."""
+    derived = copy.deepcopy(rules)
+    for group in derived["groups"]:
+        for rule in group["rules"]:
+            if rule.get("alert") in alert_for:
+                rule["for"] = alert_for[rule["alert"]]
+    return derived
+
+
 class Monitoring:
     """Runs both from its entry to its exit, their data in a temporary folder.
 
     Enter it in a thread that lives as long: the kernel ends the two with the thread that started them.
+    `alert_for` replaces the `for` of alerts by their names; the others keep the shipped one.
     """
 
     def __init__(
@@ -112,11 +123,13 @@ class Monitoring:
         *,
         scrape_interval: float = 1.0,
         alertmanager_wait: str = "1s",
+        alert_for: Mapping[str, str] | None = None,
     ) -> None:
         self._binaries = binaries
         self._exporter_address = exporter_address
         self._interval = scrape_interval
         self._wait = alertmanager_wait
+        self._alert_for = alert_for
         self._webhook = Webhook()
         self._stack = ExitStack()
         self.prometheus_url = ""
@@ -163,12 +176,18 @@ class Monitoring:
             shipped.prometheus_config(),
             exporter_address=self._exporter_address,
             alertmanager_address=urlsplit(self.alertmanager_url).netloc,
-            rules=shipped.rule_files(),
+            rules=self._rules(folder),
             interval=self._interval,
         )
         file = _write(folder / "prometheus.yaml", config)
         options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'prometheus'}"]
         return _start(stack, [self._binaries.prometheus, *options], folder / "prometheus.log")
+
+    def _rules(self, folder: Path) -> list[Path]:
+        files = shipped.rule_files()
+        if not self._alert_for:
+            return files
+        return [_write(folder / file.name, derive_rules(shipped.load(file), self._alert_for)) for file in files]
 
 
 def _write(file: Path, config: shipped.Yaml) -> Path:

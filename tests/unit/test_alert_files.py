@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from exporter.demo import shipped
-from exporter.demo.monitoring import derive_alertmanager, derive_prometheus
+from exporter.demo.monitoring import derive_alertmanager, derive_prometheus, derive_rules
 from exporter.errors import ConfigurationError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -90,6 +90,18 @@ def test_what_is_run_differs_from_what_is_shipped_in_addresses_and_waits_only(pr
     file = tmp_path / "prometheus.yaml"
     file.write_text(yaml.safe_dump(derived), encoding="utf-8")
     check(promtool, "check", "config", file)
+
+
+def test_another_for_is_given_to_the_named_alert_alone() -> None:
+    rules = shipped.load(RULES[0])
+    derived = derive_rules(rules, {"ScriptTrackingTargetDown": "3s"})
+    waits = [
+        {rule["alert"]: rule.get("for") for group in file["groups"] for rule in group["rules"] if "alert" in rule}
+        for file in (rules, derived)
+    ]
+    assert waits[0]["ScriptTrackingTargetDown"] == "1m"
+    assert waits[1] == waits[0] | {"ScriptTrackingTargetDown": "3s"}
+    assert without(derived, "for") == without(rules, "for")
 
 
 def test_alertmanager_keeps_its_routes_and_the_paths_of_its_receivers(amtool: str, tmp_path: Path) -> None:
