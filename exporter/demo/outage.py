@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from exporter.demo.scene import OPERATIONS, Scene
@@ -18,13 +17,13 @@ async def database_stops(scene: Scene) -> None:
     scene.terminal.step("The database stops: up 0; it starts: up 1, and nothing is lost")
     server = scene.playground.server
     if server is None:
-        scene.terminal.fact("left out", "the server of DATABASE_URL is not the demo's to stop")
+        scene.terminal.fact("left out", "this server is not the demo's to stop")
         return
     await scene.workload.pause()
     before = await scene.ended()
     counted = await _counted(scene, before)
     scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in the counters")
-    await asyncio.to_thread(server.stop)
+    server.stop()  # here and now: a signal that comes meanwhile waits its turn
     began = time.monotonic()
     gone = await scene.watcher.until(lambda told: told.value(UP) == 0, OUTAGE_SECONDS)
     withdrawn = "its other series are withdrawn" if not gone.select(OPERATIONS) else "stale values are still served"

@@ -51,8 +51,9 @@ class Playground:
         """How a role connects; without one the superuser."""
         if role is None:
             return self.admin
-        fields = {"user": self.role(role), "password": None, "passfile": str(self.passfile)}
-        return Dsn(make_conninfo(self.admin.secret(), **fields))
+        fields = conninfo_to_dict(self.admin.secret())
+        fields.pop("password", None)
+        return Dsn(make_conninfo("", **{**fields, "user": self.role(role), "passfile": str(self.passfile)}))
 
     def shown(self, role: str | None = None) -> str:
         """The same as a URI without a password, to be typed where PGPASSFILE is set."""

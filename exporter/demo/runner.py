@@ -14,18 +14,21 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from exporter.config import Dsn
+from exporter.demo.exposition import Scrape
 from exporter.demo.monitoring import Monitoring, find_monitoring
 from exporter.demo.playground import TENANTS, Playground, open_playground, psql_folder
 from exporter.demo.report import progress, summarise
 from exporter.demo.scene import Scene
 from exporter.demo.story import tell
 from exporter.demo.terminal import Terminal, TerminalGone
-from exporter.demo.watcher import Watcher
+from exporter.demo.watcher import NeverSeen, Watcher
 from exporter.demo.workload import Workload
 from exporter.errors import ConfigurationError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROGRESS_SECONDS = 1.0
+LAST_COUNT_SECONDS = 6.0
+LAST_SUCCESS = "script_tracking_collector_last_success_timestamp_seconds"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s?")
 
 
@@ -45,7 +48,8 @@ async def run(existing: Dsn | None, duration: float | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop.set)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+            loop.add_signal_handler(number, stop.set)
     terminal = Terminal(sys.stdout)
     try:
         await _play(terminal, existing, duration, stop)
@@ -83,7 +87,8 @@ async def _play(terminal: Terminal, existing: Dsn | None, duration: float | None
             with contextlib.suppress(asyncio.CancelledError):
                 await working
         await workload.pause()
-        await summarise(terminal, playground, await watcher.scrape(), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        await summarise(terminal, playground, await _last_count(watcher), seconds)
     terminal.fact(
         "left behind",
         "nothing: processes ended, files removed"
@@ -92,13 +97,28 @@ async def _play(terminal: Terminal, existing: Dsn | None, duration: float | None
     )
 
 
+async def _last_count(watcher: Watcher) -> Scrape:
+    """A scrape of counters that were all collected after now, so that they fit together; else the last one."""
+    now = time.time()
+
+    def is_new(scrape: Scrape) -> bool:
+        times = [scrape.value(LAST_SUCCESS, collector=name) or 0.0 for name in ("operations", "capture")]
+        return min(times) > now or scrape.value("script_tracking_up") == 0
+
+    try:
+        return await watcher.until(is_new, LAST_COUNT_SECONDS)
+    except NeverSeen:
+        return await watcher.scrape()
+
+
 async def _work(scene: Scene, began: float, duration: float | None) -> None:
     """The story, then a line of progress until the time is over."""
     scene.workload.start()
     await tell(scene)
     scene.terminal.line()
-    ending = "Ctrl-C ends it" if duration is None else f"ends {duration:.0f} s after its start, or with Ctrl-C"
-    scene.terminal.line(f"The teams work on; {ending}.", "bold")
+    if duration is None or time.monotonic() - began < duration:
+        ending = "" if duration is None else f" or the end of {duration:g} s"
+        scene.terminal.line(f"The teams work on, until Ctrl-C{ending}.", "bold")
     while duration is None or time.monotonic() - began < duration:
         scene.terminal.progress(progress(await scene.watcher.scrape(), time.monotonic() - began))
         if (reason := scene.workload.failed()) is not None:
@@ -107,15 +127,20 @@ async def _work(scene: Scene, began: float, duration: float | None) -> None:
 
 
 def _introduce(terminal: Terminal, playground: Playground, watcher: Watcher, monitoring: Monitoring | None) -> None:
-    where = "embedded" if playground.server is not None else "the server of DATABASE_URL"
+    where = "embedded" if playground.server is not None else "an existing server"
     terminal.line()
     terminal.fact("PostgreSQL", f"{playground.server_version}, {where}, wal_level {playground.wal_level}")
     installed = f"installed in {playground.install_seconds:.1f} s by {playground.superuser}"
     terminal.fact("schema", f"version {playground.schema_version}, {installed}")
     taken = " (10187 is taken)" if watcher.usual_port_taken else ""
-    terminal.fact("exporter", f"{watcher.metrics_url}{taken}, as role {playground.role('exporter')}, no superuser")
+    terminal.fact("exporter", f"{watcher.metrics_url}{taken}, as role {playground.role('exporter')}")
+    terminal.fact("", "a role with script_tracking_daemon and no other right: the superuser only installed the schema")
     terminal.fact("", "collecting every second; the default is every 5 s")
     terminal.fact("tenants", f"{', '.join(TENANTS)}: each has a role that migrates, one for jobs, a reader")
+    if playground.server is None:
+        terminal.fact(
+            "made here", f"database {playground.database} and roles {playground.prefix}..., dropped at the end"
+        )
     if monitoring is not None:
         terminal.fact("prometheus", f"{monitoring.prometheus_url} with the shipped rules, scraping every second")
         terminal.fact("alertmanager", monitoring.alertmanager_url)

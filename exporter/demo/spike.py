@@ -55,7 +55,7 @@ async def page_arrives(scene: Scene) -> None:
             "page received", f"{page.received_at:%H:%M:%S} UTC, {page.labels['severity']}: {page.name}", "bad"
         )
         scene.terminal.fact("it says", f"{page.annotations['summary']}. {page.annotations['description']}")
-        scene.terminal.fact("what to do", page.annotations["runbook_url"])
+        scene.terminal.fact("what to do", f"docs/runbooks/{page.name}.md")
         scene.terminal.command(f"curl -s {scene.monitoring.prometheus_url}/api/v1/alerts")
     await _mend(scene)
     resolved = await _notified(scene, scene.monitoring, "resolved") if page is not None else None
@@ -98,5 +98,5 @@ async def _notified(scene: Scene, monitoring: Monitoring, status: Status) -> Not
         if waited > PAGE_SECONDS:
             scene.terminal.fact(status, f"no message within {PAGE_SECONDS:.0f} s", "bad")
             return None
-        scene.terminal.progress(f"    waiting for Alertmanager to say {status} ({waited:.0f} s)")
+        scene.terminal.progress(f"    waiting for the message that says {status} ({waited:.0f} s)")
         await asyncio.sleep(POLL_SECONDS)

@@ -22,20 +22,21 @@ _MARK = "SCRIPT_TRACKING_DEMO_TEST"
 class Demo:
     """A running demo: its output so far, its processes by a mark in their environment, its own temporary folder."""
 
-    def __init__(self, home: Path, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
+    def __init__(self, home: Path, environment: dict[str, str], *, piped: bool) -> None:
         self._mark = uuid.uuid4().hex
         self.temporary = home / "tmp"
         self.temporary.mkdir(mode=0o755)
         self._log = home / "output"
         inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "DURATION")}
+        self.environment = {**inherited, "TMPDIR": str(self.temporary), _MARK: self._mark, **environment}
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exporter", "demo", *arguments],
+                [sys.executable, "-m", "exporter", "demo"],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.PIPE if piped else output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**inherited, "TMPDIR": str(self.temporary), _MARK: self._mark, **environment},
+                env=self.environment,
             )
 
     @property
@@ -88,13 +89,12 @@ class Demo:
 
 
 @contextmanager
-def run_demo(*arguments: str, with_monitoring: bool = False, **environment: str) -> Iterator[Demo]:
+def run_demo(*, piped: bool = False, **environment: str) -> Iterator[Demo]:
     """Starts it in a folder that other users may enter; ends it, and whatever it left, at the end."""
     home = Path(tempfile.mkdtemp(prefix="demo-test-"))
     home.chmod(0o755)
-    if not with_monitoring:
-        environment = {"PATH": str(_path_without_monitoring(home)), **environment}
-    demo = Demo(home, environment, arguments)
+    environment = {"PATH": str(_path_without_monitoring(home)), **environment}
+    demo = Demo(home, environment, piped=piped)
     try:
         yield demo
     finally:
@@ -108,7 +108,7 @@ def _path_without_monitoring(home: Path) -> Path:
     """A folder of the few programs that the demo and its readers use."""
     folder = home / "bin"
     folder.mkdir()
-    for name in ("setpriv", "test", "sh", "grep", "psql", "curl"):
+    for name in ("setpriv", "test", "sh", "grep", "curl"):  # no psql: it comes with the embedded server
         program = shutil.which(name)
         if program is not None:
             (folder / name).symlink_to(program)

@@ -33,6 +33,24 @@ def test_a_step_that_fails_ends_it_with_its_reason() -> None:
         assert demo.left() == []
 
 
+@pytest.mark.parametrize("moment", ["script-tracking-exporter demo", "server stopped"])
+def test_interrupted_at_any_moment_it_leaves_nothing(moment: str) -> None:
+    with run_demo() as demo:
+        demo.wait_for(moment)
+        assert demo.end(signal.SIGINT, within=20) == 0
+        assert "Summary after" in demo.output
+        assert demo.left() == []
+
+
+def test_where_nobody_reads_it_any_more_it_ends() -> None:
+    with run_demo(piped=True) as demo:
+        assert demo.process.stdout is not None
+        demo.process.stdout.readline()
+        demo.process.stdout.close()
+        assert demo.end(within=30) == 1
+        assert demo.left() == []
+
+
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux ends processes with their parent")
 def test_killed_outright_it_takes_its_processes_along() -> None:
     with run_demo() as demo:
