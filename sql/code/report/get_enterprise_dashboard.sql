@@ -15,7 +15,9 @@ as $function$
   cross join lateral (
     select count(*) filter (where s.execution_status <> 'RUNNING') as operations,
       count(*) filter (where s.execution_status in ('FAILED', 'INTERRUPTED')) as failed,
-      avg(s.execution_duration_ms) filter (where s.execution_status <> 'RUNNING') / 1000 as average_seconds,
+      avg(coalesce((s.metadata ->> 'duration_us')::double precision / 1000000,
+                   s.execution_duration_ms::double precision / 1000))
+        filter (where s.execution_status <> 'RUNNING') as average_seconds,
       count(*) filter (where s.execution_status = 'RUNNING') as running,
       count(*) filter (where s.script_type = 'DDL') as ddl,
       max(s.execution_timestamp) as last_at

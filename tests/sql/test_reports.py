@@ -1,0 +1,147 @@
+"""The reporting functions return what can be reckoned by hand, and NULL for what is not known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fix_sessions import Session, one, value
+from tests.vault_steps import INTERNAL, record
+
+NOW = datetime.now(UTC)
+YESTERDAY = NOW - timedelta(hours=30)
+
+
+def rows(session: Session, function: str) -> list[dict[str, object]]:
+    return [dict(row) for row in session.execute(f"select * from script_tracking.{function}".encode()).fetchall()]
+
+
+@pytest.fixture
+def told(admin: Session) -> Session:
+    """Ten operations of acme: 1 to 9 s, two of them failed, one running; one of 30 hours ago; one DDL."""
+    admin.execute("select script_tracking.register_tenant('acme')")
+    admin.execute("select script_tracking.register_tenant('quiet')")
+    for second in range(1, 10):
+        status = {3: "FAILED", 7: "INTERRUPTED", 5: "ROLLED_BACK"}.get(second, "COMPLETED")
+        at = NOW - timedelta(minutes=second)
+        sqlstate = "23505" if second == 3 else None
+        record(admin, tenant="acme", us=second * 1_000_000, status=status, at=at, sqlstate=sqlstate)
+    record(admin, tenant="acme", status="RUNNING", us=None, at=NOW)
+    record(admin, tenant="acme", status="FAILED", us=500, at=YESTERDAY, sqlstate="42601", name="old")
+    record(admin, tenant="acme", kind="DDL", us=250, name="CREATE TABLE", at=NOW - timedelta(minutes=1))
+    return admin
+
+
+def test_performance(told: Session) -> None:
+    batch, ddl = (row for row in rows(told, "get_performance_metrics()") if row["tenant"] == "acme")
+    assert batch == {
+        "tenant": "acme",
+        "script_type": "BATCH",
+        "executions_24h": 9,
+        "failures_24h": 2,
+        "failure_ratio": pytest.approx(2 / 9),
+        "average_seconds": 5.0,
+        "p50_seconds": 5.0,
+        "p95_seconds": pytest.approx(8.6),  # 1 + 0.95 * 8 ranks, between 8 and 9
+        "p99_seconds": pytest.approx(8.92),
+        "max_seconds": 9.0,
+    }
+    assert (ddl["executions_24h"], ddl["failure_ratio"], ddl["p50_seconds"]) == (1, 0.0, pytest.approx(0.00025))
+
+
+def test_performance_without_durations_is_unknown_not_zero(admin: Session) -> None:
+    record(admin, us=None, status="INTERRUPTED")
+    (row,) = rows(admin, "get_performance_metrics()")
+    assert (row["executions_24h"], row["failure_ratio"]) == (1, 1.0)
+    assert {row[name] for name in row if name.endswith("_seconds")} == {None}
+
+
+def test_dashboard(told: Session) -> None:
+    acme, quiet, _system = rows(told, "get_enterprise_dashboard()")
+    assert acme == {
+        "tenant": "acme",
+        "verdict": "warning",
+        "operations_24h": 10,
+        "failed_24h": 2,
+        "failure_ratio_24h": 0.2,
+        "average_duration_seconds_24h": pytest.approx((45 + 0.00025) / 10),
+        "running": 1,
+        "ddl_24h": 1,
+        "last_operation_at": NOW,
+    }
+    assert quiet == {
+        "tenant": "quiet",
+        "verdict": "ok",
+        "operations_24h": 0,
+        "failed_24h": 0,
+        "failure_ratio_24h": None,
+        "average_duration_seconds_24h": None,
+        "running": 0,
+        "ddl_24h": 0,
+        "last_operation_at": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("failed", "fine", "verdict"),
+    [(0, 3, "ok"), (1, 0, "warning"), (9, 0, "warning"), (10, 40, "warning"), (10, 39, "critical")],
+)
+def test_verdicts_are_as_documented(admin: Session, failed: int, fine: int, verdict: str) -> None:
+    for status, number in (("FAILED", failed), ("COMPLETED", fine)):
+        for _ in range(number):
+            record(admin, status=status)
+    assert one(admin, "select * from script_tracking.get_enterprise_dashboard()")["verdict"] == verdict
+
+
+def test_history(told: Session) -> None:
+    found = rows(told, "get_execution_history(1)")
+    assert len(found) == 11
+    times = [row["execution_timestamp"] for row in found]
+    assert times == sorted(times, key=str, reverse=True)
+    assert found[0]["execution_status"] == "RUNNING"
+    assert found[0]["duration_seconds"] is None
+    durations = sorted(float(str(row["duration_seconds"])) for row in found[1:])
+    assert durations == [0.00025, *(float(second) for second in range(1, 10))]
+    assert len(rows(told, "get_execution_history(2)")) == 12
+    assert rows(told, "get_execution_history(0)") == []
+
+
+def test_recent_errors(told: Session) -> None:
+    record(told, tenant="acme", us=1, status="FAILED", at=NOW - timedelta(minutes=30), sqlstate="23505")
+    found = rows(told, "get_recent_errors(24)")
+    seen = [(row["script_name"], row["error_class"], row["error_sqlstate"], row["errors"]) for row in found]
+    assert seen == [("job", "23", "23505", 2), ("job", "unknown", None, 1)]
+    assert found[0]["first_seen_at"] == NOW - timedelta(minutes=30)
+    assert found[0]["last_seen_at"] == NOW - timedelta(minutes=3)
+    newest = value(
+        told,
+        "select script_execution_hk from script_tracking.script_execution_s where execution_timestamp = %s",
+        NOW - timedelta(minutes=3),
+    )
+    assert found[0]["last_execution_hk"] == newest
+    assert {row["error_class"] for row in rows(told, "get_recent_errors(48)")} == {"23", "42", "unknown"}
+
+
+def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
+    health = {str(row["check_name"]): row for row in rows(admin, "get_system_health()")}
+    assert {row["status"] for row in health.values()} == {"ok"}
+    assert health["event_triggers_enabled"]["value"] == 3
+    assert health["partitions_ahead"]["value"] == 3
+    assert (health["rollup_lag"]["value"], health["lost_records"]["value"]) == (0, 0)
+    admin.execute("alter event trigger et_sql_drop disable")
+    admin.execute(f"select nextval('{INTERNAL}.lost_record_seq')".encode())
+    record(admin, at=NOW - timedelta(days=2), status="RUNNING", us=None)
+    admin.execute(
+        f"insert into {INTERNAL}.running_operation"
+        " (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)"
+        " select script_execution_hk, tenant_hk, script_type, execution_timestamp, current_user, now()"
+        " from script_tracking.script_execution_s where execution_status = 'RUNNING'".encode()
+    )
+    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] != "ok"}
+    assert {name: (row["status"], row["value"]) for name, row in worse.items()} == {
+        "event_triggers_enabled": ("critical", 2),
+        "lost_records": ("critical", 1),
+        "oldest_running_operation": ("warning", pytest.approx(172800, abs=60)),
+    }
+    assert all(row["advice"] and row["unit"] for row in worse.values())

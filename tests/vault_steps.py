@@ -1,0 +1,94 @@
+"""What tests of the vault do again and again: records of a chosen time, a partition that lies in the past."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from psycopg.types.json import Jsonb
+
+from tests.fix_sessions import Session, value
+
+INTERNAL = "script_tracking_internal"
+THIS_MONTH = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+LONG_AGO = THIS_MONTH - timedelta(days=40)
+
+RECORD = """
+select script_tracking_internal.record_execution(
+  p_tenant_hk => t.tenant_hk, p_incarnation => i.incarnation, p_record_source => 'test',
+  p_script_name => %(name)s, p_script_type => %(type)s, p_execution_status => %(status)s, p_started_at => %(at)s,
+  p_duration_us => %(us)s, p_affected_objects => null, p_sql_command => null, p_metadata => %(metadata)s)
+from script_tracking.tenant_h as t, script_tracking_internal.installation as i
+where t.tenant_bk = %(tenant)s
+"""
+
+# what the vault's own upkeep does when it splits the newest partition, done to the first one
+PAST = """
+select pg_advisory_xact_lock(6001874101);
+set local role script_tracking_owner;
+alter table script_tracking.script_execution_{0} detach partition {1}.script_execution_{0}_first;
+alter table script_tracking.script_execution_{0} attach partition {1}.script_execution_{0}_first
+  for values from ('{2}') to ('{3}');
+create table {1}.script_execution_{0}_past (like script_tracking.script_execution_{0} including all);
+alter table script_tracking.script_execution_{0} attach partition {1}.script_execution_{0}_past
+  for values from (minvalue) to ('{2}');
+select {1}.protect_partition('{1}.script_execution_{0}_past'::regclass),
+  {1}.protect_partition('{1}.script_execution_{0}_first'::regclass);
+"""
+
+
+def record(
+    session: Session,
+    *,
+    status: str = "COMPLETED",
+    at: datetime | None = None,
+    us: int | None = 1000,
+    kind: str = "BATCH",
+    tenant: str = "system",
+    name: str = "job",
+    sqlstate: str | None = None,
+) -> bytes:
+    """Writes one execution as the vault's owner does; its key."""
+    metadata = {"evidence": "client", "tracking_us": 10} | ({} if us is None else {"duration_us": us})
+    if sqlstate is not None:
+        metadata["sqlstate"] = sqlstate
+    values = {"name": name, "type": kind, "status": status, "at": at or datetime.now(UTC), "us": us, "tenant": tenant}
+    with session.transaction():
+        session.execute("set local role script_tracking_owner")
+        rows = session.execute(RECORD, {**values, "metadata": Jsonb(metadata)}).fetchall()
+    (key,) = rows[0].values()
+    assert isinstance(key, bytes)
+    return key
+
+
+def make_past(session: Session) -> None:
+    """Gives hub and satellite a partition that ended before this month."""
+    following = (THIS_MONTH + timedelta(days=32)).replace(day=1)
+    with session.transaction():
+        for letter in "hs":
+            session.execute(PAST.format(letter, INTERNAL, THIS_MONTH, following).encode())
+
+
+def counters(session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that the daemon reads of the totals."""
+    return {
+        function: sorted(
+            (tuple(row.values()) for row in session.execute(f"select * from {INTERNAL}.{function}()".encode())),
+            key=str,
+        )
+        for function in ("collect_operations", "collect_operation_durations", "collect_errors")
+    }
+
+
+def counted(session: Session) -> object:
+    """Operations counted, over all tenants, types and statuses."""
+    return value(session, f"select sum(operations_total)::bigint from {INTERNAL}.collect_operations()")
+
+
+def roll_up(session: Session) -> object:
+    """Moves the totals up to the horizon; how many versions were added."""
+    return value(session, f"select {INTERNAL}.roll_up()")
+
+
+def set_setting(session: Session, name: str, text: str) -> None:
+    """Changes one setting of the record."""
+    session.execute(f"update {INTERNAL}.setting set value = %s where name = %s".encode(), (text, name))
