@@ -12,7 +12,7 @@ as $function$
 declare
   v_bk          varchar := script_tracking_internal.business_key(p_script_name, p_started_at);
   v_hk          bytea := pg_catalog.sha256(pg_catalog.convert_to(v_bk, 'UTF8'));
-  v_duration_ms integer := least(p_duration_us / 1000, 2147483647)::integer;
+  v_duration_ms integer := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
   v_sql         text := script_tracking_internal.redact(p_sql_command);
   v_metadata    jsonb := p_metadata;
   v_maximum     integer;
