@@ -54,7 +54,7 @@ async def page_arrives(scene: Scene) -> None:
         scene.terminal.fact(
             "page received", f"{page.received_at:%H:%M:%S} UTC, {page.labels['severity']}: {page.name}", "bad"
         )
-        scene.terminal.fact("it says", f"{page.annotations['summary']}. {page.annotations['description']}")
+        scene.terminal.fact("it says", page.annotations["description"])
         scene.terminal.fact("what to do", f"docs/runbooks/{page.name}.md")
         scene.terminal.command(f"curl -s {scene.monitoring.prometheus_url}/api/v1/alerts")
     await _mend(scene)

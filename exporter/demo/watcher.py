@@ -18,7 +18,6 @@ from exporter.demo.exposition import Scrape
 from exporter.demo.processes import Process, ProcessFailed, fetch, free_port
 from exporter.errors import ScriptTrackingError
 
-TARGET = "shop"
 READY_SECONDS = 30.0
 PORT_ATTEMPTS = 3
 POLL_SECONDS = 0.1
@@ -66,6 +65,7 @@ class Watcher:
             except ProcessFailed as error:
                 if "address already in use" not in str(error).lower() or attempt == PORT_ATTEMPTS:
                     raise
+                self.usual_port_taken = True
                 self.address = f"127.0.0.1:{free_port()}"
         raise AssertionError("unreachable")
 
@@ -100,7 +100,7 @@ class Watcher:
             "listen": self.address,
             "schema": "check",  # installed already; this role could not
             "collectors": {name: {"interval": interval} for name, interval in INTERVALS.items()},
-            "targets": [{"name": TARGET, "dsn": self._dsn.secret()}],
+            "targets": [{"dsn": self._dsn.secret()}],  # its name is host:port/database: no other demo's
         }
         file = self._folder / "exporter.yaml"
         file.touch(mode=0o600)
@@ -109,6 +109,9 @@ class Watcher:
         self._process = Process(command, self._log)
         try:
             self._process.wait_for(f"http://{self.address}/-/ready", READY_SECONDS)
+            # two demos that start at once both find the port free, and the first answers for the second
+            if not Scrape(fetch(self.metrics_url).decode()).select("script_tracking_up", target=self._dsn.label):
+                raise ProcessFailed(f"{self.address}: address already in use by another exporter")
         except BaseException:
             self._process.stop()
             raise

@@ -89,11 +89,15 @@ class Demo:
 
 
 @contextmanager
-def run_demo(*, piped: bool = False, **environment: str) -> Iterator[Demo]:
-    """Starts it in a folder that other users may enter; ends it, and whatever it left, at the end."""
+def run_demo(*, piped: bool = False, monitored: bool = False, **environment: str) -> Iterator[Demo]:
+    """Starts it in a folder that other users may enter, without Prometheus on its PATH unless it is to be monitored.
+
+    Ends it, and whatever it left, at the end.
+    """
     home = Path(tempfile.mkdtemp(prefix="demo-test-"))
     home.chmod(0o755)
-    environment = {"PATH": str(_path_without_monitoring(home)), **environment}
+    if not monitored:
+        environment = {"PATH": str(_path_without_monitoring(home)), **environment}
     demo = Demo(home, environment, piped=piped)
     try:
         yield demo

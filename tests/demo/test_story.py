@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -37,9 +38,9 @@ def usual_port() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def embedded(usual_port: None) -> Iterator[Demo]:
-    """A demo on an embedded server that ends by itself."""
+    """A demo on an embedded server that ends by itself; it begins before the first test, and mostly waits."""
     with run_demo(DURATION="1") as demo:
         yield demo
 
@@ -55,10 +56,7 @@ def server_state(dsn: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def test_on_an_existing_server_what_it_says_to_type_works_and_nothing_is_changed(
-    postgres: Server, embedded: Demo
-) -> None:
-    assert embedded.process.poll() is None, "the two run side by side"
+def test_on_an_existing_server_what_it_says_to_type_works_and_nothing_is_changed(postgres: Server) -> None:
     before = server_state(postgres.dsn)
     with run_demo(DATABASE_URL=postgres.dsn) as demo:
         demo.wait_for("The teams work on")
@@ -199,3 +197,17 @@ def test_it_listens_elsewhere_where_the_usual_port_is_taken(told: str) -> None:
 def test_no_secret_is_shown(told: str) -> None:
     assert not re.search(r"[0-9a-f]{32}", told)
     assert not re.search(r"://[^/\s]*:[^/\s]*@", told)
+
+
+def test_the_page_arrives_and_resolves(monitored: Demo | None) -> None:
+    if monitored is None:
+        pytest.skip("prometheus and alertmanager are not installed")
+    code = monitored.end()
+    assert code == 0, monitored.output
+    said = facts(monitored.output)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d UTC, critical: ScriptTrackingErrorSpike", said["page received"])
+    assert re.match(r"\d\d\.?\d*% of the operations .* tenant globex on \S+/shop ", said["it says"])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d UTC: ScriptTrackingErrorSpike is over", said["resolved"])
+    assert (Path(__file__).parents[2] / said["what to do"]).is_file()
+    assert [side for _, side in OUTCOME.findall(monitored.output)] == ["under", "over", "over", "under"]
+    assert monitored.left() == []
