@@ -149,6 +149,7 @@ def _listen(config: Config) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.listen_host, config.listen_port))
+        listener.listen()  # from here on a client waits for its answer and is not refused
     except OSError as error:
         listener.close()
         raise ConfigurationError(f"listen: {config.listen}: {error.strerror or error}") from None
