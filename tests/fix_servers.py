@@ -22,6 +22,7 @@ from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, 
 
 NEWEST_MAJOR = 18
 KINDS = ("url", "testcontainers", "binaries", "embedded")
+SERVER_FIXTURES = {"postgres", "cluster"}
 
 
 def binaries_cache() -> Path:
@@ -111,6 +112,19 @@ def choose() -> Server:
         f"no PostgreSQL{f' {wanted}' if wanted else ''} to test on among: {', '.join(kinds)}; "
         "`make postgres-binaries` downloads the servers of every major"
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Option of `make test-all`, which runs what depends on the server on each major, and the rest once."""
+    parser.addoption("--needs-server", action="store_true", help="only the tests that use the PostgreSQL server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --needs-server leaves out the tests that ask for no server, not even by way of another fixture."""
+    if config.getoption("--needs-server"):
+        needing = [item for item in items if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in needing])
+        items[:] = needing
 
 
 def pytest_report_header() -> str:

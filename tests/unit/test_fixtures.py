@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from exporter import sqlfiles
+from tests.fix_servers import SERVER_FIXTURES
 from tests.postgres_server import ExternalServer, Server
 
 
@@ -43,3 +47,9 @@ async def test_asynchronous_tests_have_databases_too(installed_database: str) ->
     async with await psycopg.AsyncConnection.connect(installed_database) as connection:
         cursor = await connection.execute("select to_regclass('script_tracking.script_execution_h') is not null")
         assert await cursor.fetchone() == (True,)
+
+
+def test_every_fixture_that_is_a_server_is_known_to_test_all() -> None:
+    files = Path(__file__).resolve().parents[1].rglob("*.py")
+    fixture = re.compile(r"^@pytest\.fixture.*\ndef (\w+)\([^)]*\) -> Iterator\[Server\]:", re.MULTILINE)
+    assert {name for file in files for name in fixture.findall(file.read_text(encoding="utf-8"))} == SERVER_FIXTURES
