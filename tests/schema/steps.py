@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import io
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from exporter.cli import main
 from exporter.config import Dsn
 from exporter.database import connect
 from exporter.schema.installer import InstallReport, install
@@ -44,17 +46,28 @@ async def failed_checks(dsn: str) -> dict[str, str]:
         await connection.close()
 
 
-def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command to its end."""
-    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-    return subprocess.run(
-        [sys.executable, "-m", "exporter", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**inherited, **environment},
-    )
+@dataclass
+class Ended:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def program(*arguments: str) -> Ended:
+    """Runs the command to its end, in a thread of this process: starting an interpreter each time takes long."""
+    outputs = io.StringIO(), io.StringIO()
+
+    def run() -> int:
+        try:
+            return main(arguments)
+        except SystemExit as error:  # argparse
+            return int(str(error.code))
+
+    with redirect_stdout(outputs[0]), redirect_stderr(outputs[1]), ThreadPoolExecutor(1) as pool:
+        code = pool.submit(run).result(timeout=60)
+    return Ended(code, *(output.getvalue() for output in outputs))
 
 
 def rows(dsn: str, statement: str, *parameters: object) -> list[DictRow]:

@@ -84,17 +84,18 @@ async def test_the_printed_script_leaves_nothing_where_it_fails(empty: str, lowl
     ],
     ids=" ".join,
 )
-def test_usage_and_configuration_are_2(arguments: tuple[str, ...]) -> None:
-    environment = {} if {"--dsn", "--config", "--dsn-file"} & set(arguments) else {"DATABASE_URL": "dbname=never"}
-    result = program("schema", *arguments, **environment)
+def test_usage_and_configuration_are_2(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "dbname=never")
+    result = program("schema", *arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_without_a_server_is_1_and_the_password_unsaid(action: str) -> None:
-    result = program("schema", action, DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none")
+def test_without_a_server_is_1_and_the_password_unsaid(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:hunter2@127.0.0.1:1/none")
+    result = program("schema", action)
     assert result.returncode == 1
     assert "127.0.0.1:1/none" in result.stderr
     assert "hunter2" not in result.stderr

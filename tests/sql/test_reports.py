@@ -131,7 +131,7 @@ def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
     assert (health["rollup_lag"]["value"], health["lost_records"]["value"]) == (0, 0)
     admin.execute("alter event trigger et_sql_drop disable")
     admin.execute(f"select nextval('{INTERNAL}.lost_record_seq')".encode())
-    record(admin, at=NOW - timedelta(days=2), status="RUNNING", us=None)
+    record(admin, at=datetime.now(UTC) - timedelta(days=2), status="RUNNING", us=None)
     admin.execute(
         f"insert into {INTERNAL}.running_operation"
         " (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)"
