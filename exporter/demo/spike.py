@@ -28,8 +28,7 @@ async def errors_spike(scene: Scene) -> None:
     )
     await _say_ratio(scene, f"{TENANT} before")
     scene.workload.break_import(TENANT)
-    role = scene.playground.role(f"{TENANT}_job")
-    scene.terminal.fact(role, "customer-import meets yesterday's file, fails (23505), is tried again")
+    scene.terminal.fact(f"{TENANT}_job", "customer-import meets yesterday's file, fails (23505), is tried again")
     await scene.watcher.until(
         lambda told: (
             failure_ratio(told, TENANT)[0] > limits[RATIO] and failure_ratio(told, TENANT)[1] >= limits[FAILURES]

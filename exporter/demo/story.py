@@ -33,7 +33,7 @@ async def table_is_recorded(scene: Scene) -> None:
     scene.terminal.step("A CREATE TABLE is recorded: who, for which tenant, how long it took")
     statement = "create table acme.refund (id bigint primary key, cents integer not null)"
     await scene.playground.ask("acme_dev", "set script_tracking.change_ref = 'SHOP-1042'", statement)
-    scene.terminal.fact(scene.playground.role("acme_dev"), statement)
+    scene.terminal.fact("acme_dev", statement)
     (row,) = await scene.look(
         "acme_reader",
         "select script_name, execution_status, db_session_user, tenant,"
@@ -56,7 +56,7 @@ async def job_fails(scene: Scene) -> None:
     async with connection:
         await run_job(connection, "acme", job)
     scene.terminal.fact(
-        scene.playground.role("acme_job"), f"{job.name} books an invoice for a customer who does not exist"
+        "acme_job", f"{job.name} books an invoice for a customer who does not exist"
     )
     (row,) = await scene.look(
         "acme_reader",
@@ -80,9 +80,7 @@ async def tenants_are_apart(scene: Scene) -> None:
     for role, own in (("acme_reader", "acme"), ("globex_reader", "globex")):
         rows = await scene.look(role, by_tenant)
         counts = ", ".join(f"{row['count']} executions of {row['tenant']}" for row in rows)
-        scene.terminal.fact(
-            scene.playground.role(role), f"sees {counts}", "good" if [row["tenant"] for row in rows] == [own] else "bad"
-        )
+        scene.terminal.fact(role, f"sees {counts}", "good" if [row["tenant"] for row in rows] == [own] else "bad")
         scene.repeat()
     claim = "set script_tracking.tenant = 'acme'"
     (row,) = await scene.look("globex_reader", claim, "select count(*) from script_tracking.script_execution_s")
@@ -117,7 +115,7 @@ async def some_is_not_captured(scene: Scene) -> None:
     failure = await _sqlstate(scene, change, table)
     await scene.playground.ask("acme_dev", change, "begin", "drop table acme.voucher", "rollback")
     scene.terminal.fact(
-        scene.playground.role("acme_dev"),
+        "acme_dev",
         f"a CREATE TABLE; the same again (fails: {failure}); a DROP TABLE, rolled back",
     )
     rows: list[Row] = await scene.look(

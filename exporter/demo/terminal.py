@@ -51,7 +51,7 @@ class Terminal:
         width = WIDTH - len(_INDENT) - _LABEL
         folded = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
         for number, part in enumerate(folded):
-            self.line(f"{_INDENT}{label if number == 0 else '':<{_LABEL}}{self._paint(part, mood)}")
+            self.line(f"{_INDENT}{label if number == 0 else '':<{_LABEL - 1}} {self._paint(part, mood)}")
 
     def psql(self, dsn: str, *statements: str, verbose: bool = False) -> None:
         """The command that repeats statements, with SQLSTATEs if verbose. Raises ValueError for what a shell changes.
