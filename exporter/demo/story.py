@@ -55,9 +55,7 @@ async def job_fails(scene: Scene) -> None:
     connection = await scene.playground.open("acme_job", "nightly")
     async with connection:
         await run_job(connection, "acme", job)
-    scene.terminal.fact(
-        "acme_job", f"{job.name} books an invoice for a customer who does not exist"
-    )
+    scene.terminal.fact("acme_job", f"{job.name} books an invoice for a customer who does not exist")
     (row,) = await scene.look(
         "acme_reader",
         "select script_name, error_sqlstate, error_message from script_tracking.get_recent_errors(1)"
