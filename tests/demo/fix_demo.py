@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ENDS_WITHIN_SECONDS = 90.0
@@ -102,9 +102,15 @@ def run_demo(*, piped: bool = False, monitored: bool = False, **environment: str
     try:
         yield demo
     finally:
-        for number in demo.processes():
-            os.kill(number, signal.SIGKILL)
-        demo.process.wait(timeout=10)
+        demo.process.terminate()  # where a test did not wait for its end
+        with suppress(subprocess.TimeoutExpired):
+            demo.process.wait(timeout=20)
+        while left := demo.processes():
+            for number in left:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(0.05)
+        demo.process.wait()
         shutil.rmtree(home)
 
 
