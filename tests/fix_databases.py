@@ -25,6 +25,8 @@ def new_database(server: Server, template: str = "template0", encoding: str = "U
     server.start()
     with psycopg.connect(server.dsn, autocommit=True) as admin:
         query = sql.SQL("create database {} template {} encoding {}")
+        if encoding != "UTF8":  # the server's own locale may be for UTF-8 alone
+            query += sql.SQL(" locale 'C'")
         admin.execute(query.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)))
     dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{name}"))
     try:
