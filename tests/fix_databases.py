@@ -24,10 +24,10 @@ def new_database(server: Server, template: str = "template0", encoding: str = "U
     name = f"test_{uuid.uuid4().hex[:12]}"
     server.start()
     with psycopg.connect(server.dsn, autocommit=True) as admin:
-        query = sql.SQL("create database {} template {} encoding {}")
-        if encoding != "UTF8":  # the server's own locale may be for UTF-8 alone
-            query += sql.SQL(" locale 'C'")
-        admin.execute(query.format(sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)))
+        locale = "" if encoding == "UTF8" else "locale 'C'"  # the server's own may be for UTF-8 alone
+        query = sql.SQL("create database {} template {} encoding {} {}")
+        names = sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
+        admin.execute(query.format(*names, sql.SQL(locale)))
     dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{name}"))
     try:
         yield dsn
