@@ -66,16 +66,19 @@ def _docker_answers() -> bool:
 
 
 def _image_can_be_had(image: str) -> bool:
-    """Whether Docker has the image, or gets it."""
+    """Whether Docker has, or gets, the image and the one that testcontainers has its containers reaped by."""
     from docker.errors import DockerException, ImageNotFound
+    from testcontainers.core.config import testcontainers_config
     from testcontainers.core.docker_client import DockerClient
 
+    reaper = [] if testcontainers_config.ryuk_disabled else [testcontainers_config.ryuk_image]
     client = DockerClient().client
     try:
-        try:
-            client.images.get(image)
-        except ImageNotFound:
-            client.images.pull(image)
+        for needed in [image, *reaper]:
+            try:
+                client.images.get(needed)
+            except ImageNotFound:
+                client.images.pull(needed)
         return True
     except DockerException:  # no registry, or one without it
         return False
