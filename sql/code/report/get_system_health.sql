@@ -26,9 +26,12 @@ as $function$
       'A session claimed a tenant that its role is no member of: see metadata.refused_tenant_claim, and grant_tenant().'
     union all
     select 'owner_role_members',
+      -- but for a managed service's admin, who keeps the right to grant it and neither to use nor to inherit it (16 and newer)
       (select count(*) from pg_auth_members as m join pg_roles as r on r.oid = m.roleid
        join pg_roles as u on u.oid = m.member
-       where r.rolname = 'script_tracking_owner' and not u.rolsuper)::double precision,
+       where r.rolname = 'script_tracking_owner' and not u.rolsuper
+         and not (exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = u.oid)
+           and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false'))::double precision,
       0, 'roles', 'critical',
       'Whoever is a member of script_tracking_owner can take over the next superuser''s DDL: revoke the membership.'
     union all

@@ -8,8 +8,11 @@ as $function$
 declare
   v_trigger name;
 begin
-  execute format('alter table %s enable row level security', p_partition);
-  execute format('alter table %s force row level security', p_partition);
+  -- each of these takes the partition exclusively, so only what is missing is done
+  if not (select c.relrowsecurity and c.relforcerowsecurity from pg_catalog.pg_class as c where c.oid = p_partition) then
+    execute format('alter table %s enable row level security', p_partition);
+    execute format('alter table %s force row level security', p_partition);
+  end if;
   if not exists (select from pg_catalog.pg_policy as p where p.polrelid = p_partition and p.polname = 'owner_all') then
     execute format('create policy owner_all on %s to script_tracking_owner using (true) with check (true)', p_partition);
   end if;
