@@ -19,6 +19,7 @@ HOSTILE = (
     "set quote_all_identifiers = on",
     "set extra_float_digits = -10",
     "set session_replication_role = replica",
+    "set standard_conforming_strings = off",
 )
 
 

@@ -59,9 +59,10 @@ begin
          array_agg(c.object_identity) filter (where c.object_identity is not null and c.ordinality <= 1000),
          bool_and(coalesce(c.in_extension, false)),
          bool_and(coalesce(c.schema_name = 'pg_temp', false)),
-         -- what hangs on a table, such as a policy, has no schema of its own
-         bool_and(coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'),
-                           c.object_identity ~ ' on script_tracking(_internal)?\.[a-z0-9_]+$', false))
+         -- a policy or trigger has no schema of its own
+         bool_and(case when c.object_type in ('policy', 'trigger')
+           then c.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
+           else coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'), false) end)
     into v_objects, v_names, v_member, v_temporary, v_ours
   from pg_event_trigger_ddl_commands() with ordinality as c;
 

@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, vault/redact_metadata.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, vault/declared_metadata.sql, tenancy/member_tenants.sql
 -- Ends an operation once: the state row is the mutex, so a second or a foreign call returns false and changes nothing.
 create or replace function script_tracking.complete_operation(
   execution_hk bytea, success boolean, error_message text default null, error_sqlstate text default null,
@@ -24,6 +24,8 @@ declare
   v_identity    name := script_tracking_internal.session_identity();
   v_began       timestamptz := clock_timestamp();
   v_started_at  timestamptz;
+  v_started_by  name;
+  v_message     text;
   v_version     script_tracking.script_execution_s;
   v_duration_us bigint;
 begin
@@ -41,7 +43,7 @@ begin
     and (r.started_by = v_identity
       or current_setting('is_superuser') = 'on'
       or r.tenant_hk = any (script_tracking_internal.member_tenants(v_identity)))
-  returning r.execution_timestamp into v_started_at;
+  returning r.execution_timestamp, r.started_by into v_started_at, v_started_by;
   if not found then
     return false;
   end if;
@@ -64,13 +66,16 @@ begin
   v_version.load_date := v_version.load_end_date;
   v_version.execution_status := case when complete_operation.success then 'COMPLETED' else 'FAILED' end;
   v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;
-  v_version.error_message := script_tracking_internal.redact(complete_operation.error_message);
+  v_message := script_tracking_internal.redact(complete_operation.error_message);
+  v_version.error_message := left(v_message, 16384);
   v_version.metadata := v_version.metadata
-    || coalesce(script_tracking_internal.redact_metadata(complete_operation.metadata), '{}')
+    || coalesce(script_tracking_internal.declared_metadata(complete_operation.metadata), '{}')
     || jsonb_strip_nulls(jsonb_build_object(
       'evidence', 'client',
+      'completed_by', nullif(v_identity, v_started_by),
       'duration_us', v_duration_us,
       'sqlstate', complete_operation.error_sqlstate,
+      'error_message_characters', case when length(v_message) > 16384 then length(v_message) end,
       'affected_rows', complete_operation.affected_rows,
       'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
   insert into script_tracking.script_execution_s

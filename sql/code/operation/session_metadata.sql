@@ -9,6 +9,6 @@ as $function$
     'pid', pg_catalog.pg_backend_pid(),
     'effective_role', script_tracking_internal.session_identity(),
     'application_name', nullif(pg_catalog.current_setting('application_name'), ''),
-    'claimed_app_user', nullif(pg_catalog.current_setting('script_tracking.app_user', true), ''),
-    'claimed_change_ref', nullif(pg_catalog.current_setting('script_tracking.change_ref', true), '')))
+    'claimed_app_user', nullif(pg_catalog.left(pg_catalog.current_setting('script_tracking.app_user', true), 1000), ''),
+    'claimed_change_ref', nullif(pg_catalog.left(pg_catalog.current_setting('script_tracking.change_ref', true), 1000), '')))
 $function$;

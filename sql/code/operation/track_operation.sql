@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/redact_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql
+-- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 create or replace function script_tracking.track_operation(
   script_name varchar, script_type varchar, tenant text default null, metadata jsonb default null,
@@ -27,12 +27,13 @@ declare
 begin
   -- one test for all on the way that is usually taken: every expression costs, in every transaction
   if coalesce(length(track_operation.script_name) between 1 and 1000
-              and length(track_operation.script_type) between 1 and 63, false) is false
+              and length(track_operation.script_type) between 1 and 63
+              and track_operation.script_type !~ '[[:cntrl:]]', false) is false
     or jsonb_typeof(track_operation.metadata) <> 'object'
   then
     raise exception using errcode = 'ST003', message = case
       when jsonb_typeof(track_operation.metadata) <> 'object' then 'metadata must be a JSON object'
-      else 'script_name must have 1 to 1000 characters, script_type 1 to 63' end;
+      else 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones' end;
   end if;
   v_context := script_tracking_internal.writing_context(v_claim);
   if v_context.refused is not null then
@@ -46,7 +47,7 @@ begin
   end if;
   v_metadata := script_tracking_internal.session_metadata('client');
   if track_operation.metadata is not null then
-    v_metadata := script_tracking_internal.redact_metadata(track_operation.metadata) || v_metadata;
+    v_metadata := script_tracking_internal.declared_metadata(track_operation.metadata) || v_metadata;
   end if;
   if track_operation.parent_hk is not null then
     v_metadata := v_metadata || jsonb_build_object('parent_hk', encode(track_operation.parent_hk, 'hex'));

@@ -1,5 +1,6 @@
 -- What may be stored of a statement or message: a text in which a secret may stand is withheld whole, with its length.
 -- Deliberately coarse: a word that often announces a secret, a URL with credentials or a connection string suffices.
+-- No backslash stands in here: a session may have switched standard_conforming_strings off.
 -- The words come first, as plain searches: a regular expression builds and frees its automaton at every call.
 create or replace function script_tracking_internal.redact(p_text text)
 returns text
@@ -11,7 +12,7 @@ begin
   if v_text like any (array['%passw%', '%pwd%', '%secret%', '%token%', '%key%', '%credential%', '%mapping%',
                             '%connection%', '%conninfo%', '%dblink%', '%auth%', '%crypt%', '%@%'])
     and v_text operator(pg_catalog.~)
-      '(passw|pwd|secret|token|api.?key|access.?key|private.?key|credential|user\s+mapping|connection|conninfo|dblink|\mauth|encrypt|crypt\M|://[^/\s]*@)'
+      '(passw|pwd|secret|token|api.?key|access.?key|private.?key|credential|user[[:space:]]+mapping|connection|conninfo|dblink|[[:<:]]auth|encrypt|crypt[[:>:]]|://[^/[:space:]]*@)'
   then
     return '[withheld: ' || pg_catalog.length(p_text)::text || ' characters that may hold a secret]';
   end if;

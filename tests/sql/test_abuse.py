@@ -1,0 +1,121 @@
+"""What a session may try against the record, by mistake or on purpose: none of it falsifies or blinds the record."""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.fix_exporter import eventually
+from tests.fix_sessions import Login, MakeRole, Session, history, value
+
+LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["see https://joe:hunter2@example.org/x", "create user mapping for joe hunter2", "authorization: hunter2"],
+)
+def test_redaction_does_not_depend_on_how_the_session_reads_strings(admin: Session, secret: str) -> None:
+    admin.execute("set standard_conforming_strings = off")
+    admin.execute("set escape_string_warning = off")
+    admin.execute("select script_tracking.track_operation('job', 'BATCH', sql_command => %s)", (secret,))
+    admin.execute(sql.SQL("create table public.t (); comment on table public.t is {}").format(sql.Literal(secret)))
+    admin.execute("reset all")
+    rows = history(admin)
+    assert len(rows) == 3
+    assert "hunter2" not in str(rows)
+
+
+def test_declared_metadata_cannot_pose_as_the_records_own(admin: Session, make_role: MakeRole, login: Login) -> None:
+    forged = json.dumps(
+        {"duration_us": "abc", "evidence": "trigger", "pid": 1, "effective_role": "postgres", "objects": [], "kept": 1}
+    )
+    role = make_role("script_tracking_app")
+    session = login(role)
+    key = value(session, "select script_tracking.track_operation('job', 'BATCH', metadata => %s)", forged)
+    (running,) = history(admin)  # an unreadable duration would fail every reader
+    session.execute("select script_tracking.complete_operation(%s, true, metadata => %s)", (key, forged))
+    (final,) = history(admin)
+    for row in (running, final):
+        metadata = row["metadata"]
+        assert (row["evidence"], metadata["pid"]) == ("client", session.info.backend_pid)
+        assert metadata["effective_role"] == role
+        assert metadata["kept"] == 1
+        assert "objects" not in metadata
+    assert isinstance(final["metadata"]["duration_us"], int)
+
+
+def test_who_ends_somebody_elses_operation_is_named(admin: Session, make_role: MakeRole, login: Login) -> None:
+    admin.execute("select script_tracking.register_tenant('acme')")
+    alice, carol = make_role("script_tracking_app"), make_role("script_tracking_app")
+    for role in (alice, carol):
+        admin.execute("select script_tracking.grant_tenant('acme', %s)", (role,))
+    session = login(alice)
+    keys = [value(session, "select script_tracking.track_operation('job', 'BATCH')") for _ in range(2)]
+    login(carol).execute("select script_tracking.complete_operation(%s, true)", (keys[0],))
+    session.execute("select script_tracking.complete_operation(%s, true)", (keys[1],))
+    rows = {row["execution_hk"]: row for row in history(admin)}
+    assert [rows[key]["db_session_user"] for key in keys] == [alice, alice]
+    assert [rows[key]["metadata"].get("completed_by") for key in keys] == [carol, None]
+
+
+def test_long_texts_are_cut_and_their_length_kept(admin: Session) -> None:
+    admin.execute("select set_config('script_tracking.app_user', repeat('x', 5000000), false)")
+    admin.execute("create table public.t ()")
+    key = value(admin, "select script_tracking.track_operation('job', 'BATCH')")
+    admin.execute("select script_tracking.complete_operation(%s, false, repeat('y', 2000000))", (key,))
+    rows = history(admin)
+    assert [len(row["metadata"]["claimed_app_user"]) for row in rows] == [1000, 1000]
+    assert len(rows[1]["error_message"]) == 16384
+    assert rows[1]["metadata"]["error_message_characters"] == 2_000_000
+    assert value(admin, LOST) == 0
+
+
+def test_a_type_that_no_label_could_hold_is_refused(admin: Session) -> None:
+    for script_type in ("two\rlines", "two\nlines", "\x7f", "tab\t"):
+        with pytest.raises(psycopg.Error) as error:
+            admin.execute("select script_tracking.track_operation('job', %s)", (script_type,))
+        assert error.value.sqlstate == "ST003"
+
+
+def test_a_name_like_ours_hides_nothing(admin: Session, make_role: MakeRole, login: Login) -> None:
+    """The lock of upkeep is anybody's to take; only what hangs on our own tables goes by it."""
+    role = make_role()
+    admin.execute(f"create schema shop authorization {role}".encode())
+    database = admin.info.dbname
+    admin.execute(sql.SQL("grant create on database {} to {}").format(sql.Identifier(database), sql.Identifier(role)))
+    session = login(role)
+    session.execute("select pg_advisory_lock(6001874101)")
+    session.execute("create table shop.t (id int)")
+    session.execute('create publication "p on script_tracking.x"')
+    session.execute('alter publication "p on script_tracking.x" add table shop.t')
+    session.execute('create table shop."t on script_tracking.x" (id int)')
+    session.execute('create policy p on shop."t on script_tracking.x"')
+    names = [row["script_name"] for row in history(admin)]
+    assert names[-5:] == ["CREATE TABLE", "CREATE PUBLICATION", "ALTER PUBLICATION", "CREATE TABLE", "CREATE POLICY"]
+
+
+def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute("set synchronous_commit = on")
+        connection.execute("alter table script_tracking.script_execution_s rename to elsewhere")
+        for number in range(3):
+            connection.execute(f"create table public.t{number} ()".encode())
+        connection.execute("alter table script_tracking.elsewhere rename to script_execution_s")
+        (before,) = connection.execute(LOST).fetchone() or (None,)
+        assert before == 4, "the renaming and three tables"
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute(f"copy (select 1) to program 'kill -9 {connection.info.backend_pid}'".encode())
+            connection.execute("select pg_sleep(10)")
+
+    def after() -> object:
+        try:
+            with psycopg.connect(installed_database) as connection:
+                return connection.execute(LOST).fetchone()
+        except psycopg.OperationalError:
+            return None
+
+    assert eventually(after, 30) == (4,)
