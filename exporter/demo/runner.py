@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import shlex
 import signal
 import sys
 import tempfile
@@ -146,6 +147,6 @@ def _introduce(terminal: Terminal, playground: Playground, watcher: Watcher, mon
         terminal.fact("alertmanager", monitoring.alertmanager_url)
     terminal.line()
     terminal.line("To repeat a look in another terminal, first:")
-    terminal.command(f"export PGPASSFILE={playground.passfile}")
+    terminal.command(f"export PGPASSFILE={shlex.quote(str(playground.passfile))}")
     if (folder := psql_folder()) is not None:
-        terminal.command(f"export PATH=$PATH:{folder}")
+        terminal.command(f'export PATH="$PATH":{shlex.quote(str(folder))}')
