@@ -18,7 +18,7 @@ from exporter.collect.status import TargetStatus, publish_build
 from exporter.config import Config, SchemaMode, TargetConfig
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
-from exporter.schedule import BackOff
+from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
 from exporter.schema.plan import may_collect, read_ledger
 from exporter.target import Target
@@ -28,6 +28,7 @@ from exporter.web import app as web
 log = get_logger("daemon")
 
 KEEPER_TICK_SECONDS = 5.0
+SCHEMA_LOOK_SECONDS = 15.0
 STOP_SECONDS = 1.0
 
 
@@ -61,9 +62,7 @@ class Watch:
         except ScriptTrackingError as error:
             reason = str(error)
         try:
-            ledger = await read_ledger(connection)
-            self.target.schema_version = ledger.version
-            self.target.may_collect = ledger.version == 0 or may_collect(ledger)
+            await self._learn_version()
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
@@ -83,6 +82,21 @@ class Watch:
         self.target.schema_known.set()
         return bool(self.target.schema_version) and self.target.may_collect
 
+    async def _learn_version(self) -> None:
+        """Asks the database which schema it has, and whether this program may read it."""
+        ledger = await read_ledger(await self.target.keeping.get())
+        self.target.schema_version = ledger.version
+        self.target.may_collect = ledger.version == 0 or may_collect(ledger)
+
+    async def _has_moved(self) -> bool:
+        """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
+        settled = (self.target.schema_version, self.target.may_collect)
+        try:
+            await self._learn_version()
+        except ScriptTrackingError:
+            return True
+        return (self.target.schema_version, self.target.may_collect) != settled
+
     async def keep(self) -> None:
         """Settles the schema, then keeps house, until cancelled; tries again for ever."""
         back_off = BackOff()
@@ -98,10 +112,15 @@ class Watch:
                 continue
             back_off.reset()
             well = True
+            look = monotonic() + SCHEMA_LOOK_SECONDS
             while well:
                 well = await self._keeper.round()
                 self.status.set("upkeep_success", float(well))
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
+                if monotonic() >= look:
+                    if await self._has_moved():
+                        break
+                    look = monotonic() + SCHEMA_LOOK_SECONDS
 
 
 class Daemon:

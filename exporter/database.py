@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -62,7 +64,7 @@ def _first_line(error: psycopg.Error) -> str:
     return str(error.diag.message_primary or error).splitlines()[0] if str(error) else type(error).__name__
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def failures_named(doing: str) -> AsyncIterator[None]:
     """Turns a driver's error into QueryFailed with its SQLSTATE, or TargetUnavailable where the session is lost."""
     try:
@@ -80,12 +82,34 @@ async def fetch(connection: Connection, statement: str | sql.Composed, *, timeou
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
+    answer = asyncio.create_task(_rows(connection, statement))
     try:
-        async with asyncio.timeout(timeout), failures_named("query"):
-            cursor = await connection.execute(statement.encode() if isinstance(statement, str) else statement)
-            return await cursor.fetchall()
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(answer)
     except TimeoutError:
+        await _hang_up(connection, answer)
         raise TargetUnavailable(f"no answer within {timeout:g} s") from None
+    except asyncio.CancelledError:
+        await _hang_up(connection, answer)
+        raise
+
+
+async def _rows(connection: Connection, statement: str | sql.Composed) -> list[Row]:
+    async with failures_named("query"):
+        cursor = await connection.execute(statement.encode() if isinstance(statement, str) else statement)
+        return await cursor.fetchall()
+
+
+async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> None:
+    """Ends the session from this side, so that whoever waits for its answer gets an error at once.
+
+    To cancel the task would make the driver ask the server to cancel the statement, and wait for a silent server again.
+    """
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+    await asyncio.wait([answer], timeout=1)
+    if answer.done() and not answer.cancelled():
+        answer.exception()  # it is known already why
 
 
 async def call(connection: Connection, function: str, *, timeout: float) -> list[Row]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from exporter.database import Row
+from exporter.errors import QueryFailed
 from exporter.metricmap import CollectorSpec, MetricSpec
 
 LabelSet = tuple[tuple[str, str], ...]
@@ -24,18 +25,30 @@ class Family:
 def from_rows(spec: CollectorSpec, target: str, rows: list[Row]) -> tuple[list[Family], int]:
     """Families of one collection, and how many samples were dropped: a duplicate, or a label that is NULL.
 
-    A value that is NULL is unknown and left out, which is not a drop.
+    A value that is NULL is unknown and left out, which is not a drop. Raises QueryFailed for rows of another shape.
     """
     families = []
+    for column in _columns(spec):
+        if rows and column not in rows[0]:
+            raise QueryFailed(f"{spec.function}() returns no column {column}")
     dropped = 0
     for metric in spec.metrics:
         family = Family(metric)
         for row in rows:
             labels = _labels(metric, target, row)
-            if labels is None or not _add(family, labels, row):
-                dropped += 1
+            try:
+                if labels is None or not _add(family, labels, row):
+                    dropped += 1
+            except (TypeError, ValueError):
+                raise QueryFailed(f"{spec.function}() returns a value of {metric.name} that is no number") from None
         families.append(family)
     return families, dropped
+
+
+def _columns(spec: CollectorSpec) -> set[str]:
+    """Every column that a collector's metrics are made of."""
+    made_of = [[metric.value, metric.bucket, metric.le, metric.sum, *metric.labels.values()] for metric in spec.metrics]
+    return {column for columns in made_of for column in columns if column is not None}
 
 
 def _labels(metric: MetricSpec, target: str, row: Row) -> LabelSet | None:
@@ -62,7 +75,7 @@ def _add(family: Family, labels: LabelSet, row: Row) -> bool:
         family.sums[labels] = float(total)
         return True
     value = 1.0 if metric.type == "info" else row[str(metric.value)]
-    if value is None or math.isnan(value):
+    if value is None or math.isnan(float(value)):
         return True
     if labels in family.values:
         return False

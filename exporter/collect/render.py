@@ -20,7 +20,7 @@ from prometheus_client.utils import floatToGoString
 from exporter.collect.families import Family
 from exporter.metricmap import MetricSpec
 
-_EOF = b"# EOF\n"
+_EOF = b"# EOF"
 
 
 class _Once(Collector):
@@ -58,9 +58,9 @@ def _go_float(value: float) -> str:
 
 
 def _lines(text: bytes, *, comments: bool) -> bytes:
-    return b"".join(
-        line for line in text.splitlines(keepends=True) if line.startswith(b"# ") == comments and line != _EOF
-    )
+    # not splitlines(), which also ends lines at what may stand in a label, such as a carriage return
+    kept = (line for line in text.split(b"\n") if line.startswith(b"# ") == comments and line not in (b"", _EOF))
+    return b"".join(line + b"\n" for line in kept)
 
 
 def header(spec: MetricSpec, documentation: str) -> Header:

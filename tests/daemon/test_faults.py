@@ -1,0 +1,79 @@
+"""What goes wrong in the database stays there: the daemon says so, goes on, and recovers by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.fix_exporter import StartExporter, eventually
+
+TARGET = {"target": "shop"}
+COLLECTING = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter collect'"
+
+
+@pytest.fixture
+def admin(installed_database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        yield connection
+
+
+def test_a_function_of_another_shape_fails_its_collector_only(
+    admin: psycopg.Connection, installed_database: str, exporter: StartExporter
+) -> None:
+    function = "script_tracking_internal.collect_running()"
+    admin.execute(f"drop function {function}".encode())
+    admin.execute(
+        f"create function {function} returns table (tenant text, tally bigint) language sql"
+        " as $$ select 'a', 1 $$".encode()
+    )
+    running = exporter(installed_database, schema="check", collectors={"running": {"interval": "1s"}})
+    running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
+    running.wait_for_value(0, "script_tracking_collector_success", **TARGET, collector="running")
+    (event,) = running.events("collector_failed")
+    assert event["collector"] == "running"
+    assert "returns no column running" in str(event["reason"])
+    admin.execute(f"drop function {function}".encode())
+    admin.execute(
+        f"create function {function} returns table (tenant text, script_type text, running bigint,"
+        " oldest_start_timestamp_seconds double precision) language sql as $$ select 'a', 'b', 1, 2 $$".encode()
+    )
+    running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="running")
+    assert running.process.poll() is None
+
+
+def test_a_server_that_freezes_counts_as_gone_within_seconds(
+    admin: psycopg.Connection, installed_database: str, exporter: StartExporter
+) -> None:
+    """The session is neither closed nor answered; asking the server to cancel would wait for it again."""
+    running = exporter(installed_database)
+    running.wait_for_value(1, "script_tracking_up", **TARGET)
+    (pid,) = admin.execute(COLLECTING).fetchone() or (None,)
+    assert pid is not None
+    admin.execute(f"copy (select 1) to program 'kill -STOP {pid}'".encode())
+    began = time.monotonic()
+    try:
+        running.wait_for_event("target_down")
+        # an interval of the sign of life, its timeout, and a second for a collector that was under way
+        assert time.monotonic() - began < 2 + 3 + 5 + 1
+        running.wait_for_value(1, "script_tracking_up", **TARGET)  # by another session
+    finally:
+        admin.execute(f"copy (select 1) to program 'kill -CONT {pid}'".encode())
+    eventually(lambda: len(admin.execute(COLLECTING).fetchall()) == 1, 20)
+
+
+def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
+    admin: psycopg.Connection, installed_database: str, exporter: StartExporter
+) -> None:
+    running = exporter(installed_database)
+    running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
+    admin.execute(
+        "insert into script_tracking_internal.schema_migration (version, name, checksum, breaking, program_version)"
+        " values (999, 'change_everything', 'x', true, '99')"
+    )
+    running.wait_for_value(0, "script_tracking_collector_success", 40, **TARGET, collector="operations")
+    assert running.value("script_tracking_schema_version", **TARGET) == 999
+    admin.execute("delete from script_tracking_internal.schema_migration where version = 999")
+    running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")

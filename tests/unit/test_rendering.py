@@ -1,0 +1,60 @@
+"""From a function's rows to exposition text."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.collect import render
+from exporter.collect.families import from_rows
+from exporter.errors import QueryFailed
+from exporter.metricmap import CollectorSpec
+
+GAUGE = {"name": "script_tracking_x", "type": "gauge", "help": "X.", "value": "value", "labels": {"tenant": "tenant"}}
+
+
+def collector(*metrics: dict[str, Any]) -> CollectorSpec:
+    """A collector of these metrics."""
+    return CollectorSpec.model_validate(
+        {"name": "x", "function": "s.f", "interval": "5s", "timeout": "1s", "minimum_version": 1, "metrics": metrics}
+    )
+
+
+@pytest.mark.parametrize(
+    "tenant", ['quo"te', "back\\slash", "new\nline", "carriage\rreturn", "\x0b\x0c\x1c\x85\u2028", "# HELP", "ünï"]
+)
+def test_whatever_stands_in_a_label_comes_out_of_a_parser_again(tenant: str) -> None:
+    families, dropped = from_rows(collector(GAUGE), "shop", [{"tenant": tenant, "value": 2}])
+    text = render.header(families[0].spec, "X.").text + render.samples(families[0])
+    (family,) = text_string_to_metric_families(text.decode())
+    (sample,) = family.samples
+    assert (sample.labels, sample.value, dropped) == ({"target": "shop", "tenant": tenant}, 2, 0)
+
+
+def test_null_and_nan_are_left_out_duplicates_and_missing_labels_dropped() -> None:
+    rows = [
+        {"tenant": "a", "value": None},
+        {"tenant": "b", "value": math.nan},
+        {"tenant": "c", "value": 1},
+        {"tenant": "c", "value": 2},
+        {"tenant": None, "value": 3},
+    ]
+    (family,), dropped = from_rows(collector(GAUGE), "shop", rows)
+    assert family.values == {(("target", "shop"), ("tenant", "c")): 1.0}
+    assert dropped == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"tenant": "a"}, r"s.f\(\) returns no column value"),
+        ({"value": 1}, r"s.f\(\) returns no column tenant"),
+        ({"tenant": "a", "value": "many"}, r"s.f\(\) returns a value of script_tracking_x that is no number"),
+    ],
+)
+def test_rows_of_another_shape_are_a_failed_query(row: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(QueryFailed, match=complaint):
+        from_rows(collector(GAUGE), "shop", [row])
