@@ -41,12 +41,15 @@ create table script_tracking_internal.installation (
   incarnation       integer not null default 1,
   system_identifier text not null,
   record_source     text not null,
+  state_key         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   capture_level     text not null default 'basic' check (capture_level in ('basic', 'failures', 'full')),
   installed_at      timestamptz not null default clock_timestamp(),
   baseline_at       timestamptz
 );
 comment on table script_tracking_internal.installation is
   'One row: the incarnation of this cluster and the record_source prefix (cluster/database)';
+comment on column script_tracking_internal.installation.state_key is
+  'Authenticates what the event triggers hand to each other in session settings, which anybody can write';
 comment on column script_tracking_internal.installation.incarnation is
   'Rises when the data is found in another cluster or with an older transaction counter; xids compare only within one';
 

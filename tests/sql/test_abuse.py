@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import psycopg
 import pytest
@@ -96,6 +97,97 @@ def test_a_name_like_ours_hides_nothing(admin: Session, make_role: MakeRole, log
     session.execute('create policy p on shop."t on script_tracking.x"')
     names = [row["script_name"] for row in history(admin)]
     assert names[-5:] == ["CREATE TABLE", "CREATE PUBLICATION", "ALTER PUBLICATION", "CREATE TABLE", "CREATE POLICY"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table public.t as select set_config('transaction_read_only', 'on', true)",
+        "alter table public.kept add column c text default set_config('transaction_read_only', 'on', true)",
+    ],
+)
+def test_a_transaction_made_read_only_within_the_statement_is_refused(admin: Session, statement: str) -> None:
+    """Neither a record nor a count could be written, so the statement does not go through either."""
+    admin.execute("create table public.kept as select 1 as id")
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        admin.execute(statement.encode())
+    assert value(admin, "select to_regclass('public.t') is null") is True
+    assert len(history(admin)) == 1
+    assert value(admin, LOST) == 0
+
+
+@pytest.mark.parametrize("forged", ["garbage", '[{"type": "table", "name": "payroll.salaries", "dropped": true}]'])
+def test_what_was_dropped_cannot_be_forged(admin: Session, forged: str) -> None:
+    admin.execute(
+        sql.SQL(
+            "do $$ begin"
+            " perform set_config('script_tracking_internal.dropped', "
+            "(extract(epoch from statement_timestamp()) * 1000000)::bigint::text || ';' || {forged}, false);"
+            " execute 'create table public.a ()';"
+            " perform set_config('script_tracking_internal.dropped', repeat('0', 64) || {forged}, false);"
+            " execute 'create table public.b ()'; end $$"
+        ).format(forged=sql.Literal(forged))
+    )
+    assert [row["affected_objects"] for row in history(admin)] == [["public.a"], ["public.b"]]
+    assert value(admin, LOST) == 0
+
+
+def test_what_was_dropped_cannot_be_told_twice(admin: Session) -> None:
+    admin.execute("create table public.gone ()")
+    admin.execute("create table public.seen (state text)")
+    admin.execute(
+        "create function public.see() returns event_trigger language plpgsql as $$ begin"
+        " insert into public.seen values (current_setting('script_tracking_internal.dropped', true)); end $$"
+    )
+    admin.execute("create event trigger see on sql_drop execute function public.see()")  # fires after ours, by name
+    try:
+        admin.execute(
+            "do $$ begin execute 'drop table public.gone';"
+            " perform set_config('script_tracking_internal.dropped',"
+            " (select max(state) from public.seen), false);"
+            " execute 'create table public.t ()'; end $$"
+        )
+    finally:
+        admin.execute("drop event trigger see")
+    assert value(admin, "select max(length(state)) > 64 from public.seen") is True
+    dropped, created = history(admin)[-2:]
+    assert (dropped["script_name"], dropped["affected_objects"]) == ("DROP TABLE", ["public.gone"])
+    assert (created["script_name"], created["affected_objects"]) == ("CREATE TABLE", ["public.t"])
+
+
+def test_ddl_at_the_end_of_the_stack_is_recorded_or_fails(admin: Session) -> None:
+    """Each level makes its table on the way back, and goes on where that fails."""
+    admin.execute("set max_stack_depth = '400kB'")
+    admin.execute(
+        "create function public.deep(p_level int) returns void language plpgsql as $$ begin"
+        " begin perform public.deep(p_level + 1); exception when statement_too_complex then null; end;"
+        " begin execute format('create table public.level_%s ()', p_level);"
+        " exception when statement_too_complex then null; end; end $$"
+    )
+    admin.execute("select public.deep(1)")
+    made = value(admin, "select count(*) from pg_class where relname like 'level_%'")
+    recorded = len(history(admin, "CREATE TABLE"))
+    assert isinstance(made, int)
+    assert made > 5
+    assert made == recorded + int(str(value(admin, LOST)))
+
+
+def test_a_lock_that_is_not_had_costs_a_second_at_most(admin: Session, installed_database: str) -> None:
+    with psycopg.connect(installed_database) as other:
+        other.execute("lock table script_tracking.script_execution_h in access exclusive mode")
+        admin.execute("set lock_timeout = '20ms'")
+        began = time.monotonic()
+        admin.execute("create table public.t ()")
+        assert 1 <= time.monotonic() - began < 5
+    assert value(admin, LOST) == 1
+
+
+def test_a_text_of_many_megabytes_is_judged_by_its_words(admin: Session) -> None:
+    statement = "create table public.t () -- the key is hunter2 " + "x" * 70_000_000
+    admin.execute(statement.encode())
+    (row,) = history(admin)
+    assert row["sql_command"] == f"[withheld: {len(statement)} characters that may hold a secret]"
+    assert value(admin, LOST) == 0
 
 
 def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:

@@ -275,3 +275,32 @@ def test_retention_is_reckoned_in_days_to_the_partitions_end(disposable: Session
     assert value(disposable, CLEANUP, years.days) == 0
     assert value(disposable, "select (now() - %s::timestamptz) < interval '32 days'", THIS_MONTH) is True
     assert value(disposable, CLEANUP, 33) == 0, "the partition ended less than 33 days ago"
+
+
+def test_rows_of_another_cluster_with_higher_transaction_ids_are_counted_and_done_with(admin: Session) -> None:
+    """As after a restore into a younger cluster: their xids mean nothing there, and must not stay past the horizon."""
+    admin.execute(OPERATION.encode())
+    admin.execute("set role script_tracking_owner")
+    admin.execute(
+        f"insert into {SATELLITE} (script_execution_hk, load_date, hash_diff, script_name, script_type,"
+        " execution_status, execution_timestamp, execution_duration_ms, metadata, record_source, tenant_hk, xid,"
+        " incarnation) select sha256('restored'), load_date, hash_diff, script_name, script_type, execution_status,"
+        " execution_timestamp, execution_duration_ms, metadata, record_source, tenant_hk, '99999999999'::xid8,"
+        f" incarnation from {SATELLITE} where execution_status = 'COMPLETED'".encode()
+    )
+    admin.execute("reset role")
+    admin.execute(f"update {INTERNAL}.installation set system_identifier = 'another'".encode())
+    assert value(admin, f"select {INTERNAL}.ensure_incarnation()") == 2
+    before = counters(admin)
+    lag = f"select rollup_lag_seconds from {INTERNAL}.collect_capture()"
+    assert value(admin, lag) == 0, "what was restored stays past the horizon"
+    completed = (
+        f"select operations_total from {INTERNAL}.collect_operations()"
+        " where script_type = 'BATCH' and status = 'COMPLETED'"
+    )
+    assert value(admin, completed) == 2
+    admin.execute(OPERATION.encode())
+    roll_up(admin)
+    assert value(admin, completed) == 3
+    assert counters(admin) != before
+    assert counters(admin) == rebuilt(admin)

@@ -1,6 +1,7 @@
--- requires: capture/statement_mark.sql, capture/count_loss.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
+-- requires: capture/statement_mark.sql, capture/state_mac.sql, capture/count_loss.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
--- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on.
+-- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Two exceptions: a
+-- transaction made read-only within the statement, and a stack that is used up.
 create or replace function script_tracking.event_trigger_ddl_end()
 returns event_trigger
 language plpgsql
@@ -14,6 +15,7 @@ set bytea_output = 'hex'
 set extra_float_digits = '1'
 set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
+set lock_timeout = '1s'
 set plan_cache_mode = force_generic_plan
 as $function$
 declare
@@ -22,6 +24,7 @@ declare
   v_state      text;
   v_start      text;
   v_dropped    text;
+  v_attempts   text;
   v_claim      text;
   v_started_at timestamptz := statement_timestamp();
   v_nested     boolean := false;
@@ -35,101 +38,118 @@ declare
   v_metadata   jsonb;
   v_hk         bytea;
 begin
-  -- not in the declarations: the handler below does not cover those
-  v_mark := script_tracking_internal.statement_mark();
-  v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
-  v_dropped := coalesce(current_setting('script_tracking_internal.dropped', true), '');
-  v_claim := nullif(current_setting('script_tracking.tenant', true), '');
+  -- DDL cannot begin in a read-only transaction. Whoever made it one in the middle of the statement would leave
+  -- neither a record nor, since sequences stand still as well, a count: the one statement that is refused.
+  if current_setting('transaction_read_only') = 'on' then
+    raise exception using errcode = '25006',
+      message = format('cannot execute %s: the transaction has become read-only within the statement', tg_tag);
+  end if;
+  begin
+    -- not in the declarations: the handler below does not cover those
+    v_mark := script_tracking_internal.statement_mark();
+    v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
+    v_dropped := coalesce(current_setting('script_tracking_internal.dropped', true), '');
+    v_attempts := v_state;
+    v_claim := nullif(current_setting('script_tracking.tenant', true), '');
 
-  -- the innermost start that is still open belongs to this end; whoever meddled with the state gets the statement's
-  if starts_with(v_state, v_mark) then
-    v_start := split_part(split_part(v_state, ',', -2), ';', -1);
-    if length(v_start) between 10 and 17 and translate(v_start, '0123456789', '') = '' then
-      v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
-      v_state := left(v_state, - length(v_start) - 1);
-      v_nested := v_state <> v_mark;
-      v_state := set_config('script_tracking_internal.attempts', v_state, false);
+    -- the innermost start that is still open belongs to this end; whoever meddled with the state gets the statement's
+    if starts_with(v_state, v_mark) then
+      v_start := split_part(split_part(v_state, ',', -2), ';', -1);
+      if length(v_start) between 10 and 17 and translate(v_start, '0123456789', '') = '' then
+        v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
+        v_state := left(v_state, - length(v_start) - 1);
+        v_nested := v_state <> v_mark;
+        v_state := set_config('script_tracking_internal.attempts', v_state, false);
+      end if;
     end if;
-  end if;
 
-  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-           'type', c.object_type, 'schema', c.schema_name, 'name', c.object_identity, 'oid', nullif(c.objid, 0),
-           'temporary', case when c.schema_name = 'pg_temp' then true end)))
-           filter (where c.ordinality <= 1000),
-         array_agg(c.object_identity) filter (where c.object_identity is not null and c.ordinality <= 1000),
-         bool_and(coalesce(c.in_extension, false)),
-         bool_and(coalesce(c.schema_name = 'pg_temp', false)),
-         -- a policy or trigger has no schema of its own
-         bool_and(case when c.object_type in ('policy', 'trigger')
-           then c.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
-           else coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'), false) end)
-    into v_objects, v_names, v_member, v_temporary, v_ours
-  from pg_event_trigger_ddl_commands() with ordinality as c;
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+             'type', c.object_type, 'schema', c.schema_name, 'name', c.object_identity, 'oid', nullif(c.objid, 0),
+             'temporary', case when c.schema_name = 'pg_temp' then true end)))
+             filter (where c.ordinality <= 1000),
+           array_agg(c.object_identity) filter (where c.object_identity is not null and c.ordinality <= 1000),
+           bool_and(coalesce(c.in_extension, false)),
+           bool_and(coalesce(c.schema_name = 'pg_temp', false)),
+           -- a policy or trigger has no schema of its own
+           bool_and(case when c.object_type in ('policy', 'trigger')
+             then c.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
+             else coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'), false) end)
+      into v_objects, v_names, v_member, v_temporary, v_ours
+    from pg_event_trigger_ddl_commands() with ordinality as c;
 
-  if starts_with(v_dropped, v_mark) then
-    v_state := set_config('script_tracking_internal.dropped', '', false);
-    v_objects := coalesce(v_objects, '[]') || substr(v_dropped, length(v_mark) + 1)::jsonb;
-    select array_agg(o.value ->> 'name') filter (where o.value ? 'name'),
-           bool_and(coalesce((o.value ->> 'temporary')::boolean, false))
-      into v_names, v_temporary
-    from jsonb_array_elements(v_objects) as o;
-  end if;
+    if v_dropped <> '' then
+      v_state := set_config('script_tracking_internal.dropped', '', false);
+      if left(v_dropped, 64) <> script_tracking_internal.state_mac(v_attempts, substr(v_dropped, 65)) then
+        v_dropped := '';  -- left over from another statement, or not the trigger's own
+      end if;
+    end if;
+    if v_dropped <> '' then
+      v_objects := coalesce(v_objects, '[]') || substr(v_dropped, 65)::jsonb;
+      select array_agg(o.value ->> 'name') filter (where o.value ? 'name'),
+             bool_and(coalesce((o.value ->> 'temporary')::boolean, false))
+        into v_names, v_temporary
+      from jsonb_array_elements(v_objects) as o;
+    end if;
 
-  -- a member of an extension is told by the extension's own record
-  if v_member and tg_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION') then
-    return;
-  end if;
-  if v_temporary then
-    v_members := nextval('script_tracking_internal.temporary_ddl_seq');
-    return;
-  end if;
-  -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
-  -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
-  if coalesce(v_ours, false) or (
-    coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
-    and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
-  then
-    -- asked only here: reading pg_locks is slow
-    if exists (
-      select from pg_locks as l
-      where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
-        and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
-    then
+    -- a member of an extension is told by the extension's own record
+    if v_member and tg_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION') then
       return;
     end if;
-  end if;
-  if cardinality(v_names) > 1 then
-    v_names := array(select distinct n.name from unnest(v_names) as n (name) order by n.name);
-  end if;
-  if tg_tag = 'CREATE EXTENSION' then
-    select count(*) into v_members
-    from pg_depend as d join pg_extension as e on e.oid = d.refobjid
-    where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e'
-      and e.oid = (v_objects -> 0 ->> 'oid')::oid;
-  end if;
+    if v_temporary then
+      v_members := nextval('script_tracking_internal.temporary_ddl_seq');
+      return;
+    end if;
+    -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
+    -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
+    if coalesce(v_ours, false) or (
+      coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
+      and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
+    then
+      -- asked only here: reading pg_locks is slow
+      if exists (
+        select from pg_locks as l
+        where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
+          and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
+      then
+        return;
+      end if;
+    end if;
+    if cardinality(v_names) > 1 then
+      v_names := array(select distinct n.name from unnest(v_names) as n (name) order by n.name);
+    end if;
+    if tg_tag = 'CREATE EXTENSION' then
+      select count(*) into v_members
+      from pg_depend as d join pg_extension as e on e.oid = d.refobjid
+      where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e'
+        and e.oid = (v_objects -> 0 ->> 'oid')::oid;
+    end if;
 
-  v_context := script_tracking_internal.writing_context(v_claim);
-  v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
-    'duration_us', (extract(epoch from v_began - v_started_at) * 1000000)::bigint,
-    'objects', v_objects,
-    'nested', case when v_nested then true end,
-    'extension_members', v_members));
-  if v_claim is not null and v_context.refused is not null then
-    v_members := nextval('script_tracking_internal.refused_claim_seq');
+    v_context := script_tracking_internal.writing_context(v_claim);
+    v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
+      'duration_us', (extract(epoch from v_began - v_started_at) * 1000000)::bigint,
+      'objects', v_objects,
+      'nested', case when v_nested then true end,
+      'extension_members', v_members));
+    if v_claim is not null and v_context.refused is not null then
+      v_members := nextval('script_tracking_internal.refused_claim_seq');
+      v_metadata := v_metadata || jsonb_build_object(
+        'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
+    end if;
     v_metadata := v_metadata || jsonb_build_object(
-      'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
-  end if;
-  v_metadata := v_metadata || jsonb_build_object(
-    'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint);
-  v_hk := script_tracking_internal.record_execution(
-    v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
-    tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
-    v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata);
-exception when others then
-  begin
-    perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
-  exception when others then
-    raise log 'script_tracking: record of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint);
+    v_hk := script_tracking_internal.record_execution(
+      v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
+      tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
+      v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata);
+  exception
+    when statement_too_complex then
+      raise;  -- the caller has used up the stack, which leaves none to count a loss with
+    when others then
+      begin
+        perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
+      exception when others then
+        raise log 'script_tracking: record of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+      end;
   end;
 end
 $function$;

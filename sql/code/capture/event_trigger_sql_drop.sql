@@ -1,4 +1,4 @@
--- requires: capture/statement_mark.sql, capture/count_loss.sql
+-- requires: capture/statement_mark.sql, capture/state_mac.sql, capture/count_loss.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
@@ -16,13 +16,12 @@ set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_mark    text;
-  v_state   text;
-  v_dropped jsonb;
+  v_attempts text;
+  v_dropped  jsonb;
+  v_state    text;
 begin
   -- not in the declarations: the handler below does not cover those
-  v_mark := script_tracking_internal.statement_mark();
-  v_state := coalesce(current_setting('script_tracking_internal.dropped', true), '');
+  v_attempts := coalesce(current_setting('script_tracking_internal.attempts', true), '');
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'type', d.object_type, 'schema', d.schema_name,
       'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
@@ -33,13 +32,14 @@ begin
       'temporary', case when d.is_temporary then true end))
       order by d.original desc, d.ordinality)
     into v_dropped
-  from pg_event_trigger_dropped_objects() with ordinality as d
-  where d.original or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
-  limit 1000;
+  from (
+    select d.* from pg_event_trigger_dropped_objects() with ordinality as d
+    where d.original
+      or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
+    order by d.original desc, d.ordinality limit 1000) as d;
   if v_dropped is not null then
-    perform set_config('script_tracking_internal.dropped',
-      v_mark || (case when starts_with(v_state, v_mark) then substr(v_state, length(v_mark) + 1)::jsonb else '[]' end
-                 || v_dropped)::text, false);
+    v_state := set_config('script_tracking_internal.dropped',
+      script_tracking_internal.state_mac(v_attempts, v_dropped::text) || v_dropped::text, false);
   end if;
 exception when others then
   begin

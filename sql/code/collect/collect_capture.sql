@@ -14,7 +14,8 @@ as $function$
     (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.temporary_ddl_seq as q),
     (select coalesce(sum(o.tracking_us), 0) / 1000000 from script_tracking_internal.operation_totals() as o)::double precision,
     coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f
-      where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)), 0)::double precision,
+      where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)
+        and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)), 0)::double precision,
     (select count(*) from script_tracking_internal.vault_partition as p
      where p.relation = 'script_execution_s' and p.lower_bound > now())::integer,
     null::bigint,

@@ -62,7 +62,7 @@ begin
     raise exception using errcode = 'ST004', message = 'the running version of this operation is not in the record';
   end if;
 
-  v_duration_us := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
+  v_duration_us := greatest((extract(epoch from v_began - v_started_at) * 1000000)::bigint, 0);  -- clocks step back
   v_version.load_date := v_version.load_end_date;
   v_version.execution_status := case when complete_operation.success then 'COMPLETED' else 'FAILED' end;
   v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;

@@ -43,7 +43,7 @@ begin
     -- detached first: from here on nobody writes into it, so what is counted is what goes
     execute format('alter table script_tracking.script_execution_s detach partition %s', v_part.partition);
     execute format('alter table script_tracking.script_execution_h detach partition %s', v_hub);
-    execute format('select count(*) from %s where execution_status <> ''RUNNING'' and xid >= (select r.horizon from script_tracking_internal.rollup_state as r)',
+    execute format('select count(*) from %s where execution_status <> ''RUNNING'' and xid >= (select r.horizon from script_tracking_internal.rollup_state as r) and incarnation = (select i.incarnation from script_tracking_internal.installation as i)',
       v_part.partition) into v_rows;
     if v_rows > 0 or exists (
       select from script_tracking_internal.running_operation as o

@@ -43,7 +43,8 @@ as $function$
     union all
     select 'rollup_lag',
       coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f
-        where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)), 0)::double precision,
+        where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)
+          and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)), 0)::double precision,
       600, 'seconds', 'warning',
       'The totals wait for the transaction horizon: end the oldest transaction, prepared ones included (pg_prepared_xacts).'
     union all

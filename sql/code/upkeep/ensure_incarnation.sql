@@ -1,8 +1,7 @@
 -- requires: upkeep/rebuild_totals.sql
 -- Notices that the data lives in another cluster, or in one whose transaction counter lies below the horizon (a
 -- restore, a copy): opens a new incarnation and rebuilds the totals. Returns the incarnation.
--- Rows of the earlier cluster may carry higher xids than this one has reached: they stay in the visible tail until
--- the horizon passes them, so each is still counted once.
+-- Rows of the earlier cluster may carry higher xids than this one has reached, so xids compare within an incarnation only.
 create or replace function script_tracking_internal.ensure_incarnation()
 returns integer
 language plpgsql volatile

@@ -14,6 +14,7 @@ as $function$
     select f.tenant_hk, f.script_type, f.status, f.error_class, f.bucket, 1, f.duration_us, f.tracking_us
     from script_tracking_internal.final_version as f
     where f.xid operator(pg_catalog.>=) (select r.horizon from script_tracking_internal.rollup_state as r)
+      and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
   ) as u
   group by 1, 2, 3, 4, 5
 $function$;

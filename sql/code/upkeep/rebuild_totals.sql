@@ -1,5 +1,6 @@
 -- requires: upkeep/final_version.sql
--- Builds the totals anew: what removed partitions carried plus every row below the horizon.
+-- Builds the totals anew: what removed partitions carried plus every row below the horizon or of an earlier
+-- incarnation, whose transactions have all ended.
 create or replace function script_tracking_internal.rebuild_totals()
 returns void
 language plpgsql volatile
@@ -24,7 +25,7 @@ begin
     union all
     select f.tenant_hk, f.script_type, f.status, f.error_class, f.bucket, 1, f.duration_us, f.tracking_us
     from script_tracking_internal.final_version as f
-    where f.xid < v_to
+    where f.xid < v_to or f.incarnation < (select i.incarnation from script_tracking_internal.installation as i)
   ) as u
   group by 1, 2, 3, 4, 5;
   update script_tracking_internal.rollup_state set horizon = v_to, rolled_up_at = clock_timestamp();

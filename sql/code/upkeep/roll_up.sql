@@ -24,6 +24,7 @@ begin
       count(*) as operations, sum(f.duration_us) as duration_us, sum(f.tracking_us) as tracking_us
     from script_tracking_internal.final_version as f
     where f.xid >= v_from and f.xid < v_to
+      and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
     group by 1, 2, 3, 4, 5
   ), merged as (
     insert into script_tracking_internal.operation_total as t
