@@ -26,6 +26,7 @@ from grafana.tracker import tracker
 
 
 def _verdict(limits: dict[str, float]) -> list[Json]:
+    schema = once(select("schema_version"), "target")
     triggers = once(select("event_trigger_enabled"), "target", "trigger")
     lost = once(increase(select("lost_records_total"), "$__range"), "target")
     failing = once(select("health_check_ok"), "target", "check")
@@ -33,10 +34,10 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
     worst = ratio(within(FAILED_OPERATIONS, RECENT), within(OPERATIONS, RECENT))
     return [
         stat(
-            "Targets up",
-            "Share of the watched databases that an exporter reaches. ScriptTrackingTargetDown pages for each that "
-            "none reaches.",
-            [Query(f"avg({once(select('up'), 'target')})")],
+            "Targets tracked",
+            "Share of the watched databases that an exporter reaches and finds the tracking schema in. Each of the "
+            "others pages: ScriptTrackingTargetDown, ScriptTrackingSchemaMissing.",
+            [Query(f"avg({schema} == 0 or {once(select('up'), 'target')})")],
             unit="percentunit",
             no_value="no exporter",
             limit=Limit(1, "below"),

@@ -203,7 +203,7 @@ def test_a_limit_is_the_alerts(title: str) -> None:
 
 def test_no_limit_is_of_the_dashboards_own_making() -> None:
     # these three have no number in the rules: they compare with 0 or 1 there, or are no alert
-    assert shown_limits().keys() - LIMITS.keys() == {"Targets up", "Event triggers on", "Failing health checks"}
+    assert shown_limits().keys() - LIMITS.keys() == {"Targets tracked", "Event triggers on", "Failing health checks"}
     shown = {name for name, _ in LIMITS.values()}
     assert alert_thresholds().keys() - shown == {"error_spike_failures"}
     assert (

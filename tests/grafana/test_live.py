@@ -103,7 +103,7 @@ def test_variables_offer_what_is_there(scraped: Scraped) -> None:
 
 def test_the_verdict_is_true(scraped: Scraped) -> None:
     ask = scraped.asker(target=BUSY)
-    assert [s.values for s in ask.ask(question("Targets up"))] == [(1.0,)]
+    assert [s.values for s in ask.ask(question("Targets tracked"))] == [(1.0,)]
     assert [s.values for s in ask.ask(question("Event triggers on"))] == [(1.0,)]
     assert [s.values for s in ask.ask(question("Records lost"))] == [(0.0,)]
     assert [s.values for s in ask.ask(question("Failing health checks"))] == [(0.0,)]
@@ -176,14 +176,14 @@ def test_every_metric_of_the_rules_is_in_a_scrape(scraped: Scraped) -> None:
 
 def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server) -> None:
     # what the exporter still says of a database that does not answer
-    about_collection = {"Targets up", "Targets", "Collectors", "Age of the oldest collection"}
+    about_collection = {"Targets tracked", "Targets", "Collectors", "Age of the oldest collection"}
     postgres.stop()
     try:
         scraped.wait_for("sum(script_tracking_up) == 0")
         # past the window of the rates, which end on what was scraped before
         scraped.wait_for("absent(present_over_time(script_tracking_event_trigger_enabled[5s]))")
         ask = scraped.asker(rate_interval="5s")
-        assert [s.values for s in ask.ask(question("Targets up"))] == [(0.0,)]
+        assert [s.values for s in ask.ask(question("Targets tracked"))] == [(0.0,)]
         assert {s.values for s in ask.ask(question("Targets"))} == {(0.0,)}
         assert {s.values for s in ask.ask(question("Collectors"))} == {(0.0,)}
         still = {name(q) for q in QUESTIONS if "[5m]" not in q.expr and "$__range" not in q.expr and ask.now(q.expr)}
