@@ -56,7 +56,8 @@ async def install(
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
     applies all code and grants again even then.
 
-    Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed; with `upgrade_only`
+    Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed, SchemaError where
+    script_tracking_owner has members or powers; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
     """
     ledger = await read_ledger(connection)
@@ -66,14 +67,10 @@ async def install(
         return InstallReport(ledger.version)
     async with failures_named("installing the schema"):
         who = await check_privileges(connection)
-        if who["owner_members"]:
-            raise SchemaError(
-                "members of script_tracking_owner could take over a superuser's DDL; first run: "
-                f"revoke script_tracking_owner from {who['owner_members']}"
-            )
         try:
             async with connection.transaction():
                 await begin(connection)
+                await _guard_owner(connection)
                 ledger = await read_ledger(connection)  # another installer may have been first
                 plan = make_plan(replace(ledger, code={}) if restore else ledger, base)
                 if not plan.is_empty:
@@ -89,6 +86,15 @@ async def install(
         tuple(plan.obsolete),
         not plan.is_empty,
     )
+
+
+async def _guard_owner(connection: Connection) -> None:
+    """Raises SchemaError for a script_tracking_owner that somebody could take over."""
+    try:
+        async with failures_named("refused"):
+            await run(connection, "guard_owner")
+    except QueryFailed as error:
+        raise SchemaError(str(error)) from error
 
 
 async def _apply(connection: Connection, plan: Plan) -> None:

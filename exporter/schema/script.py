@@ -41,7 +41,10 @@ def render_sql(base: Path | None = None) -> str:
         "-- Run as a superuser: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f THIS_FILE",
         r"\set ON_ERROR_STOP on",
         "begin;",
-        *(sqlfiles.query("schema", name) + ";" for name in ("isolate", "announce", "lock", "limit_waiting")),
+        *(
+            sqlfiles.query("schema", name) + ";"
+            for name in ("isolate", "announce", "lock", "limit_waiting", "guard_owner")
+        ),
     ]
     for migration in sqlfiles.migrations(base):
         lines += _body(migration)

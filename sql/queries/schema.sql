@@ -42,11 +42,38 @@ select path, checksum, program_version from script_tracking_internal.schema_code
 select r.rolname as role_name, r.rolsuper as superuser,
   (select a.rolname from pg_roles as a
    where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser')
-     and pg_has_role(r.oid, a.oid, 'member') limit 1) as managed_admin,
-  (select string_agg(u.rolname, ', ' order by u.rolname)
-   from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
-   where o.rolname = 'script_tracking_owner' and not u.rolsuper and u.oid <> r.oid) as owner_members
+     and pg_has_role(r.oid, a.oid, 'member') limit 1) as managed_admin
 from pg_roles as r where r.rolname = current_user
+
+-- name: guard_owner
+-- A role of this name that somebody made or changed: it would own functions that run within a superuser's DDL.
+do $guard$
+declare
+  v_found text;
+begin
+  select string_agg(format('%I', u.rolname), ', ' order by u.rolname) into v_found
+  from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
+  where o.rolname = 'script_tracking_owner' and not u.rolsuper and u.rolname <> current_user
+    and not (exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = u.oid)
+      and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false');
+  if v_found is not null then
+    raise exception using errcode = 'object_not_in_prerequisite_state', message = format(
+      'members of script_tracking_owner could take over a superuser''s DDL; first run: revoke script_tracking_owner from %s',
+      v_found);
+  end if;
+  select string_agg(a.attribute, ' ' order by a.place) into v_found
+  from pg_roles as r
+  cross join lateral (values (1, r.rolcanlogin, 'LOGIN'), (2, r.rolsuper, 'SUPERUSER'), (3, r.rolbypassrls, 'BYPASSRLS'),
+    (4, r.rolcreaterole, 'CREATEROLE'), (5, r.rolcreatedb, 'CREATEDB'), (6, r.rolreplication, 'REPLICATION'))
+    as a (place, has, attribute)
+  where r.rolname = 'script_tracking_owner' and a.has;
+  if v_found is not null then
+    raise exception using errcode = 'object_not_in_prerequisite_state', message = format(
+      'script_tracking_owner has %s and must have no powers; first run: alter role script_tracking_owner %s',
+      v_found, regexp_replace(lower(v_found), '(\w+)', 'no\1', 'g'));
+  end if;
+end
+$guard$
 
 -- name: join_owner
 -- A superuser may act as anybody; a managed service's admin has to be a member meanwhile.
@@ -133,7 +160,25 @@ from (
       from pg_roles as r
       where r.rolname in ('script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app',
                           'script_tracking_reader', 'script_tracking_auditor')),
-    'the project''s five roles stand, are NOLOGIN and have no powers of their own'
+    'the project''s five roles stand, are NOLOGIN and have no powers of their own' || coalesce('; not so: ' || (
+      select string_agg(w.name || coalesce(' ' || x.powers, ' is missing'), ', ' order by w.name)
+      from unnest('{owner,daemon,app,reader,auditor}'::text[]) as u (suffix)
+      cross join lateral (select 'script_tracking_' || u.suffix as name) as w
+      left join pg_roles as r on r.rolname = w.name
+      cross join lateral (
+        select case when r.oid is not null then concat_ws(' ', case when r.rolcanlogin then 'LOGIN' end,
+          case when r.rolsuper then 'SUPERUSER' end, case when r.rolbypassrls then 'BYPASSRLS' end,
+          case when r.rolcreaterole then 'CREATEROLE' end, case when r.rolcreatedb then 'CREATEDB' end,
+          case when r.rolreplication then 'REPLICATION' end) end as powers) as x
+      where x.powers is distinct from ''), '')
+  union all
+  -- Whoever has one of his own, calling his own function, may.
+  select 'event_triggers_call_ours_once', count(*) = 0,
+    'no event trigger but the three released calls the tracker''s functions'
+      || coalesce('; not so: ' || string_agg(e.evtname, ', ' order by e.evtname), '')
+  from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal')
+    and e.evtname not in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
   union all
   select 'objects_belong_to_owner', not exists (
       select from pg_namespace as n
@@ -198,10 +243,137 @@ from (
 ) as c
 order by 1
 
+-- name: facts
+-- What stands, fact by fact, without oids and the same on every major; sql/released.txt is made of it. Of partitions
+-- only what is compared with their parent. Left to other checks: row security, policies, append-only triggers, owners,
+-- rights of PUBLIC, texts of functions. Left to the database's administrator: storage parameters, tablespaces.
+with relation as (
+  select c.oid, c.relkind, c.relpersistence, c.relowner as owner, c.relacl as acl, p.parent,
+    case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view' when 'S' then 'sequence'
+      else 'relation' end || format(' %I.%I', n.nspname, c.relname) as object,
+    (case c.relkind when 'S' then 's' else 'r' end)::"char" as acl_kind
+  from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+  left join lateral (
+    select format('table %I.%I', pn.nspname, pc.relname) as parent
+    from pg_inherits as i join pg_class as pc on pc.oid = i.inhparent join pg_namespace as pn on pn.oid = pc.relnamespace
+    where i.inhrelid = c.oid and c.relispartition) as p on true
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind not in ('i', 'I', 't')
+), routine as (
+  select p.oid, p.proowner as owner, p.proacl as acl, 'function ' || p.oid::regprocedure as object,
+    concat_ws(' ', l.lanname, case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
+      case when p.proisstrict then 'strict' end, 'parallel', p.proparallel,
+      case when p.proleakproof then 'leakproof' end, case when p.prokind <> 'f' then p.prokind end,
+      '(' || pg_get_function_arguments(p.oid) || ')', 'returns', pg_get_function_result(p.oid)) as definition
+  from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
+  where n.nspname in ('script_tracking', 'script_tracking_internal')
+), granted as (
+  select 'schema ' || n.nspname as object, null as parent, '' as part, n.nspowner as owner,
+    coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl
+  from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+  union all
+  select r.object, r.parent, '', r.owner, coalesce(r.acl, acldefault(r.acl_kind, r.owner)) from relation as r
+  union all
+  select r.object, r.parent, format(' (%I)', a.attname), r.owner, a.attacl
+  from relation as r join pg_attribute as a on a.attrelid = r.oid where a.attacl is not null
+  union all
+  select r.object, null, '', r.owner, coalesce(r.acl, acldefault('f', r.owner)) from routine as r
+)
+select 'schema ' || n.nspname as object, null as partition_of, 'is' as kind, '' as name, 'schema' as definition
+from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+union all
+select r.object, null, 'is', '', concat_ws(' ', 'kind', r.relkind, 'persistence', r.relpersistence, pg_get_partkeydef(r.oid),
+  (select concat_ws(' ', format_type(s.seqtypid, null), 'start', s.seqstart, 'by', s.seqincrement, 'from', s.seqmin,
+     'to', s.seqmax, 'cache', s.seqcache, case when s.seqcycle then 'cycle' end)
+   from pg_sequence as s where s.seqrelid = r.oid))
+from relation as r where r.parent is null
+union all
+select r.object, null, 'is', '', r.definition from routine as r
+union all
+select r.object, r.parent, 'column', quote_ident(a.attname), concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+  case when a.attnotnull then 'not null' end, 'default ' || pg_get_expr(d.adbin, d.adrelid),
+  'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
+  case when a.attcollation <> t.typcollation then 'collation ' || a.attcollation::regcollation end)
+from relation as r join pg_attribute as a on a.attrelid = r.oid join pg_type as t on t.oid = a.atttypid
+left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+where r.relkind <> 'S' and a.attnum > 0 and not a.attisdropped
+union all
+-- not null is told of the columns: it is a constraint from 18 on only
+select r.object, r.parent, 'constraint', quote_ident(o.conname), pg_get_constraintdef(o.oid)
+from relation as r join pg_constraint as o on o.conrelid = r.oid where o.contype in ('c', 'f', 'p', 'u', 'x')
+union all
+select r.object, r.parent, 'index', quote_ident(c.relname), concat_ws(' ', case when i.indisunique then 'UNIQUE' end,
+  substring(pg_get_indexdef(i.indexrelid) from 'USING .*'), case when not (i.indisvalid and i.indisready) then 'INVALID' end)
+from relation as r join pg_index as i on i.indrelid = r.oid join pg_class as c on c.oid = i.indexrelid
+union all
+select r.object, null, 'view', '', md5(pg_get_viewdef(r.oid)) from relation as r where r.relkind in ('v', 'm')
+union all
+select r.object, r.parent, 'rule', quote_ident(w.rulename), pg_get_ruledef(w.oid)
+from relation as r join pg_rewrite as w on w.ev_class = r.oid where w.rulename <> '_RETURN'
+union all
+select r.object, r.parent, 'trigger', quote_ident(t.tgname), 'calls ' || t.tgfoid::regprocedure
+from relation as r join pg_trigger as t on t.tgrelid = r.oid
+where not t.tgisinternal and t.tgparentid = 0
+  and t.tgfoid is distinct from to_regprocedure('script_tracking_internal.protect_record()')
+union all
+-- MAINTAIN exists from 17 on, for owners alone
+select g.object, g.parent, 'grant', case when a.grantee = g.owner then 'owner' else a.grantee::regrole::text end,
+  string_agg(a.privilege_type || g.part || case when a.is_grantable and a.grantee <> g.owner then ' with grant option' else '' end,
+    ', ' order by a.privilege_type collate "C", g.part collate "C")
+from granted as g cross join lateral aclexplode(g.acl) as a
+where a.grantee <> 0 and a.privilege_type <> 'MAINTAIN'
+group by g.object, g.parent, g.owner, a.grantee
+
 -- name: functions
 select n.nspname || '.' || p.proname as name, p.prosrc as body, p.prosecdef as security_definer, p.proconfig as settings
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
 where n.nspname in ('script_tracking', 'script_tracking_internal')
+
+-- name: built_on_it
+-- What CASCADE would take that is not the tracker's, described.
+with recursive own as (
+  select 'pg_namespace'::regclass::oid as class, n.oid as object, %(with_records)s as going
+  from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+  union all
+  select 'pg_class'::regclass, c.oid, %(with_records)s or (c.relkind = 'v' and n.nspname = 'script_tracking_internal')
+  from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(c.relowner) = 'script_tracking_owner'
+  union all
+  select 'pg_type'::regclass, t.oid, %(with_records)s
+  from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(t.typowner) = 'script_tracking_owner'
+  union all
+  select 'pg_proc'::regclass, p.oid, %(with_records)s or p.proname <> 'protect_record'
+  from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(p.proowner) = 'script_tracking_owner'
+  union all
+  select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
+  where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
+), edge as (
+  -- a dependent stands for itself, but a view's rule for the view; `part_of` is the table that it belongs to
+  select d.refclassid, d.refobjid, d.refobjsubid,
+    case when w.rulename = '_RETURN' then 'pg_class'::regclass else d.classid end as class,
+    case when w.rulename = '_RETURN' then w.ev_class else d.objid end as object,
+    case when w.rulename = '_RETURN' then 0 else d.objsubid end as part,
+    coalesce(w.ev_class, a.adrelid, nullif(o.conrelid, 0), t.tgrelid, p.polrelid) as part_of
+  from pg_depend as d
+  left join pg_rewrite as w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+  left join pg_attrdef as a on d.classid = 'pg_attrdef'::regclass and a.oid = d.objid
+  left join pg_constraint as o on d.classid = 'pg_constraint'::regclass and o.oid = d.objid
+  left join pg_trigger as t on d.classid = 'pg_trigger'::regclass and t.oid = d.objid
+  left join pg_policy as p on d.classid = 'pg_policy'::regclass and p.oid = d.objid
+  where d.deptype = 'n'
+), taken (class, object, part) as (
+  select e.class, e.object, e.part
+  from own as f join edge as e on e.refclassid = f.class and e.refobjid = f.object
+  where f.going
+    and not exists (select from own as x where x.class = e.class and x.object = e.object)
+    and not exists (select from own as x where x.class = 'pg_class'::regclass and x.object = e.part_of)
+  union
+  select e.class, e.object, e.part
+  from taken as f join edge as e on e.refclassid = f.class and e.refobjid = f.object and f.part in (0, e.refobjsubid)
+  where (e.class, e.object) <> (f.class, f.object)
+)
+select string_agg(distinct pg_describe_object(t.class, t.object, t.part), ', ') as names from taken as t
 
 -- name: drop_event_triggers
 do $uninstall$

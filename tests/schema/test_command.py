@@ -202,12 +202,40 @@ async def test_run_installs_though_another_installer_is_slow(empty: str, exporte
     assert running.events("schema_not_settled") == []
 
 
-async def test_an_owner_with_members_is_refused(empty: str, cluster: Server) -> None:
+POWERS = ("login", "createrole", "bypassrls", "superuser", "createdb", "replication")
+
+
+@pytest.mark.parametrize(
+    "way", ["install", pytest.param("print", marks=pytest.mark.skipif(PSQL is None, reason="needs psql"))]
+)
+@pytest.mark.parametrize("power", [*POWERS, "member"])
+def test_an_owner_that_is_not_safe_is_refused_by_program_and_script(
+    empty: str, cluster: Server, power: str, way: str
+) -> None:
+    member = "grant script_tracking_owner to mallory"
     rows(cluster.dsn, "create role script_tracking_owner; create role mallory role postgres")
-    rows(cluster.dsn, "grant script_tracking_owner to mallory")
+    rows(cluster.dsn, member if power == "member" else f"alter role script_tracking_owner {power}")
     try:
-        result = program("schema", "install", "--dsn", empty)
-        assert (result.returncode, "revoke script_tracking_owner from mallory" in result.stderr) == (1, True)
+        if way == "install":
+            ended = program("schema", "install", "--dsn", empty)
+            code, told = ended.returncode, ended.stderr
+        else:
+            printed = psql(empty, program("schema", "install", "--print").stdout)
+            code, told = printed.returncode, printed.stderr
+        mending = f"alter role script_tracking_owner no{power}"
+        assert code == (1 if way == "install" else 3)
+        assert ("revoke script_tracking_owner from mallory" if power == "member" else mending) in told
+        assert power == "member" or f"script_tracking_owner has {power.upper()}" in told
         assert rows(empty, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+        others = "select from pg_roles where rolname ~ '^script_tracking' and rolname <> 'script_tracking_owner'"
+        assert rows(empty, others) == []
     finally:
         rows(cluster.dsn, "drop role mallory")
+
+
+async def test_an_installed_owner_that_gained_powers_is_named(empty: str) -> None:
+    await installed(empty)
+    rows(empty, "alter role script_tracking_owner login bypassrls")
+    assert "script_tracking_owner LOGIN BYPASSRLS" in (await failed_checks(empty))["roles_without_powers"]
+    result = program("schema", "upgrade", "--dsn", empty)
+    assert (result.returncode, "alter role script_tracking_owner nologin nobypassrls" in result.stderr) == (1, True)
