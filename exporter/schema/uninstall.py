@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.database import Connection, failures_named
+from exporter.errors import SchemaError
 from exporter.schema.installer import begin, check_privileges, run
 from exporter.schema.plan import read_ledger
 
@@ -11,7 +12,7 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
     """Drops event triggers and functions, and with `with_records` the record and, where no other database of the
     cluster uses them, the roles. False where nothing was installed. A later install finds the kept record again.
 
-    Raises ForeignSchema, MissingPrivilege, QueryFailed.
+    Raises ForeignSchema, MissingPrivilege, QueryFailed, SchemaError where it would take what somebody else built.
     """
     ledger = await read_ledger(connection)
     if ledger.version == 0 or (ledger.is_record_only and not with_records):
@@ -20,6 +21,9 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
         await check_privileges(connection)
         async with connection.transaction():
             await begin(connection)
+            (built,) = await run(connection, "built_on_it", {"with_records": with_records})
+            if built["names"]:
+                raise SchemaError(f"uninstalling would drop what is not the tracker's: {built['names']}; drop it first")
             await run(connection, "join_owner")
             await run(connection, "drop_event_triggers")
             if with_records:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.catalog_dump import dump
 from tests.schema.conftest import ROLES, MakeDatabase
-from tests.schema.steps import failed_checks, installed, rows, uninstalled
+from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
 
 RECORD = "select * from script_tracking.script_execution_s order by version_number"
 HUB = "select * from script_tracking.script_execution_h order by script_execution_bk"
@@ -108,3 +108,49 @@ async def test_an_installation_under_way_is_waited_for(empty: str) -> None:
         await asyncio.sleep(1)
         assert not waiting.done()
     assert await waiting
+
+
+S, SI = "script_tracking", "script_tracking_internal"
+# what a user built, what is named for it, whether a plain uninstall would take it too
+BUILT = (
+    (f"create view public.mine as select * from {S}.script_execution_s", "view public.mine", False),
+    (f"create materialized view public.mine as select * from {S}.tenant_h", "materialized view public.mine", False),
+    (f"create view {S}.mine as select 1 as one", f"view {S}.mine", False),
+    (f"create table {SI}.mine (id int)", f"table {SI}.mine", False),
+    (
+        f"create table public.mine (tenant bytea references {S}.tenant_h)",
+        "mine_tenant_fkey on table public.mine",
+        False,
+    ),
+    (f"create table public.mine (r {S}.tenant_h)", "column r of table public.mine", False),
+    (f"create table public.mine (id bigint default nextval('{SI}.lost_record_seq'))", "table public.mine", False),
+    (f"create view public.mine as select * from {S}.get_system_health()", "view public.mine", True),
+    (f"create view public.mine as select * from {SI}.final_version", "view public.mine", True),
+    (f"create function public.mine() returns bytea return {S}.calculate_hash_key('x')", "function public.mine()", True),
+    (
+        f"create event trigger mine on ddl_command_end execute function {S}.event_trigger_ddl_end()",
+        "event trigger mine",
+        True,
+    ),
+    (
+        f"create view public.first as select * from {S}.get_system_health(); "
+        "create view public.second as select * from public.first",
+        "view public.first, view public.second",
+        True,
+    ),
+)
+
+
+@pytest.mark.parametrize(("statement", "named", "either"), BUILT, ids=[statement for statement, _, _ in BUILT])
+async def test_what_users_built_on_it_is_named_and_not_taken(
+    used: str, statement: str, named: str, either: bool
+) -> None:
+    rows(used, statement)
+    before = dump(used)
+    result = program("schema", "uninstall", "--with-records", "--yes", "--dsn", used)
+    assert (result.returncode, named in result.stderr) == (1, True), result.stderr
+    assert dump(used) == before
+    assert len(rows(used, RECORD)) >= 4
+    result = program("schema", "uninstall", "--dsn", used)
+    assert result.returncode == (1 if either else 0)
+    assert (named in result.stderr) is either
