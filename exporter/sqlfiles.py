@@ -124,6 +124,11 @@ def grants(base: Path | None = None) -> SqlFile:
     return SqlFile(path, text, checksum, "installer")
 
 
+def released(base: Path | None = None) -> str:
+    """The list of what stands after an installation, a fact a line."""
+    return ((base or root()) / "released.txt").read_text(encoding="utf-8")
+
+
 @cache
 def _statements(module: str) -> dict[str, str]:
     text = (root() / "queries" / f"{module}.sql").read_text(encoding="utf-8")

@@ -1,14 +1,36 @@
 -- Who may do what. Applied last, whenever anything changed; starts from nothing granted.
 set local role script_tracking_owner;
 
-revoke all on schema script_tracking, script_tracking_internal
-  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
-revoke all on all functions in schema script_tracking, script_tracking_internal
-  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
-revoke all on all tables in schema script_tracking, script_tracking_internal
-  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
-revoke all on all sequences in schema script_tracking, script_tracking_internal
-  from public, script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;
+do $revoke$
+declare
+  v_statement text;
+begin
+  for v_statement in
+    with object as (
+      select 'schema ' || quote_ident(n.nspname) as name, n.nspowner as owner, n.nspacl as acl, null::aclitem[] as columns
+      from pg_catalog.pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+      union all
+      select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass, c.relowner, c.relacl,
+        (select array_agg(i) from pg_catalog.pg_attribute as a cross join lateral unnest(a.attacl) as i where a.attrelid = c.oid)
+      from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      union all
+      select 'routine ' || p.oid::regprocedure, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null
+      from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+      where n.nspname in ('script_tracking', 'script_tracking_internal')
+    )
+    select distinct format('revoke all on %s from %s cascade', o.name,
+      case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
+    from object as o cross join lateral aclexplode(o.acl || o.columns) as a
+    where pg_get_userbyid(o.owner) = current_user and a.grantee <> o.owner
+    union all
+    select format('grant all on %s to script_tracking_owner', o.name)
+    from object as o where pg_get_userbyid(o.owner) = current_user and o.acl is not null
+  loop
+    execute v_statement;
+  end loop;
+end
+$revoke$;
 
 grant usage on schema script_tracking
   to script_tracking_daemon, script_tracking_app, script_tracking_reader, script_tracking_auditor;

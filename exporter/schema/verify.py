@@ -10,6 +10,7 @@ from pathlib import Path
 from exporter import sqlfiles
 from exporter.database import Connection, Row, failures_named
 from exporter.errors import SchemaError
+from exporter.schema.drift import differences, read_standing, released
 from exporter.schema.installer import run
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.sqlfiles import CodeFile
@@ -18,6 +19,10 @@ _FUNCTION = re.compile(
     r"^create or replace function (\S+?)\(.*?^as (\$\w*\$)(.*?)\2;", re.DOTALL | re.MULTILINE | re.IGNORECASE
 )
 _SETTING = re.compile(r"^set (\S+) = (.+?)(?:\s+--.*)?$", re.MULTILINE)
+
+
+_FUNCTION_NAME = re.compile(r"function ([^(]+)\(")
+_STRUCTURE = ("is", "column", "constraint", "index", "view", "rule", "trigger")
 
 
 @dataclass(frozen=True)
@@ -54,24 +59,38 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
     async with failures_named("verifying the schema"):
         rows = await run(connection, "verify")
         functions = await run(connection, "functions")
+        standing = await read_standing(connection)
+    release = released(base)
+    attributes = differences(standing, release, ("is",), re.compile("function "))
+    objects = differences(standing, release, _STRUCTURE, re.compile("(?!function )"))
+    grants = differences(standing, release, ("grant",), re.compile(""))
     return [
         up_to_date,
         *(Check(row["name"], row["ok"], row["detail"]) for row in rows),
-        _compare(functions, sqlfiles.code_files(base)),
+        _compare(functions, sqlfiles.code_files(base), attributes),
+        _found("objects_as_released", "tables, columns, indexes, constraints, views, sequences as released", objects),
+        _found("grants_as_released", "every right as released, and nobody else's", grants),
     ]
 
 
-def _compare(rows: Iterable[Row], files: Iterable[CodeFile]) -> Check:
-    """The functions of the catalog against the released text."""
+def _found(name: str, wanted: str, different: list[str]) -> Check:
+    return Check(name, not different, wanted + (f"; {'; '.join(different)}" if different else ""))
+
+
+def _compare(rows: Iterable[Row], files: Iterable[CodeFile], attributes: Iterable[str]) -> Check:
+    """The functions of the catalog against the released text; of `attributes` (language, volatility and the like) it
+    is known already what differs.
+    """
     found: dict[str, list[Function]] = {}
     for row in rows:
         function = Function(row["body"], row["security_definer"], frozenset(map(_setting, row["settings"] or [])))
         found.setdefault(row["name"], []).append(function)
-    released = dict(function for file in files for function in _released(file))
-    different = sorted(
-        name for name in found.keys() | released.keys() if name not in released or found.get(name) != [released[name]]
+    texts = dict(function for file in files for function in _released(file))
+    different = {name for name in found.keys() | texts.keys() if name not in texts or found.get(name) != [texts[name]]}
+    different |= {match[1] for match in map(_FUNCTION_NAME.search, attributes) if match}
+    detail = "every function, and no other, as released" + (
+        f"; not so: {', '.join(sorted(different))}" if different else ""
     )
-    detail = "every function, and no other, as released" + (f"; not so: {', '.join(different)}" if different else "")
     return Check("functions_as_released", not different, detail)
 
 
