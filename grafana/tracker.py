@@ -48,7 +48,8 @@ def tracker(limits: dict[str, float]) -> list[Json]:
         ),
         timeseries(
             "Tracking cost per execution",
-            "Time that tracking added to the database's sessions, for each execution that ended.",
+            "Time in ddl_command_end and complete_operation up to the insert of the record, for each execution that "
+            "ended; the insert and track_operation are not in it.",
             [Query(f"{cost} / ({executions} > 0)", "{{target}}")],
             unit="s",
             no_value=NOTHING_RAN,
