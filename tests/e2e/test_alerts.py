@@ -202,3 +202,19 @@ def test_a_stopped_database_pages_and_resolves(
     postgres.start()
     wait_for_page(source, down, "shop", "resolved")
     assert [told.name for told in source.notifications()] == [down, down]
+
+
+def test_a_dropped_schema_pages(installed_database: str, exporter: StartExporter, monitoring: StartMonitoring) -> None:
+    """Its `for` is shortened, from two minutes. The exporter may install here, and must not hide the loss so."""
+    missing = "ScriptTrackingSchemaMissing"
+    running = exporter(installed_database)
+    source = monitoring(running, alert_for={missing: "3s"})
+    eventually(lambda: any(sample.value > 0 for sample in source.query("script_tracking_schema_version")), 30)
+    assert source.notifications() == []
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute("drop schema script_tracking, script_tracking_internal cascade")
+    page = wait_for_page(source, missing, "shop", "firing")
+    assert dict(page.labels) == {"alertname": missing, "severity": "critical", "component": "capture", "target": "shop"}
+    assert (page.receiver, page.path) == PAGER
+    assert has_runbook(page)
+    assert [sample.value for sample in source.query("script_tracking_up")] == [1]
