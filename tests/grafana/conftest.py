@@ -26,11 +26,12 @@ ROUNDS = 12
 
 @dataclass
 class Scraped:
-    """What the tests ask: the two programs, and since when the databases are being scraped."""
+    """What the tests ask: the two programs, since when the databases are being scraped, and their DSNs by name."""
 
     exporter: Exporter
     monitoring: Monitoring
     started: float
+    dsns: dict[str, str]
 
     def asker(self, **settings: str) -> Asker:
         """Asks over the time from the start to now."""
@@ -89,7 +90,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 session.execute("select script_tracking.register_tenant(%s)", (tenant,))
         address = exporter.url.removeprefix("http://")
         monitoring = stack.enter_context(Monitoring(programs, address, scrape_interval=1.0))
-        found = Scraped(exporter, monitoring, time.time())
+        found = Scraped(exporter, monitoring, time.time(), dsns)
         found.wait_for('script_tracking_operations_total{tenant="initech"}')
         work(dsns[BUSY])
         found.wait_for(f'script_tracking_operations_24h{{target="{BUSY}", tenant="initech"}} == {3 * ROUNDS}')

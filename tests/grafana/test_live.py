@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable
 
+import psycopg
 import pytest
 import yaml
 
@@ -192,3 +193,13 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
         postgres.start()
     scraped.wait_for("sum(script_tracking_up) == 2")
     scraped.wait_for("sum(script_tracking_event_trigger_enabled) == 6")
+
+
+def test_a_database_without_the_schema_counts_as_not_tracked(scraped: Scraped) -> None:
+    """The last test: the untouched database loses its schema."""
+    with psycopg.connect(scraped.dsns[UNTOUCHED], autocommit=True) as session:
+        session.execute("drop schema script_tracking, script_tracking_internal cascade")
+    scraped.wait_for(f'script_tracking_schema_version{{target="{UNTOUCHED}"}} == 0', 40)
+    assert [sample.value for sample in scraped.monitoring.query("avg(script_tracking_up)")] == [1]
+    assert [s.values for s in scraped.asker().ask(question("Targets tracked"))] == [(0.5,)]
+    assert [s.values for s in scraped.asker(target=BUSY).ask(question("Targets tracked"))] == [(1.0,)]
