@@ -12,6 +12,10 @@ start_docker() {
   if [ "$(stat --file-system --format %T /sys/fs/cgroup)" != cgroup2fs ] && ! mountpoint --quiet /sys/fs/cgroup/devices; then
     cgroupfs-mount
   fi
+  # the number of a containerd that was killed may by now be another process's, which dockerd would take for it
+  if ! pgrep -x containerd >/dev/null; then
+    rm -f /run/docker/containerd/containerd.pid
+  fi
   setsid dockerd --pidfile "$state/dockerd.pid" >"$state/dockerd.log" 2>&1 &
   dockerd=$!
   at_end stop_docker
