@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import exporter
 from exporter import logs
@@ -15,13 +17,24 @@ from exporter.config import Config, resolve
 from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.schema import command as schema_command
 
+# A URI, or a word of a key=value list, quoted or not.
+_VALUE = re.compile(r"'[^']*(?:://|=)[^']*'|\S*(?:://|=)\S*")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints never repeat a value, which may be a DSN with its password."""
+
+    def error(self, message: str) -> NoReturn:
+        """Usage and complaint on standard error; exit code 2."""
+        super().error(_VALUE.sub("(a value that is not shown)", message))
+
 
 def _parser() -> argparse.ArgumentParser:
-    source = argparse.ArgumentParser(add_help=False)
+    source = _Parser(add_help=False)
     source.add_argument("--config", type=Path, metavar="FILE", help="YAML configuration")
     source.add_argument("--dsn", metavar="DSN", help="one database, as a URI or key=value list")
     source.add_argument("--dsn-file", type=Path, metavar="FILE", help="file that holds the DSN")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="script-tracking-exporter",
         description="Keeps a record of every DDL statement and declared operation in PostgreSQL, and serves it to "
         "Prometheus. Without --config, --dsn or --dsn-file the environment variable DATABASE_URL names the database.",
@@ -66,7 +79,9 @@ async def _run(arguments: argparse.Namespace, config: Config) -> int:
         case _:
             from exporter import daemon  # not needed by the other commands, and the slowest to load
 
-            return await (daemon.run(config) if arguments.command == "run" else daemon.collect_once(config))
+            if arguments.command == "run":
+                daemon.leave(await daemon.run(config))
+            return await daemon.collect_once(config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

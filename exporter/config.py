@@ -17,6 +17,7 @@ from exporter.errors import ConfigurationError
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_PORTS = re.compile(r"[0-9,]*")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -33,6 +34,13 @@ class Dsn:
             raise ConfigurationError("the DSN is neither a postgresql:// URI nor a key=value list") from None
         if secret.strip() == "":
             raise ConfigurationError("the DSN is empty")
+        # a password with a bare @ or / in it is torn apart, and its rest taken for one of these
+        torn = [key for key in ("host", "dbname") if "@" in str(fields.get(key) or "")]
+        if torn or not _PORTS.fullmatch(str(fields.get("port") or "")):
+            raise ConfigurationError(
+                f"the DSN's {torn[0] if torn else 'port'} cannot be right: "
+                "in a URI, a password's @ is written %40, its : %3A, its / %2F and its % %25"
+            )
         self._secret = secret
         self.host = str(fields.get("host") or fields.get("hostaddr") or "localhost")
         self.port = str(fields.get("port") or "5432")
@@ -90,6 +98,7 @@ class TargetConfig(_Model):
 
     name: str = ""
     dsn: Dsn
+    dsn_file: Path | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -100,7 +109,7 @@ class TargetConfig(_Model):
         if ("dsn" in values) == ("dsn_file" in values):
             raise ValueError("expected exactly one of dsn and dsn_file")
         if "dsn_file" in values:
-            values["dsn"] = read_secret(Path(str(values.pop("dsn_file"))))
+            values["dsn"] = read_secret(Path(str(values["dsn_file"])))
         if isinstance(values["dsn"], str):
             try:
                 values["dsn"] = Dsn(values["dsn"])
@@ -108,6 +117,10 @@ class TargetConfig(_Model):
                 raise ValueError(str(error)) from None
         values.setdefault("name", values["dsn"].label if isinstance(values["dsn"], Dsn) else "")
         return values
+
+    def current_dsn(self) -> Dsn:
+        """The DSN as its file says now, so that a changed password needs no restart. Raises ConfigurationError."""
+        return self.dsn if self.dsn_file is None else Dsn(read_secret(self.dsn_file))
 
 
 class Config(_Model):
@@ -176,12 +189,17 @@ def load(path: Path) -> Config:
         raise _explain(error, str(path)) from None
 
 
-def from_dsn(dsn: Dsn, **settings: Any) -> Config:
-    """Configuration of one target and the defaults, as `--dsn` gives it."""
+def _single(target: Mapping[str, Any]) -> Config:
+    """Configuration of one target and the defaults, the target as in a file."""
     try:
-        return Config.model_validate({**settings, "targets": [{"dsn": dsn}]})
+        return Config.model_validate({"targets": [target]})
     except ValidationError as error:
         raise _explain(error, "command line") from None
+
+
+def from_dsn(dsn: Dsn) -> Config:
+    """Configuration of one target and the defaults."""
+    return _single({"dsn": dsn})
 
 
 def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Config:
@@ -192,7 +210,7 @@ def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Conf
     if config is not None:
         return load(config)
     if dsn_file is not None:
-        return from_dsn(Dsn(read_secret(dsn_file)))
+        return _single({"dsn_file": dsn_file})
     text = dsn if dsn is not None else os.environ.get("DATABASE_URL")
     if text is None:
         raise ConfigurationError("no database named: give --config, --dsn or --dsn-file, or set DATABASE_URL")

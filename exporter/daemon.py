@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 import uvicorn
 
@@ -42,6 +44,7 @@ class Watch:
         self._keeper = Keeper(self.target)
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
+        self._seen = False  # whether the schema stood in the database since the start
 
     async def settle_schema(self) -> bool:
         """Installs or upgrades where it may, and learns the version; whether the schema can be used.
@@ -51,7 +54,13 @@ class Watch:
         connection = await self.target.keeping.get()
         reason: str | None = None
         try:
-            if self._schema_mode == "auto":
+            gone = self._seen and not (await read_ledger(connection)).is_whole
+            if gone:
+                reason = (
+                    "the schema was removed since this exporter started; it is not installed again unasked: run "
+                    "script-tracking-exporter schema install --dsn DSN, or start the exporter anew"
+                )
+            elif self._schema_mode == "auto":
                 report = await install(connection)
                 if report.changed:
                     log.info("schema_installed", target=self.target.name, version=report.version)
@@ -77,7 +86,8 @@ class Watch:
                 "the schema is not installed: a superuser must run: script-tracking-exporter schema install --dsn DSN"
             )
         if reason is not None and reason != self._refused and self._schema_mode != "off":
-            log.warning("schema_not_settled", target=self.target.name, reason=reason)
+            tell = log.error if self._seen and not self.target.schema_version else log.warning
+            tell("schema_not_settled", target=self.target.name, reason=reason)
         self._refused = reason
         self.target.schema_known.set()
         return bool(self.target.schema_version) and self.target.may_collect
@@ -85,8 +95,9 @@ class Watch:
     async def _learn_version(self) -> None:
         """Asks the database which schema it has, and whether this program may read it."""
         ledger = await read_ledger(await self.target.keeping.get())
-        self.target.schema_version = ledger.version
-        self.target.may_collect = ledger.version == 0 or may_collect(ledger)
+        self.target.schema_version = ledger.version if ledger.is_whole else 0
+        self.target.may_collect = not ledger.is_whole or may_collect(ledger)
+        self._seen = self._seen or ledger.is_whole
 
     async def _has_moved(self) -> bool:
         """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
@@ -207,6 +218,13 @@ async def run(config: Config) -> int:
             await asyncio.gather(*(watch.target.close() for watch in daemon.watches), return_exceptions=True)
     log.info("stopped")
     return 1 if failed else 0
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process at once. A thread that hangs, such as one that resolves a name, would keep the interpreter."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 async def collect_once(config: Config) -> int:

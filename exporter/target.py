@@ -6,7 +6,7 @@ import asyncio
 
 from exporter.config import TargetConfig
 from exporter.database import Connection, connect, fetch
-from exporter.errors import TargetUnavailable
+from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.sqlfiles import query
 
@@ -27,8 +27,12 @@ class Session:
     async def get(self) -> Connection:
         """The open connection. Raises TargetUnavailable."""
         if self._connection is None or self._connection.closed:
+            try:
+                dsn = self._config.current_dsn()
+            except ConfigurationError as error:
+                raise TargetUnavailable(str(error)) from None
             self._connection = await connect(
-                self._config.dsn,
+                dsn,
                 application_name=f"script-tracking-exporter {self._purpose}",
                 read_only=self._read_only,
             )

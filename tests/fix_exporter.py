@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,13 @@ class Answer:
 class Exporter:
     """A running `script-tracking-exporter run` with its log in a file."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
         self._log = log
         self._output = log.open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "exporter", "run", "--config", str(config)],
             stderr=self._output,
-            env={key: value for key, value in os.environ.items() if key != "DATABASE_URL"},
+            env={**{key: value for key, value in os.environ.items() if key != "DATABASE_URL"}, **(environment or {})},
         )
         try:
             self.port = int(str(self.wait_for_event("started")["listen"]).rpartition(":")[2])
@@ -122,7 +122,7 @@ def exporter(tmp_path: Path) -> Iterator[StartExporter]:
     """Starts the program: exporter(dsn, **settings of the configuration file)."""
     with ExitStack() as stack:
 
-        def start(dsn: str, **settings: Any) -> Exporter:
+        def start(dsn: str, *, environment: Mapping[str, str] | None = None, **settings: Any) -> Exporter:
             number = len(list(tmp_path.glob("exporter-*.yaml")))
             config = tmp_path / f"exporter-{number}.yaml"
             targets = [{"name": "shop", "dsn": dsn}]
@@ -133,7 +133,7 @@ def exporter(tmp_path: Path) -> Iterator[StartExporter]:
                 yaml.safe_dump({"listen": "127.0.0.1:0", "log": {"format": "json"}, "targets": targets, **settings}),
                 encoding="utf-8",
             )
-            running = Exporter(config, tmp_path / f"exporter-{number}.log")
+            running = Exporter(config, tmp_path / f"exporter-{number}.log", environment)
             stack.callback(running.stop)
             return running
 

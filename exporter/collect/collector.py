@@ -51,6 +51,7 @@ class TargetCollector:
             status.set("collector_success", 0, collector=spec.name)
             status.add("dropped_series", 0, collector=spec.name)
         status.set("up", 0)
+        status.publish(snapshot)
 
     async def run(self) -> None:
         """Collects until cancelled."""

@@ -33,6 +33,11 @@ class Ledger:
         """Whether the schema was uninstalled and its record kept."""
         return self.version > 0 and not self.code
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether tables and code stand; an uninstallation that keeps the record leaves tables only."""
+        return bool(self.migrations and self.code)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from exporter.config import Dsn
+from exporter.database import connect
+from exporter.schema.installer import install
+from exporter.schema.plan import read_ledger
+from exporter.schema.uninstall import uninstall
 from tests.fix_exporter import StartExporter, eventually
 
 TARGET = {"target": "shop"}
@@ -77,3 +85,58 @@ def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
     assert running.value("script_tracking_schema_version", **TARGET) == 999
     admin.execute("delete from script_tracking_internal.schema_migration where version = 999")
     running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")
+
+
+@pytest.mark.parametrize("with_records", [False, True])
+async def test_a_removed_schema_is_not_installed_again_unasked(
+    installed_database: str, exporter: StartExporter, with_records: bool
+) -> None:
+    running = exporter(installed_database)
+    running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
+    connection = await connect(Dsn(installed_database), application_name="tests")
+    try:
+        await uninstall(connection, with_records=with_records)
+        (event,) = [eventually(lambda: next(iter(running.events("schema_not_settled")), None), 40)]
+        assert event["level"] == "error"
+        assert "removed" in str(event["reason"])
+        running.wait_for_value(0, "script_tracking_schema_version", **TARGET)
+        running.wait_for_value(0, "script_tracking_collector_success", **TARGET, collector="operations")
+        assert running.value("script_tracking_up", **TARGET) == 1
+        await asyncio.sleep(5)
+        assert not (await read_ledger(connection)).is_whole
+        await install(connection)  # by whoever asked for it
+    finally:
+        await connection.close()
+    running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")
+    assert len(running.events("schema_not_settled")) == 1
+
+
+def test_a_changed_secret_file_is_read_at_the_next_connection(
+    admin: psycopg.Connection, installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    secret = tmp_path / "dsn"
+    secret.write_text(make_conninfo(installed_database, user="nobody_of_that_name"))
+    running = exporter(installed_database, targets=[{"name": "shop", "dsn_file": str(secret)}])
+    running.wait_for_event("target_down")
+    secret.write_text(installed_database)
+    running.wait_for_value(1, "script_tracking_up", **TARGET)
+
+
+def test_a_signal_ends_it_within_two_seconds_though_a_name_does_not_resolve(
+    installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    """The resolver's thread cannot be ended, and an interpreter waits for its threads."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket, time\n"
+        "real = socket.getaddrinfo\n"
+        "def slow(host, *args, **kwargs):\n"
+        "    if host == 'slow.example': time.sleep(30)\n"
+        "    return real(host, *args, **kwargs)\n"
+        "socket.getaddrinfo = slow\n"
+    )
+    running = exporter("postgresql://postgres@slow.example/shop", environment={"PYTHONPATH": str(tmp_path)})
+    assert running.value("script_tracking_up", **TARGET) == 0
+    time.sleep(1)
+    began = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - began < 2

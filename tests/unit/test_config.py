@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from exporter import config
+from exporter.cli import main
 from exporter.config import Dsn
 from exporter.errors import ConfigurationError
 
@@ -156,3 +157,31 @@ def test_a_configuration_cannot_be_changed() -> None:
     settings = config.from_dsn(Dsn("host=a"))
     with pytest.raises(ValidationError):
         settings.listen = "0.0.0.0:1"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgresql://u:s3/cret@h/db", "postgresql://u:s3@cret@h/db", "postgresql://u:1/cret@h:5432/db"]
+)
+def test_a_password_that_tears_its_uri_apart_is_refused_and_not_shown(dsn: str) -> None:
+    with pytest.raises(ConfigurationError, match="%40") as error:
+        Dsn(dsn)
+    assert "cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--dns", "postgresql://u:cret@h/db"],
+        ["run", "--dns=postgresql://u:cret@h/db"],
+        ["run", "--dns", "host=h password=cret"],
+        ["postgresql://u:cret@h/db"],
+        ["schema", "password=cret"],
+    ],
+)
+def test_a_misspelt_command_line_shows_no_value(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    complaint = capsys.readouterr().err
+    assert "error" in complaint
+    assert "cret" not in complaint

@@ -35,7 +35,7 @@ def test_whatever_stands_in_a_label_comes_out_of_a_parser_again(tenant: str) -> 
 
 
 def test_null_and_nan_are_left_out_duplicates_and_missing_labels_dropped() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"tenant": "a", "value": None},
         {"tenant": "b", "value": math.nan},
         {"tenant": "c", "value": 1},
