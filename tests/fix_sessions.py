@@ -15,6 +15,22 @@ Session = psycopg.Connection[DictRow]
 MakeRole = Callable[..., str]
 Login = Callable[[str], Session]
 
+# What a session may have set, none of which may change what is recorded.
+HOSTILE = (
+    "set search_path = evil, public",
+    "set row_security = off",
+    "set plpgsql.extra_errors = 'all'",
+    "set plpgsql.extra_warnings = 'all'",
+    "set timezone = 'Pacific/Chatham'",
+    "set datestyle = 'SQL, DMY'",
+    "set intervalstyle = 'sql_standard'",
+    "set bytea_output = 'escape'",
+    "set quote_all_identifiers = on",
+    "set extra_float_digits = -10",
+    "set session_replication_role = replica",
+    "set standard_conforming_strings = off",
+)
+
 
 @pytest.fixture
 def admin(installed_database: str) -> Iterator[Session]:

@@ -100,10 +100,10 @@ async def _install(connection: Connection, name: str, *, upgrade_only: bool) -> 
             f"{name}: schema {report.version}; {len(report.migrations)} migrations, "
             f"{len(report.code)} code files{removed}"
         )
-        return 0
     failed = _failed(await verify(connection))
     if not failed:
-        print(f"{name}: schema {report.version} is up to date, nothing changed")
+        if not report.changed:
+            print(f"{name}: schema {report.version} is up to date, nothing changed")
         return 0
     await install(connection, restore=True)
     left = _failed(await verify(connection))

@@ -61,14 +61,18 @@ comment on column script_tracking.script_execution_s.incarnation is 'Cluster inc
 -- One current version for a key: also the mutex that makes loading idempotent.
 create unique index idx_script_execution_s_current
   on script_tracking.script_execution_s (script_execution_hk, execution_timestamp) where load_end_date is null;
+-- Partial, all of them: the version that a new one replaces leaves them, instead of being entered in them once more.
 create index idx_script_execution_s_tenant_status
   on script_tracking.script_execution_s (tenant_hk, execution_status) where load_end_date is null;
 create index idx_script_execution_s_timestamp
-  on script_tracking.script_execution_s (execution_timestamp desc);
+  on script_tracking.script_execution_s (execution_timestamp desc) where load_end_date is null;
+-- What runs is found by the state table, so that to begin an operation costs an entry less.
 create index idx_script_execution_s_type_status
-  on script_tracking.script_execution_s (script_type, execution_status);
+  on script_tracking.script_execution_s (script_type, execution_status)
+  where load_end_date is null and execution_status <> 'RUNNING';
 create index idx_script_execution_s_duration
-  on script_tracking.script_execution_s (execution_duration_ms) where execution_duration_ms is not null;
+  on script_tracking.script_execution_s (execution_duration_ms)
+  where load_end_date is null and execution_duration_ms is not null;
 -- For readers that go by the transaction horizon; RUNNING versions are never counted.
 create index idx_script_execution_s_xid
   on script_tracking.script_execution_s (xid) where execution_status <> 'RUNNING';

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, value
 
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
 
@@ -47,6 +48,33 @@ def test_declared_metadata_cannot_pose_as_the_records_own(admin: Session, make_r
         assert metadata["kept"] == 1
         assert "objects" not in metadata
     assert isinstance(final["metadata"]["duration_us"], int)
+
+
+REHASHED = (
+    "select hash_diff = script_tracking_internal.hash_diff(tenant_hk, script_name, script_type, execution_status,"
+    " execution_timestamp, execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command,"
+    " error_message, metadata) as same from script_tracking.script_execution_s"
+)
+
+
+@pytest.mark.parametrize("setting", HOSTILE)
+def test_a_hostile_setting_changes_nothing_of_an_operation(admin: Session, setting: str) -> None:
+    admin.execute(setting.encode())
+    key = value(
+        admin,
+        "select script_tracking.track_operation('job', 'BATCH', parent_hk => %s, metadata => %s)",
+        b"\x00\xff",
+        '{"ratio": 0.1, "at": "2026-01-02T03:04:05Z"}',
+    )
+    admin.execute("select script_tracking.complete_operation(%s, false, 'boom', 'P0001', 3)", (key,))
+    admin.execute("reset all")
+    assert [row["same"] for row in admin.execute(REHASHED.encode()).fetchall()] == [True, True]
+    (row,) = history(admin)
+    assert row["metadata"]["parent_hk"] == "00ff"
+    assert row["metadata"]["ratio"] == 0.1
+    bk = "select script_execution_bk from script_tracking.script_execution_h"
+    started = row["execution_timestamp"].astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    assert str(value(admin, bk)).startswith(f"job_{started}_")
 
 
 def test_who_ends_somebody_elses_operation_is_named(admin: Session, make_role: MakeRole, login: Login) -> None:

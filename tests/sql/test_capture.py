@@ -5,22 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, history, one, value
-
-HOSTILE = (
-    "set search_path = evil, public",
-    "set row_security = off",
-    "set plpgsql.extra_errors = 'all'",
-    "set plpgsql.extra_warnings = 'all'",
-    "set timezone = 'Pacific/Chatham'",
-    "set datestyle = 'SQL, DMY'",
-    "set intervalstyle = 'sql_standard'",
-    "set bytea_output = 'escape'",
-    "set quote_all_identifiers = on",
-    "set extra_float_digits = -10",
-    "set session_replication_role = replica",
-    "set standard_conforming_strings = off",
-)
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, one, value
 
 
 def lost(session: Session) -> object:

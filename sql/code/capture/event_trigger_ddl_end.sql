@@ -34,7 +34,11 @@ declare
   v_temporary  boolean;
   v_ours       boolean;
   v_members    bigint;
+  v_command    record;
+  v_count      bigint := 0;
   v_context    record;
+  v_refused    jsonb;
+  v_duration   bigint;
   v_metadata   jsonb;
   v_hk         bytea;
 begin
@@ -63,19 +67,25 @@ begin
       end if;
     end if;
 
-    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-             'type', c.object_type, 'schema', c.schema_name, 'name', c.object_identity, 'oid', nullif(c.objid, 0),
-             'temporary', case when c.schema_name = 'pg_temp' then true end)))
-             filter (where c.ordinality <= 1000),
-           array_agg(c.object_identity) filter (where c.object_identity is not null and c.ordinality <= 1000),
-           bool_and(coalesce(c.in_extension, false)),
-           bool_and(coalesce(c.schema_name = 'pg_temp', false)),
-           -- a policy or trigger has no schema of its own
-           bool_and(case when c.object_type in ('policy', 'trigger')
-             then c.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
-             else coalesce(c.schema_name in ('script_tracking', 'script_tracking_internal'), false) end)
-      into v_objects, v_names, v_member, v_temporary, v_ours
-    from pg_event_trigger_ddl_commands() with ordinality as c;
+    -- a loop over what is most often one row costs half of an aggregate
+    for v_command in
+      select c.object_type, c.schema_name, c.object_identity, c.objid, c.in_extension
+      from pg_event_trigger_ddl_commands() as c
+    loop
+      v_count := v_count + 1;
+      if v_count <= 1000 then
+        v_objects := coalesce(v_objects, '[]') || jsonb_strip_nulls(jsonb_build_object(
+          'type', v_command.object_type, 'schema', v_command.schema_name, 'name', v_command.object_identity,
+          'oid', nullif(v_command.objid, 0), 'temporary', nullif(v_command.schema_name = 'pg_temp', false)));
+        v_names := array_append(v_names, v_command.object_identity);
+      end if;
+      v_member := coalesce(v_member, true) and coalesce(v_command.in_extension, false);
+      v_temporary := coalesce(v_temporary, true) and coalesce(v_command.schema_name = 'pg_temp', false);
+      -- a policy or trigger has no schema of its own
+      v_ours := coalesce(v_ours, true) and case when v_command.object_type in ('policy', 'trigger')
+        then v_command.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
+        else coalesce(v_command.schema_name in ('script_tracking', 'script_tracking_internal'), false) end;
+    end loop;
 
     if v_dropped <> '' then
       v_state := set_config('script_tracking_internal.dropped', '', false);
@@ -96,7 +106,7 @@ begin
       return;
     end if;
     if v_temporary then
-      v_members := nextval('script_tracking_internal.temporary_ddl_seq');
+      v_count := nextval('script_tracking_internal.temporary_ddl_seq');
       return;
     end if;
     -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
@@ -114,8 +124,9 @@ begin
         return;
       end if;
     end if;
-    if cardinality(v_names) > 1 then
-      v_names := array(select distinct n.name from unnest(v_names) as n (name) order by n.name);
+    if cardinality(v_names) > 1 or v_names[1] is null then
+      v_names := nullif(
+        array(select distinct n.name from unnest(v_names) as n (name) where n.name is not null order by n.name), '{}');
     end if;
     if tg_tag = 'CREATE EXTENSION' then
       select count(*) into v_members
@@ -125,22 +136,22 @@ begin
     end if;
 
     v_context := script_tracking_internal.writing_context(v_claim);
-    v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
-      'duration_us', (extract(epoch from v_began - v_started_at) * 1000000)::bigint,
-      'objects', v_objects,
-      'nested', case when v_nested then true end,
-      'extension_members', v_members));
     if v_claim is not null and v_context.refused is not null then
-      v_members := nextval('script_tracking_internal.refused_claim_seq');
-      v_metadata := v_metadata || jsonb_build_object(
-        'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
+      v_refused := jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused);
+      v_count := nextval('script_tracking_internal.refused_claim_seq');
     end if;
-    v_metadata := v_metadata || jsonb_build_object(
-      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint);
+    v_duration := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
+    v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
+      'duration_us', v_duration,
+      'objects', v_objects,
+      'nested', nullif(v_nested, false),
+      'extension_members', v_members,
+      'refused_tenant_claim', v_refused,
+      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
     v_hk := script_tracking_internal.record_execution(
       v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
       tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
-      v_started_at, (v_metadata ->> 'duration_us')::bigint, v_names, current_query(), v_metadata);
+      v_started_at, v_duration, v_names, current_query(), v_metadata);
   exception
     when statement_too_complex then
       raise;  -- the caller has used up the stack, which leaves none to count a loss with

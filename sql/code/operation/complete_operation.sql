@@ -1,5 +1,7 @@
 -- requires: vault/hash_diff.sql, vault/declared_metadata.sql, tenancy/member_tenants.sql
 -- Ends an operation once: the state row is the mutex, so a second or a foreign call returns false and changes nothing.
+-- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
+-- by functions that say how.
 create or replace function script_tracking.complete_operation(
   execution_hk bytea, success boolean, error_message text default null, error_sqlstate text default null,
   affected_rows bigint default null, metadata jsonb default null)
@@ -8,12 +10,6 @@ language plpgsql volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set bytea_output = 'hex'
-set extra_float_digits = '1'
-set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off  -- a plan made while the state table was empty serves it when it is full

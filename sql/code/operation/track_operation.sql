@@ -1,5 +1,7 @@
 -- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
+-- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
+-- by functions that say how.
 create or replace function script_tracking.track_operation(
   script_name varchar, script_type varchar, tenant text default null, metadata jsonb default null,
   parent_hk bytea default null, sql_command text default null)
@@ -8,12 +10,6 @@ language plpgsql volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set bytea_output = 'hex'
-set extra_float_digits = '1'
-set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 set plan_cache_mode = force_generic_plan
 as $function$
@@ -28,7 +24,10 @@ begin
   -- one test for all on the way that is usually taken: every expression costs, in every transaction
   if coalesce(length(track_operation.script_name) between 1 and 1000
               and length(track_operation.script_type) between 1 and 63
-              and track_operation.script_type !~ '[[:cntrl:]]', false) is false
+              -- JSON escapes control characters, all but DEL: a regular expression would build its automaton every time
+              and (length(to_json(track_operation.script_type)::text) = length(track_operation.script_type) + 2
+                   or track_operation.script_type !~ '[[:cntrl:]]')
+              and strpos(track_operation.script_type, chr(127)) = 0, false) is false
     or jsonb_typeof(track_operation.metadata) <> 'object'
   then
     raise exception using errcode = 'ST003', message = case

@@ -1,5 +1,5 @@
 -- requires: tenancy/session_identity.sql
--- What a writer needs to know before it writes, in one query: the tenant of the statement and the installation.
+-- What a writer needs to know before it writes: the tenant of the statement and the installation.
 -- A claim (argument or setting) counts only for a member or a superuser; without one the tenant is the role's only
 -- membership, without any membership "system". refused says why the claim does not count: unknown_tenant,
 -- not_a_member, or ambiguous where several memberships leave the choice open; tenant_hk is then what a writer that
@@ -18,16 +18,15 @@ begin
   select i.incarnation, i.record_source,
     array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
           where case when v_superuser then m.role = pg_catalog.to_regrole(pg_catalog.quote_ident(v_identity))
-            else pg_catalog.pg_has_role(v_identity, m.role::oid, 'member') end),
-    case when p_claim is not null then
-      (select t.tenant_hk from script_tracking.tenant_h as t where t.tenant_bk = p_claim) end
-  into strict incarnation, record_source, v_members, v_claimed
+            else pg_catalog.pg_has_role(v_identity, m.role::oid, 'member') end)
+  into strict incarnation, record_source, v_members
   from script_tracking_internal.installation as i;
 
   if pg_catalog.cardinality(v_members) > 1 then  -- one tenant may be had through several roles
     v_members := array(select distinct m.tenant_hk from pg_catalog.unnest(v_members) as m (tenant_hk));
   end if;
   if p_claim is not null then
+    select t.tenant_hk into v_claimed from script_tracking.tenant_h as t where t.tenant_bk = p_claim;
     if v_claimed is null then
       refused := 'unknown_tenant';
     elsif v_superuser or v_claimed = any (v_members) then

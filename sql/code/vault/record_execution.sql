@@ -28,10 +28,12 @@ begin
     end if;
   end if;
 
-  insert into script_tracking.script_execution_h
-    (script_execution_hk, script_execution_bk, tenant_hk, load_date, record_source)
-  values (v_hk, v_bk, p_tenant_hk, p_started_at, p_record_source);
-
+  -- one statement for both rows: to start and end the executor is a good part of an insert
+  with hub as (
+    insert into script_tracking.script_execution_h
+      (script_execution_hk, script_execution_bk, tenant_hk, load_date, record_source)
+    values (v_hk, v_bk, p_tenant_hk, p_started_at, p_record_source)
+  )
   insert into script_tracking.script_execution_s
     (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
      execution_duration_ms, affected_objects, sql_command, metadata, record_source, tenant_hk, incarnation)
