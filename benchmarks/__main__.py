@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one second a run: shows that it works, measures little")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there too")
     arguments = parser.parse_args()
-    effort = Effort(1, 1) if arguments.short else Effort(7, 5)
+    effort = Effort(1, 1) if arguments.short else Effort(5, 2)
     try:
         with new_place() as place:
             _say("DDL")

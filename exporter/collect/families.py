@@ -28,9 +28,9 @@ def from_rows(spec: CollectorSpec, target: str, rows: list[Row]) -> tuple[list[F
     A value that is NULL is unknown and left out, which is not a drop. Raises QueryFailed for rows of another shape.
     """
     families = []
-    for column in _columns(spec):
-        if rows and column not in rows[0]:
-            raise QueryFailed(f"{spec.function}() returns no column {column}")
+    missing = _columns(spec) - rows[0].keys() if rows else set()
+    if missing:
+        raise QueryFailed(f"{spec.function}() returns no column {', '.join(sorted(missing))}")
     dropped = 0
     for metric in spec.metrics:
         family = Family(metric)

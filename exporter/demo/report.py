@@ -34,7 +34,7 @@ LOSSES = "select last_value, is_called from script_tracking_internal.lost_record
 
 def progress(scrape: Scrape, seconds: float) -> str:
     """What the counters say now."""
-    clock = f"{seconds // 60:.0f}:{seconds % 60:02.0f}"
+    clock = f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
     if scrape.value("script_tracking_up") != 1:
         return f"  {clock}  script_tracking_up 0"
     by_status = scrape.totals(OPERATIONS, "status")
