@@ -1,7 +1,7 @@
 -- Hub and satellite of executions, range-partitioned on the start of the attempt.
 -- The hub's load_date equals the satellite's execution_timestamp, so both tables share their partition bounds.
--- No foreign key from satellite to hub: it costs more than a tenth of the tracking rate (docs/compatibility.md);
--- both rows are written by one function.
+-- No foreign key from satellite to hub: detaching a partition of the hub would read every reference to it under its
+-- lock, and each operation would pay for a check of what one function writes (docs/compatibility.md).
 
 create sequence script_tracking_internal.execution_version_seq;
 
