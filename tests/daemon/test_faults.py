@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exporter.config import Dsn
 from exporter.database import connect
@@ -19,7 +22,6 @@ from exporter.schema.uninstall import uninstall
 from tests.fix_exporter import StartExporter, eventually
 
 TARGET = {"target": "shop"}
-COLLECTING = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter collect'"
 
 
 @pytest.fixture
@@ -39,8 +41,8 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     )
     running = exporter(installed_database, schema="check", collectors={"running": {"interval": "1s"}})
     running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
+    event = running.wait_for_event("collector_failed")
     running.wait_for_value(0, "script_tracking_collector_success", **TARGET, collector="running")
-    (event,) = running.events("collector_failed")
     assert event["collector"] == "running"
     assert str(event["reason"]).endswith("no column oldest_start_timestamp_seconds, running, script_type")
     admin.execute(f"drop function {function}".encode())
@@ -52,24 +54,69 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     assert running.process.poll() is None
 
 
-def test_a_server_that_freezes_counts_as_gone_within_seconds(
-    admin: psycopg.Connection, installed_database: str, exporter: StartExporter
+class Wire:
+    """A way to the server that can fall silent: it stays open, and nothing comes through any more."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._silent = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._sockets = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def silence(self, silent: bool) -> None:
+        """Whether what is sent from now on, either way, is lost."""
+        (self._silent.set if silent else self._silent.clear)()
+
+    def close(self) -> None:
+        """Ends every connection."""
+        for end in self._sockets:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._server)
+                self._sockets += [client, server]
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not self._silent.is_set():
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def test_a_server_that_falls_silent_counts_as_gone_within_seconds(
+    installed_database: str, exporter: StartExporter
 ) -> None:
     """The session is neither closed nor answered; asking the server to cancel would wait for it again."""
-    running = exporter(installed_database)
-    running.wait_for_value(1, "script_tracking_up", **TARGET)
-    (pid,) = admin.execute(COLLECTING).fetchone() or (None,)
-    assert pid is not None
-    admin.execute(f"copy (select 1) to program 'kill -STOP {pid}'".encode())
-    began = time.monotonic()
+    fields = conninfo_to_dict(installed_database)
+    wire = Wire(str(fields["host"]), int(str(fields["port"])))
     try:
+        running = exporter(make_conninfo(installed_database, port=wire.port))
+        running.wait_for_value(1, "script_tracking_up", **TARGET)
+        wire.silence(True)
+        began = time.monotonic()
         running.wait_for_event("target_down")
-        # an interval of the sign of life, its timeout, and a second for a collector that was under way
-        assert time.monotonic() - began < 2 + 3 + 5 + 1
-        running.wait_for_value(1, "script_tracking_up", **TARGET)  # by another session
+        # an interval of the sign of life, its timeout, and a collector that was under way with its second of grace
+        assert time.monotonic() - began < 2 + 3 + 5 + 1 + 1
+        assert running.value("script_tracking_up", **TARGET) == 0
+        wire.silence(False)
+        running.wait_for_value(1, "script_tracking_up", 40, **TARGET)
+        began = time.monotonic()
+        wire.silence(True)
+        time.sleep(1)
+        assert running.stop() == 0
+        assert time.monotonic() - began < 1 + 2
     finally:
-        admin.execute(f"copy (select 1) to program 'kill -CONT {pid}'".encode())
-    eventually(lambda: len(admin.execute(COLLECTING).fetchall()) == 1, 20)
+        wire.close()
 
 
 def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
