@@ -228,7 +228,7 @@ def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:
         (before,) = connection.execute(LOST).fetchone() or (None,)
         assert before == 4, "the renaming and three tables"
         with pytest.raises(psycopg.OperationalError):
-            connection.execute(f"copy (select 1) to program 'kill -9 {connection.info.backend_pid}'".encode())
+            connection.execute(f"copy (select 1) to program 'cat >/dev/null; kill -9 {connection.info.backend_pid}'".encode())
             connection.execute("select pg_sleep(10)")
 
     def after() -> object:
