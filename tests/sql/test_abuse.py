@@ -228,7 +228,8 @@ def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:
         (before,) = connection.execute(LOST).fetchone() or (None,)
         assert before == 4, "the renaming and three tables"
         with pytest.raises(psycopg.OperationalError):
-            connection.execute(f"copy (select 1) to program 'cat >/dev/null; kill -9 {connection.info.backend_pid}'".encode())
+            killed = f"cat >/dev/null; kill -9 {connection.info.backend_pid}"
+            connection.execute(f"copy (select 1) to program '{killed}'".encode())
             connection.execute("select pg_sleep(10)")
 
     def after() -> object:
