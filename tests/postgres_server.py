@@ -60,13 +60,6 @@ class Server(ABC):
         with psycopg.connect(self.dsn) as connection:
             return connection.info.server_version // 10000
 
-    @property
-    def has_contrib(self) -> bool:
-        """Whether the extensions of PostgreSQL's contrib can be created."""
-        with psycopg.connect(self.dsn) as connection:
-            query = "select from pg_available_extensions where name = 'hstore'"
-            return connection.execute(query).fetchone() is not None
-
     def _wait(self) -> None:
         deadline = time.monotonic() + self._patience
         while True:

@@ -1,4 +1,4 @@
--- requires: capture/statement_mark.sql, capture/state_mac.sql, capture/count_loss.sql
+-- requires: capture/state_mac.sql, capture/count_loss.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
