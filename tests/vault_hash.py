@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Any
 
-BYTEA_OID = 17
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Address = IPv4Address | IPv4Interface | IPv6Address | IPv6Interface
@@ -34,26 +32,22 @@ def canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _bytes(value: object) -> bytes | None:
+def _field(value: object) -> str:
     match value:
-        case None:
-            return None
         case bytes():
-            return value
+            return canonical(value.hex())
         case datetime():
-            return str((value - EPOCH) // timedelta(microseconds=1)).encode()
+            return str((value - EPOCH) // timedelta(microseconds=1))
         case IPv4Interface() | IPv6Interface():
-            return str(value.ip).encode()
-        case dict() | list():
-            return canonical(value).encode()
+            return canonical(str(value.ip))
+        case IPv4Address() | IPv6Address():
+            return canonical(str(value))
+        case list():
+            return "[" + ",".join(canonical(item) for item in value) + "]"
         case _:
-            return str(value).encode()
+            return canonical(value)
 
 
 def hash_diff(fields: Sequence[object]) -> bytes:
     """Hash of the twelve descriptive fields, in the order of script_tracking_internal.hash_diff."""
-    text = struct.pack("!i", len(fields))
-    for field in fields:
-        written = _bytes(field)
-        text += struct.pack("!ii", BYTEA_OID, -1 if written is None else len(written)) + (written or b"")
-    return hashlib.sha256(text).digest()
+    return hashlib.sha256(f"[{', '.join(map(_field, fields))}]".encode()).digest()

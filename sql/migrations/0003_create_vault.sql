@@ -40,16 +40,14 @@ create table script_tracking.script_execution_s (
   tenant_hk             bytea not null,
   xid                   xid8 not null default pg_current_xact_id(),
   incarnation           integer not null,
-  primary key (script_execution_hk, load_date, execution_timestamp),
-  constraint script_execution_s_status check (
-    execution_status = any ('{RUNNING,COMPLETED,FAILED,ROLLED_BACK,INTERRUPTED,NOOP}'::text[]))
+  primary key (script_execution_hk, load_date, execution_timestamp)
 ) partition by range (execution_timestamp);
 comment on table script_tracking.script_execution_s is
   'Satellite: one row for each version of an execution; the current one has no load_end_date';
 comment on column script_tracking.script_execution_s.load_date is 'When this version was recorded';
 comment on column script_tracking.script_execution_s.load_end_date is 'When the next version replaced this one';
 comment on column script_tracking.script_execution_s.hash_diff is
-  'sha256 over the length-prefixed descriptive fields; see script_tracking_internal.hash_diff';
+  'sha256 over the descriptive fields as a JSON array; see script_tracking_internal.hash_diff';
 comment on column script_tracking.script_execution_s.version_number is 'From a sequence: rises with every version of any execution';
 comment on column script_tracking.script_execution_s.execution_timestamp is 'Start of the attempt, the same in every version';
 comment on column script_tracking.script_execution_s.execution_duration_ms is

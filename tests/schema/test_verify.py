@@ -99,7 +99,7 @@ WEAKENINGS = {
         f"create index mine on {S}.script_execution_s (script_name)",
         f"create index mine on {SI}.script_execution_s_first (script_name)",
         f"alter index {S}.idx_script_execution_s_current rename to mine",
-        f"alter table {S}.script_execution_s drop constraint script_execution_s_status",
+        f"alter table {SI}.rollup_state drop constraint rollup_state_singleton_check",
         f"alter table {S}.script_execution_s drop constraint script_execution_s_pkey",
         f"alter table {SI}.script_execution_h_first add constraint mine check (record_source <> 'x')",
         f"alter table {SI}.running_operation drop constraint running_operation_pkey",

@@ -4,9 +4,8 @@ create or replace function script_tracking_internal.business_key(p_name varchar,
 returns varchar
 language sql volatile parallel safe
 as $function$
-  select (p_name
-    || '_' || pg_catalog.to_char(p_started_at at time zone 'UTC', 'YYYYMMDD"T"HH24MISS.US"Z"')
-    || '_' || pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
-         pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())),
-         1, 16), 'hex'))::varchar
+  select pg_catalog.concat(p_name, '_', pg_catalog.to_char(p_started_at at time zone 'UTC', 'YYYYMMDD"T"HH24MISS.US"Z_"'),
+    pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
+      pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())),
+      'hex'), 32))::varchar
 $function$;
