@@ -8,6 +8,9 @@ DURATION ?=
 PROMTOOL ?= promtool
 IMAGE ?= script-tracking-exporter:latest
 PYTEST := $(BIN)/python -m pytest
+# A server and a process for each core. `WORKERS=0` runs the tests one after the other.
+WORKERS ?= auto
+PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
 export DURATION
 
@@ -62,12 +65,12 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 	@exec $(BIN)/script-tracking-exporter demo
 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
-	$(PYTEST)
+	$(PYTEST) $(PARALLEL)
 
 test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) --needs-server || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server || exit 1; \
 	done
 
 # not a target for each file: make cannot have a path with a space as one

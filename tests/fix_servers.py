@@ -130,6 +130,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = needing
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `--numprocesses auto`: each has a server of its own, so on a given one they would meet."""
+    return 0 if isinstance(choose(), ExternalServer) else min(os.cpu_count() or 1, 4)
+
+
 def pytest_report_header() -> str:
     """Names the server in the header of the test run."""
     return f"PostgreSQL: {choose().kind}"
