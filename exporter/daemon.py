@@ -1,4 +1,5 @@
-"""Puts the parts together: for each target a task that collects and one that installs and keeps house, and HTTP."""
+"""Puts the parts together: for each target a task that collects, one that installs and keeps house, one that captures,
+and HTTP."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from typing import NoReturn
 import uvicorn
 
 from exporter import metricmap
+from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector, configured
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus, publish_build
@@ -31,6 +33,8 @@ log = get_logger("daemon")
 
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
+CAPTURE_TICK_SECONDS = 1.0
+CAPTURE_VERSION = 6  # the migration that brings what capture works with
 STOP_SECONDS = 1.0
 
 
@@ -42,6 +46,7 @@ class Watch:
         self.status = TargetStatus(config.name, daemon.own_metrics)
         self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
         self._keeper = Keeper(self.target)
+        self._readers = (AttemptReader(self.target),)
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
         self._seen = False  # whether the schema stood in the database since the start
@@ -133,6 +138,20 @@ class Watch:
                         break
                     look = monotonic() + SCHEMA_LOOK_SECONDS
 
+    async def capture(self) -> None:
+        """Lets each reader have its turn, again and again, until cancelled; they share one session."""
+        back_off = BackOff()
+        await self.target.schema_known.wait()
+        while True:
+            if self.target.schema_version < CAPTURE_VERSION or not self.target.may_collect:
+                await asyncio.sleep(CAPTURE_TICK_SECONDS)
+                continue
+            well = all([await reader.round() for reader in self._readers])
+            self.status.set("capture_success", float(well))
+            if well:
+                back_off.reset()
+            await asyncio.sleep(CAPTURE_TICK_SECONDS if well else back_off.next())
+
 
 class Daemon:
     """All targets and the snapshot that they share."""
@@ -200,7 +219,7 @@ async def run(config: Config) -> int:
         loop.add_signal_handler(number, stop.set)
     tasks = [asyncio.create_task(server.serve(sockets=[listener]))]
     for watch in daemon.watches:
-        tasks += [asyncio.create_task(watch.keep()), asyncio.create_task(watch.collector.run())]
+        tasks += [asyncio.create_task(job) for job in (watch.keep(), watch.collector.run(), watch.capture())]
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.watches))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)

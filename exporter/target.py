@@ -46,12 +46,13 @@ class Session:
 
 
 class Target:
-    """State of one database. Two sessions at most: one collects, read-only, one keeps house."""
+    """State of one database. Three sessions at most: one collects, read-only, one keeps house, one captures."""
 
     def __init__(self, config: TargetConfig) -> None:
         self.name = config.name
         self.collecting = Session(config, "collect", read_only=True)
         self.keeping = Session(config, "upkeep", read_only=False)
+        self.capturing = Session(config, "capture", read_only=False)
         self.up: bool | None = None  # None until the first attempt
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
@@ -72,6 +73,6 @@ class Target:
         await self.collecting.discard()
 
     async def close(self) -> None:
-        """Closes both sessions."""
-        await self.collecting.discard()
-        await self.keeping.discard()
+        """Closes all sessions."""
+        for session in (self.collecting, self.keeping, self.capturing):
+            await session.discard()

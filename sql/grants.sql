@@ -65,7 +65,8 @@ grant execute on function
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
-  script_tracking_internal.ensure_partitions(), script_tracking.get_system_health()
+  script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
+  script_tracking.get_system_health()
 to script_tracking_daemon;
 
 select script_tracking_internal.finish_install();

@@ -1,0 +1,20 @@
+-- Removes attempts that were judged six hours ago, and those of an earlier incarnation: their transactions are another
+-- cluster's. Returns how many went.
+create or replace function script_tracking_internal.purge_attempts()
+returns bigint
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set plpgsql.extra_errors = 'none'
+as $function$
+declare
+  v_gone bigint;
+begin
+  delete from script_tracking_internal.attempt as a
+  where a.judged_at < clock_timestamp() - interval '6 hours'
+    or a.incarnation < (select i.incarnation from script_tracking_internal.installation as i);
+  get diagnostics v_gone = row_count;
+  return v_gone;
+end
+$function$;
