@@ -7,7 +7,7 @@ from tests.fix_sessions import Session, value
 ATTEMPT = """
 insert into script_tracking_internal.attempt
   (attempt_id, started_at, pid, tag, payload, verdict, judged_at, incarnation)
-select md5(%s), now(), 1, 'COMMENT', '{}', case when %s is not null then 'COMPLETED' end,
+select md5(%s), now(), 1, 'COMMENT', '{}', case when %s::text is not null then 'COMPLETED' end,
   now() - %s::interval, i.incarnation - %s
 from script_tracking_internal.installation as i
 """
