@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from exporter.config import Dsn
@@ -23,12 +24,11 @@ Connection = psycopg.AsyncConnection[Row]
 CONNECT_TIMEOUT_SECONDS = 5
 
 
-async def connect(
-    dsn: Dsn, *, application_name: str, statement_timeout: float = 0, read_only: bool = False
-) -> Connection:
-    """Opens a session in autocommit mode with its guards set; timeouts in seconds, 0 for none.
+async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -> Connection:
+    """Opens a session in autocommit mode; what fetch() and guarded() do in it is read-only where it is.
 
-    Raises TargetUnavailable, whose text never holds the DSN.
+    It has no settings of its own: a pooler may give each of its transactions another session of the server, and that
+    session to others after it. Raises TargetUnavailable, whose text never holds the DSN.
     """
     try:
         connection = await psycopg.AsyncConnection.connect(
@@ -46,18 +46,26 @@ async def connect(
         )
     except psycopg.Error as error:
         raise TargetUnavailable(_first_line(error)) from None
-    try:
-        await connection.execute(
-            query("target", "guards").encode(),
-            {
-                "statement_timeout": f"{int(statement_timeout * 1000)}ms",
-                "read_only": "on" if read_only else "off",
-            },
-        )
-    except psycopg.Error as error:
-        await connection.close()
-        raise TargetUnavailable(_first_line(error)) from None
+    await connection.set_read_only(read_only)
     return connection
+
+
+def _guards(statement_timeout: float, *, read_only: bool) -> sql.Composed:
+    """The statements that set the guards of the transaction in which they are the first; the timeout 0 is none."""
+    return sql.SQL(query("target", "guards")).format(
+        access=sql.SQL("read only" if read_only else "read write"), timeout=f"{int(statement_timeout * 1000)}ms"
+    )
+
+
+@contextlib.asynccontextmanager
+async def guarded(connection: Connection, *, read_only: bool = False) -> AsyncIterator[None]:
+    """A transaction with its guards set, for itself alone; within a transaction nothing more than that."""
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        yield
+        return
+    async with connection.transaction():
+        await connection.execute(_guards(0, read_only=read_only or bool(connection.read_only)))
+        yield
 
 
 def _first_line(error: psycopg.Error) -> str:
@@ -77,12 +85,18 @@ async def failures_named(doing: str) -> AsyncIterator[None]:
         raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
 
 
-async def fetch(connection: Connection, statement: str | sql.Composed, *, timeout: float) -> list[Row]:
-    """Rows of one statement; gives up after `timeout` seconds even where the server is silent.
+async def fetch(
+    connection: Connection, statement: str | sql.Composed, *, timeout: float, statement_timeout: float = 0
+) -> list[Row]:
+    """Rows of one statement, a transaction of its own with its guards set; gives up after `timeout` seconds even where
+    the server is silent. The server itself ends it after `statement_timeout` seconds, 0 for never.
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
-    answer = asyncio.create_task(_rows(connection, statement))
+    # one message to the server, whose statements are one transaction: no way to and fro is added
+    text = sql.SQL(statement) if isinstance(statement, str) else statement
+    guards = _guards(statement_timeout, read_only=bool(connection.read_only))
+    answer = asyncio.create_task(_rows(connection, sql.SQL(";\n").join([guards, text])))
     try:
         async with asyncio.timeout(timeout):
             return await asyncio.shield(answer)
@@ -94,9 +108,12 @@ async def fetch(connection: Connection, statement: str | sql.Composed, *, timeou
         raise
 
 
-async def _rows(connection: Connection, statement: str | sql.Composed) -> list[Row]:
+async def _rows(connection: Connection, statements: sql.Composed) -> list[Row]:
+    """Rows of the last one."""
     async with failures_named("query"):
-        cursor = await connection.execute(statement.encode() if isinstance(statement, str) else statement)
+        cursor = await connection.execute(statements)
+        while cursor.nextset():
+            pass
         return await cursor.fetchall()
 
 
@@ -117,7 +134,5 @@ async def call(connection: Connection, function: str, *, timeout: float) -> list
 
     The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
     """
-    limit = sql.SQL(query("target", "limit_time")).format(timeout=f"{int(timeout * 1000)}ms")
-    await fetch(connection, limit, timeout=timeout + 1)
     statement = sql.SQL(query("target", "collect")).format(function=sql.Identifier(*function.split(".")))
-    return await fetch(connection, statement, timeout=timeout + 1)
+    return await fetch(connection, statement, timeout=timeout + 1, statement_timeout=timeout)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import exporter
 from exporter import sqlfiles
-from exporter.database import Connection, Row, failures_named
+from exporter.database import Connection, Row, failures_named, guarded
 from exporter.errors import MissingPrivilege, NotInstalled, QueryFailed, SchemaError
 from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Plan, make_plan, read_ledger
 from exporter.sqlfiles import CodeFile, SqlFile
@@ -41,7 +41,8 @@ async def begin(connection: Connection) -> None:
 
 async def check_privileges(connection: Connection) -> Row:
     """Who installs. Raises MissingPrivilege for anybody but a superuser or a managed service's admin."""
-    (row,) = await run(connection, "privileges")
+    async with guarded(connection, read_only=True):
+        (row,) = await run(connection, "privileges")
     if not (row["superuser"] or row["managed_admin"]):
         raise MissingPrivilege(
             f"role {row['role_name']} may not create event triggers: a superuser (or rds_superuser, azure_pg_admin, "

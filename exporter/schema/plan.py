@@ -8,7 +8,7 @@ from pathlib import Path
 
 import exporter
 from exporter import sqlfiles
-from exporter.database import Connection, failures_named
+from exporter.database import Connection, failures_named, guarded
 from exporter.errors import ForeignSchema, MigrationEdited, MissingPrivilege, QueryFailed, SchemaTooNew
 from exporter.sqlfiles import CodeFile, Migration, SqlFile, query
 
@@ -58,7 +58,7 @@ async def read_ledger(connection: Connection) -> Ledger:
     """The database's ledger; empty where the schema is not installed. Raises ForeignSchema, MissingPrivilege."""
     role = "?"
     try:
-        async with failures_named("reading the schema ledger"):
+        async with failures_named("reading the schema ledger"), guarded(connection, read_only=True):
             standing = await (await connection.execute(query("schema", "standing").encode())).fetchone()
             if standing is None or standing["schemas"] is None:
                 return Ledger()

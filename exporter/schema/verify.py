@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import sqlfiles
-from exporter.database import Connection, Row, failures_named
+from exporter.database import Connection, Row, failures_named, guarded
 from exporter.errors import SchemaError
 from exporter.schema.drift import differences, read_standing, released
 from exporter.schema.installer import run
@@ -56,7 +56,7 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
         up_to_date = Check("ledger_matches_program", plan.is_empty, "every migration and code file as released")
     except SchemaError as error:
         up_to_date = Check("ledger_matches_program", False, str(error))
-    async with failures_named("verifying the schema"):
+    async with failures_named("verifying the schema"), guarded(connection, read_only=True):
         rows = await run(connection, "verify")
         functions = await run(connection, "functions")
         standing = await read_standing(connection)

@@ -1,7 +1,7 @@
 -- Statements of the installer.
 
 -- name: isolate
-set transaction isolation level read committed
+set transaction isolation level read committed, read write
 
 -- name: announce
 -- Before the lock is waited for: whoever connects brings a lock_timeout and a search_path of their own.
@@ -9,7 +9,9 @@ select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_
   pg_catalog.set_config('script_tracking_internal.installing', 'on', true),
   pg_catalog.set_config('client_min_messages', 'warning', true),
   pg_catalog.set_config('check_function_bodies', 'on', true), pg_catalog.set_config('row_security', 'on', true),
-  pg_catalog.set_config('quote_all_identifiers', 'off', true), pg_catalog.set_config('plpgsql.extra_errors', 'none', true)
+  pg_catalog.set_config('quote_all_identifiers', 'off', true), pg_catalog.set_config('plpgsql.extra_errors', 'none', true),
+  pg_catalog.set_config('jit', 'off', true), pg_catalog.set_config('statement_timeout', '0', true),
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: lock
 select pg_advisory_xact_lock(6001874101)

@@ -1,0 +1,113 @@
+"""Behind a pooler in transaction mode a server's session goes from client to client: we leave nothing in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from exporter.collect.collector import configured
+from exporter.config import Dsn, TargetConfig
+from exporter.database import Connection, call, connect, fetch
+from exporter.metricmap import load
+from exporter.schema.installer import install
+from exporter.schema.plan import read_ledger
+from exporter.schema.uninstall import uninstall
+from exporter.schema.verify import verify
+from exporter.target import Target
+from exporter.upkeep.keeper import Keeper
+from tests.fix_exporter import StartExporter
+from tests.harmless.pooler import Pooler
+
+NextClient = psycopg.Connection[tuple[object, ...]]
+
+# but for what pgbouncer itself sets for each client, and for what each transaction begins with anew
+SETTINGS = """
+select name, setting, source from pg_settings
+where source = 'session' and name not in ('application_name', 'client_encoding', 'DateStyle', 'TimeZone',
+  'standard_conforming_strings', 'IntervalStyle') and name not like 'transaction_%' order by name
+"""
+
+
+@pytest.fixture
+def next_client(pooler: Pooler, database: str) -> Iterator[NextClient]:
+    """Somebody else who gets the same session of the server."""
+    with psycopg.connect(pooler.dsn(database), autocommit=True, prepare_threshold=None) as connection:
+        yield connection
+
+
+def _session(client: NextClient) -> tuple[object, list[tuple[object, ...]]]:
+    """Which session of the server the client gets, and what has been set in it."""
+    row = client.execute("select pg_backend_pid()").fetchone()
+    assert row is not None
+    return row[0], client.execute(SETTINGS).fetchall()
+
+
+async def _everything(target: Target, connection: Connection) -> None:
+    """What the daemon and the command do in a database."""
+    await install(connection)
+    await install(connection, restore=True)
+    assert [check.name for check in await verify(connection) if not check.ok] == []
+    target.schema_version = (await read_ledger(connection)).version
+    await target.probe()
+    for spec in configured(load(), {}):
+        await call(await target.collecting.get(), spec.function, timeout=spec.timeout)
+    assert await Keeper(target).round()
+    assert await uninstall(connection, with_records=False)
+
+
+async def test_the_next_client_finds_none_of_our_settings(
+    pooler: Pooler, database: str, next_client: NextClient
+) -> None:
+    fresh = _session(next_client)
+    config = TargetConfig(name="shop", dsn=pooler.dsn(database))
+    target = Target(config)
+    connection = await connect(Dsn(pooler.dsn(database)), application_name="tests")
+    try:
+        await _everything(target, connection)
+        (row,) = await fetch(connection, "select pg_backend_pid() as pid", timeout=5)
+        assert row["pid"] == fresh[0]
+    finally:
+        await connection.close()
+        await target.close()
+    assert _session(next_client) == fresh
+
+
+async def test_what_others_set_in_the_session_is_not_for_us(
+    pooler: Pooler, database: str, next_client: NextClient
+) -> None:
+    next_client.execute("create schema evil")
+    next_client.execute("create function evil.pg_backend_pid() returns int language sql as 'select -1'")
+    for setting in (
+        "search_path = evil, pg_catalog",
+        "statement_timeout = '1ms'",
+        "default_transaction_read_only = on",
+    ):
+        next_client.execute(f"set {setting}".encode())
+    connection = await connect(Dsn(pooler.dsn(database)), application_name="tests")
+    try:
+        slow = "select pg_backend_pid() as pid, pg_sleep(0.05), current_setting('transaction_read_only') as read_only"
+        (row,) = await fetch(connection, slow, timeout=5)
+        assert row["pid"] == next_client.execute("select pg_catalog.pg_backend_pid()").fetchone()[0]  # type: ignore[index]
+        assert row["read_only"] == "off"
+        assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
+    finally:
+        await connection.close()
+
+
+def test_the_daemon_installs_collects_and_keeps_house_through_it(
+    pooler: Pooler, database: str, next_client: NextClient, exporter: StartExporter
+) -> None:
+    fresh = _session(next_client)
+    target = {"target": "shop"}
+    running = exporter(pooler.dsn(database), collectors={"operations": {"interval": "1s"}})
+    running.wait_for_value(1, "script_tracking_collector_success", **target, collector="operations")
+    next_client.execute("create table public.t (id int)")
+    ddl = {"tenant": "system", "script_type": "DDL", "status": "COMPLETED"}
+    running.wait_for_value(1, "script_tracking_operations_total", **target, **ddl)
+    for spec in load():
+        running.wait_for_value(1, "script_tracking_collector_success", **target, collector=spec.name)
+    running.wait_for_value(1, "script_tracking_upkeep_success", **target)
+    assert running.stop() == 0
+    assert _session(next_client) == fresh
