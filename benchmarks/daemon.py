@@ -38,13 +38,13 @@ class Exporter:
     scrapes: int
 
 
-class _Running:
-    """One process of the exporter on a free port."""
+class Running:
+    """One process of the exporter on a free port, watching one database."""
 
-    def __init__(self, folder: Path, place: Place) -> None:
+    def __init__(self, folder: Path, dsn: str) -> None:
         self.port = free_port()
         config = folder / "exporter.yaml"
-        targets = [{"name": "tracked", "dsn": place.tracked}]
+        targets = [{"name": "tracked", "dsn": dsn}]
         config.write_text(yaml.safe_dump({"listen": f"127.0.0.1:{self.port}", "targets": targets}), encoding="utf-8")
         self.began = time.monotonic()
         self.process = subprocess.Popen(
@@ -92,7 +92,7 @@ class _Running:
         connection.close()
         return durations, body
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Ends it."""
         self.process.terminate()
         self.process.wait(timeout=10)
@@ -110,7 +110,7 @@ def exporter(place: Place, scrapes: int, settle: float = SETTLE_SECONDS) -> Expo
     with tempfile.TemporaryDirectory() as folder:
         for number in range(STARTS):
             python.append(_python_seconds())
-            running = _Running(Path(folder), place)
+            running = Running(Path(folder), place.tracked)
             try:
                 listening.append(running.seconds_until_listening())
                 ready.append(running.seconds_until_ready())
@@ -121,7 +121,7 @@ def exporter(place: Place, scrapes: int, settle: float = SETTLE_SECONDS) -> Expo
                 healthy, _ = running.milliseconds("/-/healthy", scrapes)
                 resident = running.resident_megabytes()
             finally:
-                running.stop()
+                running.close()
     samples = sum(1 for line in body.splitlines() if line and not line.startswith(b"#"))
     return Exporter(
         statistics.median(listening), statistics.median(python), statistics.median(ready), resident,

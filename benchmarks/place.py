@@ -35,12 +35,17 @@ class Place:
     version: str
 
 
-async def _install(dsn: str) -> None:
-    connection = await connect(Dsn(dsn), application_name="benchmarks")
-    try:
-        await install(connection)
-    finally:
-        await connection.close()
+def install_schema(dsn: str) -> None:
+    """Installs the schema in a database."""
+
+    async def apply() -> None:
+        connection = await connect(Dsn(dsn), application_name="benchmarks")
+        try:
+            await install(connection)
+        finally:
+            await connection.close()
+
+    asyncio.run(apply())
 
 
 def _prepare(dsn: str) -> None:
@@ -67,7 +72,7 @@ def new_place() -> Iterator[Place]:
                 version = connection.info.parameter_status("server_version") or "?"
             dsns.append(make_conninfo(server.dsn, dbname=name))
             _prepare(dsns[-1])
-        asyncio.run(_install(dsns[1]))
+        install_schema(dsns[1])
         yield Place(dsns[0], dsns[1], folder / "pgbench", version)
     finally:
         server.close()

