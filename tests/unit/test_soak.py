@@ -1,4 +1,4 @@
-"""The soak's own reckoning: what the server's log says of each statement, and what it makes of a record that differs."""
+"""The soak's own reckoning: what the server's log says of each statement, and a record that differs from it."""
 
 from __future__ import annotations
 
