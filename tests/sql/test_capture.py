@@ -169,7 +169,7 @@ BREAKAGES = (
     "alter table script_tracking_internal.installation rename to elsewhere",
     "delete from script_tracking_internal.installation",
     "drop function script_tracking_internal.record_execution cascade",
-    "drop function script_tracking_internal.statement_mark cascade",
+    "drop function script_tracking_internal.statement_batch cascade",
     "drop sequence script_tracking_internal.execution_version_seq cascade",
     "drop function script_tracking_internal.writing_context cascade",
     "drop table script_tracking_internal.tenant_membership cascade",

@@ -1,26 +1,80 @@
--- requires: capture/statement_mark.sql
--- ddl_command_start: remembers the moment, nothing else. It must not write a table nor take a transaction id, which
--- would break DROP INDEX CONCURRENTLY. Nothing in here depends on a setting but the search_path.
--- The state is a stack, because DDL may run DDL: "<mark><start>,<start>,".
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, tenancy/session_identity.sql
+-- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
+-- the write-ahead log, which keeps it when the statement fails or is rolled back.
+-- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
+-- The state is a stack, because DDL may run DDL: "<batch>;<ordinal>;<start>:<id>:<tag>:<mac>,<start>:...,".
 create or replace function script_tracking.event_trigger_ddl_start()
 returns event_trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
+set plpgsql.extra_errors = 'none'
+set lock_timeout = '1s'
 as $function$
 declare
-  v_mark  text;
-  v_state text;
+  v_batch   text;
+  v_state   text;
+  v_outer   text;
+  v_ordinal text;
+  v_at      bigint;
+  v_id      text;
+  v_attempt text;
+  v_mac     text := '';
+  v_key     record;
+  v_sql     text;
+  v_payload text;
+  v_lsn     pg_lsn;
 begin
   -- not in the declarations: the handler below does not cover those
-  v_mark := script_tracking_internal.statement_mark();
+  v_at := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+  v_batch := script_tracking_internal.statement_batch();
   v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
+  v_ordinal := '1';
+  v_outer := '';
+  if starts_with(v_state, v_batch || ';') then
+    v_ordinal := split_part(v_state, ';', 2);
+    v_state := split_part(v_state, ';', 3);
+    v_outer := split_part(v_state, ',', -2);
+    v_ordinal := case when length(v_ordinal) between 1 and 9 and translate(v_ordinal, '0123456789', '') = ''
+      then (v_ordinal::integer + 1)::text else '1' end;
+  else
+    v_state := '';
+  end if;
+  v_id := script_tracking_internal.random_suffix();
+  v_attempt := v_at::text || ':' || v_id || ':' || tg_tag;
+
+  if current_setting('wal_level') = 'logical' then
+    begin
+      select i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key into v_key
+      from script_tracking_internal.installation as i;
+      if v_key.capture_level <> 'basic' then
+        v_mac := script_tracking_internal.attempt_mac(v_key.state_key, v_batch, v_outer, v_attempt);
+        v_sql := script_tracking_internal.redact(current_query());
+        v_payload := json_build_object(
+          'v', 1, 'e', 'start', 'id', v_id, 'tag', tg_tag, 'at', v_at,
+          'stmt', (extract(epoch from statement_timestamp()) * 1000000)::bigint,
+          'xact', (extract(epoch from transaction_timestamp()) * 1000000)::bigint,
+          'pid', pg_backend_pid(), 'user', session_user, 'role', script_tracking_internal.session_identity(),
+          'app', current_setting('application_name'), 'ip', host(inet_client_addr()),
+          'claim', nullif(left(current_setting('script_tracking.tenant', true), 1000), ''),
+          'app_user', nullif(left(current_setting('script_tracking.app_user', true), 1000), ''),
+          'change_ref', nullif(left(current_setting('script_tracking.change_ref', true), 1000), ''),
+          'batch', v_batch, 'ordinal', v_ordinal::integer, 'parent', nullif(split_part(v_outer, ':', 2), ''),
+          'sql', left(v_sql, 4096), 'sql_len', length(v_sql),
+          'sql_sha256', case when length(v_sql) > 4096 then encode(sha256(convert_to(v_sql, 'UTF8')), 'hex') end)::text;
+        v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
+      end if;
+    exception when others then
+      raise log 'script_tracking: start of % not emitted: % %', tg_tag, sqlstate, sqlerrm;
+    end;
+  end if;
+
   v_state := set_config('script_tracking_internal.attempts',
-    case when starts_with(v_state, v_mark) then v_state else v_mark end
-      || (extract(epoch from clock_timestamp()) * 1000000)::bigint::text || ',', false);
+    concat(v_batch, ';', v_ordinal, ';', v_state, v_attempt, ':', v_mac, ','), false);
 exception when others then
   raise log 'script_tracking: start of % not noted: % %', tg_tag, sqlstate, sqlerrm;
 end
 $function$;
-comment on function script_tracking.event_trigger_ddl_start() is 'Notes the start of a DDL statement in session state; writes nothing';
+comment on function script_tracking.event_trigger_ddl_start() is
+  'Gives a DDL statement its attempt id, in session state and, from the level failures on, in the write-ahead log; writes nothing';
