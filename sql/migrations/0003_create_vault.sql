@@ -60,14 +60,16 @@ comment on column script_tracking.script_execution_s.incarnation is 'Cluster inc
 create unique index idx_script_execution_s_current
   on script_tracking.script_execution_s (script_execution_hk, execution_timestamp) where load_end_date is null;
 -- Partial, all of them: the version that a new one replaces leaves them, instead of being entered in them once more.
+-- What runs is found by the state table, so that to begin an operation costs two entries less.
 create index idx_script_execution_s_tenant_status
-  on script_tracking.script_execution_s (tenant_hk, execution_status) where load_end_date is null;
-create index idx_script_execution_s_timestamp
-  on script_tracking.script_execution_s (execution_timestamp desc) where load_end_date is null;
--- What runs is found by the state table, so that to begin an operation costs an entry less.
+  on script_tracking.script_execution_s (tenant_hk, execution_status)
+  where load_end_date is null and execution_status <> 'RUNNING';
 create index idx_script_execution_s_type_status
   on script_tracking.script_execution_s (script_type, execution_status)
   where load_end_date is null and execution_status <> 'RUNNING';
+-- Ascending, and read backward: entries that arrive in order fill the last page of an index and never split the others.
+create index idx_script_execution_s_timestamp
+  on script_tracking.script_execution_s (execution_timestamp) where load_end_date is null;
 create index idx_script_execution_s_duration
   on script_tracking.script_execution_s (execution_duration_ms)
   where load_end_date is null and execution_duration_ms is not null;
