@@ -103,7 +103,7 @@ set local role script_tracking_owner
 reset role
 
 -- name: objects
--- What a code file made: the function, view or event trigger of the file's name.
+-- What a code file made: the function or view of the file's name.
 select o.id, o.drop_statement
 from (
   select p.oid as id, format('drop function %%s', p.oid::regprocedure) as drop_statement, p.proname as name
@@ -113,9 +113,6 @@ from (
   select c.oid, format('drop view %%s', c.oid::regclass), c.relname
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind = 'v'
-  union all
-  select e.oid, format('drop event trigger %%I', e.evtname), e.evtname
-  from pg_event_trigger as e where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
 ) as o
 where o.name = regexp_replace(%(path)s, '^.*/|\.sql$', '', 'g')
 
@@ -133,6 +130,7 @@ set checksum = excluded.checksum, program_version = excluded.program_version, ap
 delete from script_tracking_internal.schema_code where path = %(path)s
 
 -- name: verify
+-- Names the event triggers by itself: it must not ask the functions that it verifies.
 select c.name, c.ok, c.detail
 from (
   select 'event_trigger_' || w.name as name,

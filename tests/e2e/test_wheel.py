@@ -127,7 +127,7 @@ def test_the_installed_command_prints_the_same_sql_as_the_checkout(installation:
     assert (answer.returncode, answer.stderr) == (0, "")
     command = [sys.executable, "-m", "exporter", "schema", "install", "--print"]
     checkout = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert "create event trigger et_ddl_command_end" in answer.stdout
+    assert "script_tracking_internal.make_event_triggers()" in answer.stdout
     assert answer.stdout == checkout.stdout
 
 

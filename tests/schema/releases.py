@@ -127,11 +127,9 @@ def fewer_functions(base: Path) -> None:
 
 
 def older_trigger(base: Path) -> None:
-    """The event trigger looked at some commands only."""
+    """The event triggers looked at some commands only."""
     edit(
         base,
-        "code/capture/et_ddl_command_end.sql",
-        lambda text: text.replace(
-            "on ddl_command_end execute", "on ddl_command_end when tag in ('CREATE TABLE') execute"
-        ),
+        "code/capture/make_event_triggers.sql",
+        lambda text: text.replace("on %I execute", "on %I when tag in (''CREATE TABLE'') execute"),
     )

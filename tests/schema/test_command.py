@@ -184,7 +184,7 @@ async def test_a_managed_services_admin_is_told_where_the_server_refuses(cluster
             rows(dsn, f"grant create on database {name} to admin")
             result = program("schema", "install", "--dsn", as_admin)
             assert result.returncode == 1
-            assert "lacks a right: code/capture/et_ddl_command_end.sql: permission denied to create" in result.stderr
+            assert "lacks a right: code/capture/stand_event_triggers.sql: permission denied to create" in result.stderr
             assert "Traceback" not in result.stderr
             assert rows(dsn, "select from pg_namespace where nspname ~ '^script_tracking'") == []
             assert rows(dsn, "select from pg_roles where rolname ~ '^script_tracking'") == []

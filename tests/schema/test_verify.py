@@ -320,6 +320,15 @@ async def test_a_restored_dump_is_no_drift(installed_database: str, database: st
     assert await failed_checks(database) == {}
 
 
+async def test_the_database_knows_the_event_triggers_that_verify_asks_for(installed_database: str) -> None:
+    known = rows(installed_database, f"select name from {SI}.event_triggers()")
+    for row in known:
+        rows(installed_database, f"drop event trigger {row['name']}")
+    assert set(await failed_checks(installed_database)) == {f"event_trigger_{row['name']}" for row in known}
+    rows(installed_database, f"select {SI}.make_event_triggers()")
+    assert await failed_checks(installed_database) == {}
+
+
 RELEASED = sqlfiles.root() / "released.txt"
 
 

@@ -1,4 +1,4 @@
--- requires: capture/event_trigger_ddl_end.sql
+-- requires: capture/event_triggers.sql
 -- For the daemon: whether each event trigger stands, fires always and calls the right function.
 create or replace function script_tracking_internal.collect_event_triggers()
 returns table (trigger text, enabled integer)
@@ -12,6 +12,5 @@ as $function$
   select w.name, (exists (
     select from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
     where e.evtname = w.name and e.evtenabled = 'A' and n.nspname = 'script_tracking' and p.proname = w.function))::integer
-  from (values ('et_ddl_command_start', 'event_trigger_ddl_start'), ('et_ddl_command_end', 'event_trigger_ddl_end'),
-    ('et_sql_drop', 'event_trigger_sql_drop')) as w (name, function)
+  from script_tracking_internal.event_triggers() as w
 $function$;

@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql, upkeep/final_version.sql
+-- requires: capture/event_triggers.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -13,8 +13,8 @@ as $function$
   with checked (check_name, value, threshold, unit, bad_status, advice) as (
     select 'event_triggers_enabled',
       (select count(*) from pg_event_trigger as e
-       where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop') and e.evtenabled = 'A')::double precision,
-      3::double precision, 'triggers', 'critical',
+       where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A')::double precision,
+      (select count(*) from script_tracking_internal.event_triggers())::double precision, 'triggers', 'critical',
       'An event trigger is missing or disabled: run "script-tracking-exporter schema verify", then "schema upgrade".'
     union all
     select 'lost_records', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.lost_record_seq as q),

@@ -1,0 +1,21 @@
+-- requires: capture/event_triggers.sql, capture/event_trigger_ddl_start.sql, capture/event_trigger_ddl_end.sql, capture/event_trigger_sql_drop.sql
+-- Makes the event triggers anew, as whoever calls: they belong to the installing superuser, nobody else can own one.
+-- ENABLE ALWAYS, so that session_replication_role = replica does not pass them by.
+create or replace function script_tracking_internal.make_event_triggers()
+returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select t.name, t.event, t.function from script_tracking_internal.event_triggers() as t
+  loop
+    execute format('drop event trigger if exists %I', v_trigger.name);
+    execute format('create event trigger %I on %I execute function script_tracking.%I()',
+      v_trigger.name, v_trigger.event, v_trigger.function);
+    execute format('alter event trigger %I enable always', v_trigger.name);
+  end loop;
+end
+$function$;
