@@ -16,7 +16,8 @@ RECORD = """
 select script_tracking_internal.record_execution(
   p_tenant_hk => t.tenant_hk, p_incarnation => i.incarnation, p_record_source => 'test',
   p_script_name => %(name)s, p_script_type => %(type)s, p_execution_status => %(status)s, p_started_at => %(at)s,
-  p_duration_us => %(us)s, p_affected_objects => null, p_sql_command => null, p_metadata => %(metadata)s)
+  p_duration_us => %(us)s, p_affected_objects => null, p_sql_command => null, p_metadata => %(metadata)s,
+  p_suffix => null)
 from script_tracking.tenant_h as t, script_tracking_internal.installation as i
 where t.tenant_bk = %(tenant)s
 """
