@@ -40,6 +40,7 @@ grant usage on schema script_tracking_internal to script_tracking_daemon;
 grant execute on function
   script_tracking.track_operation(varchar, varchar, text, jsonb, bytea, text),
   script_tracking.complete_operation(bytea, boolean, text, text, bigint, jsonb),
+  script_tracking.heartbeat(bytea),
   script_tracking.generate_unique_script_name(varchar),
   script_tracking.calculate_hash_key(varchar)
 to script_tracking_app;
@@ -66,6 +67,7 @@ grant execute on function
   script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
+  script_tracking_internal.interrupt_operations(),
   script_tracking.get_system_health()
 to script_tracking_daemon;
 

@@ -63,7 +63,8 @@ select n.nspname || '.' || p.proname || '(' || pg_get_function_arguments(p.oid) 
   || case when p.proisstrict then ' strict' else '' end
   || case p.proparallel when 's' then ' parallel safe' when 'r' then ' parallel restricted' else '' end
   || case when p.prosecdef then ' security definer' else '' end || case when p.proleakproof then ' leakproof' else '' end
-  || ' owner ' || p.proowner::regrole
+  || ' owner ' || case when exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = p.proowner)
+       then 'whoever installed' else p.proowner::regrole::text end
   || coalesce(' | ' || (select string_agg(s, '; ' order by s collate "C") from unnest(p.proconfig) as s), '') as line
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
 where n.nspname in ('script_tracking', 'script_tracking_internal');

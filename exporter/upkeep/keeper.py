@@ -11,7 +11,12 @@ from exporter.target import Target
 
 log = get_logger("upkeep")
 
-INTERVALS_SECONDS = {"ensure_incarnation": 60.0, "roll_up": 5.0, "ensure_partitions": 600.0}
+INTERVALS_SECONDS = {
+    "ensure_incarnation": 60.0,
+    "interrupt_operations": 5.0,
+    "roll_up": 5.0,
+    "ensure_partitions": 600.0,
+}
 TIMEOUT_SECONDS = 60.0
 LOCK_NOT_AVAILABLE = "55P03"
 

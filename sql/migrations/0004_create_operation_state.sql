@@ -7,10 +7,22 @@ create table script_tracking_internal.running_operation (
   execution_timestamp timestamptz not null,
   started_by          name not null,
   pid                 integer not null default pg_backend_pid(),
-  heartbeat_at        timestamptz not null
+  heartbeat_at        timestamptz not null,
+  backend_start       timestamptz,
+  gone_since          timestamptz
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 comment on table script_tracking_internal.running_operation is
   'Operations that were begun and not completed; deleting the row is the right to write the final version';
+comment on column script_tracking_internal.running_operation.heartbeat_at is
+  'The start, until a heartbeat: from the first on, heartbeats alone say whether the operation lives';
+comment on column script_tracking_internal.running_operation.backend_start is
+  'Start of the session that began the operation, once upkeep has seen it: tells it from a later one with the same pid';
+comment on column script_tracking_internal.running_operation.gone_since is
+  'When upkeep first saw that this session is gone';
+
+insert into script_tracking_internal.setting (name, value, description) values
+  ('operation.interrupted_after_seconds', '300',
+   'An operation becomes INTERRUPTED so long after its last heartbeat or, without any, after its session was seen gone');
 
 create table script_tracking_internal.operation_total (
   tenant_hk   bytea not null,

@@ -186,8 +186,11 @@ from (
       where n.nspname in ('script_tracking', 'script_tracking_internal')
         and 'script_tracking_owner' <> any (array[pg_get_userbyid(n.nspowner),
           coalesce(pg_get_userbyid(c.relowner), 'script_tracking_owner'),
-          coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])),
-    'schemas, tables and functions belong to script_tracking_owner'
+          coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
+        -- what needs a right of the installing role, to whom the event triggers belong
+        and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions')
+          and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'))),
+    'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
   union all
   select 'row_security_forced', not exists (
       select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
@@ -344,7 +347,9 @@ with recursive own as (
   union all
   select 'pg_proc'::regclass, p.oid, %(with_records)s or p.proname <> 'protect_record'
   from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-  where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(p.proowner) = 'script_tracking_owner'
+  where n.nspname in ('script_tracking', 'script_tracking_internal')
+    and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
+      or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
   where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')

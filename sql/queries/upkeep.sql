@@ -8,3 +8,6 @@ select script_tracking_internal.roll_up() as done
 
 -- name: ensure_partitions
 select script_tracking_internal.ensure_partitions() as done
+
+-- name: interrupt_operations
+select script_tracking_internal.interrupt_operations() as done

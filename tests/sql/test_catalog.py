@@ -56,6 +56,7 @@ SIGNATURES = {
         "metadata jsonb DEFAULT NULL::jsonb",
         "boolean",
     ),
+    "heartbeat": ("execution_hk bytea", "boolean"),
     "generate_unique_script_name": ("base_name character varying", "character varying"),
     "calculate_hash_key": ("business_key character varying", "bytea"),
     "get_enterprise_dashboard": ("", "TABLE"),
