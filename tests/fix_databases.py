@@ -68,8 +68,18 @@ def _template(postgres: Server) -> Iterator[str]:
         yield urlsplit(dsn).path.removeprefix("/")
 
 
+# a copy of a database is told from its original, and a test wants an original
+ORIGINAL = """
+update script_tracking_internal.installation as i
+set database_oid = d.oid, record_source = replace(i.record_source, %s, d.datname)
+from pg_database as d where d.datname = current_database()
+"""
+
+
 @pytest.fixture
 def installed_database(postgres: Server, _template: str) -> Iterator[str]:
     """DSN, as superuser, of a database with the schema just installed."""
     with new_database(postgres, _template) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(ORIGINAL, (_template,))
         yield dsn

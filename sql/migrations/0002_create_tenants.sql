@@ -40,6 +40,7 @@ create table script_tracking_internal.installation (
   singleton         boolean primary key default true check (singleton),
   incarnation       integer not null default 1,
   system_identifier text not null,
+  database_oid      oid not null,
   record_source     text not null,
   state_key         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   capture_level     text not null default 'basic' check (capture_level in ('basic', 'failures', 'full')),
@@ -51,12 +52,13 @@ comment on table script_tracking_internal.installation is
 comment on column script_tracking_internal.installation.state_key is
   'Authenticates what the event triggers hand to each other in session settings, which anybody can write';
 comment on column script_tracking_internal.installation.incarnation is
-  'Rises when the data is found in another cluster or with an older transaction counter; xids compare only within one';
+  'Rises when the data is found in another cluster or database or with an older transaction counter; xids compare only within one';
 
-insert into script_tracking_internal.installation (system_identifier, record_source)
-select c.system_identifier::text,
-       coalesce(nullif(current_setting('cluster_name'), ''), c.system_identifier::text) || '/' || current_database()
-from pg_catalog.pg_control_system() as c;
+insert into script_tracking_internal.installation (system_identifier, database_oid, record_source)
+select c.system_identifier::text, d.oid,
+       coalesce(nullif(current_setting('cluster_name'), ''), c.system_identifier::text) || '/' || d.datname
+from pg_catalog.pg_control_system() as c, pg_catalog.pg_database as d
+where d.datname = current_database();
 
 insert into script_tracking.tenant_h (tenant_hk, tenant_bk, record_source)
 select sha256('system'::bytea), 'system', i.record_source || '/installer/v1'

@@ -1,6 +1,6 @@
 -- requires: upkeep/rebuild_totals.sql
--- Notices that the data lives in another cluster, or in one whose transaction counter lies below the horizon (a
--- restore, a copy): opens a new incarnation and rebuilds the totals. Returns the incarnation.
+-- Notices that the data lives in another cluster or database, or in a cluster whose transaction counter lies below the
+-- horizon (a restore, a copy, an upgraded cluster): opens a new incarnation and rebuilds the totals. Returns the incarnation.
 -- Rows of the earlier cluster may carry higher xids than this one has reached, so xids compare within an incarnation only.
 create or replace function script_tracking_internal.ensure_incarnation()
 returns integer
@@ -12,18 +12,20 @@ set plpgsql.extra_errors = 'none'
 as $function$
 declare
   v_system      text := (select c.system_identifier::text from pg_control_system() as c);
+  v_database    oid := (select d.oid from pg_database as d where d.datname = current_database());
   v_incarnation integer;
 begin
   select i.incarnation into v_incarnation
   from script_tracking_internal.installation as i, script_tracking_internal.rollup_state as r
-  where i.system_identifier = v_system and r.horizon <= pg_snapshot_xmax(pg_current_snapshot());
+  where i.system_identifier = v_system and i.database_oid = v_database
+    and r.horizon <= pg_snapshot_xmax(pg_current_snapshot());
   if found then
     return v_incarnation;
   end if;
   update script_tracking_internal.installation as i
-  set incarnation = i.incarnation + 1, system_identifier = v_system,
+  set incarnation = i.incarnation + 1, system_identifier = v_system, database_oid = v_database,
       record_source = coalesce(nullif(current_setting('cluster_name'), ''), v_system) || '/' || current_database()
-  where i.system_identifier <> v_system
+  where i.system_identifier <> v_system or i.database_oid <> v_database
     or exists (select from script_tracking_internal.rollup_state as r
                where r.horizon > pg_snapshot_xmax(pg_current_snapshot()))
   returning i.incarnation into v_incarnation;
