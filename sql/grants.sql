@@ -40,7 +40,7 @@ grant usage on schema script_tracking_internal to script_tracking_daemon;
 grant execute on function
   script_tracking.track_operation(varchar, varchar, text, jsonb, bytea, text),
   script_tracking.complete_operation(bytea, boolean, text, text, bigint, jsonb),
-  script_tracking.heartbeat(bytea),
+  script_tracking.track_operations(jsonb), script_tracking.complete_operations(jsonb), script_tracking.heartbeat(bytea),
   script_tracking.generate_unique_script_name(varchar),
   script_tracking.calculate_hash_key(varchar)
 to script_tracking_app;

@@ -56,6 +56,8 @@ SIGNATURES = {
         "metadata jsonb DEFAULT NULL::jsonb",
         "boolean",
     ),
+    "track_operations": ("operations jsonb", "bytea[]"),
+    "complete_operations": ("completions jsonb", "boolean[]"),
     "heartbeat": ("execution_hk bytea", "boolean"),
     "generate_unique_script_name": ("base_name character varying", "character varying"),
     "calculate_hash_key": ("business_key character varying", "bytea"),

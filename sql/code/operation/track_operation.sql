@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql
+-- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 -- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
 -- by functions that say how.
@@ -36,13 +36,7 @@ begin
   end if;
   v_context := script_tracking_internal.writing_context(v_claim);
   if v_context.refused is not null then
-    -- one answer for a tenant that is somebody else's and for one that does not exist
-    raise exception using errcode = 'ST002',
-      message = case when v_context.refused = 'ambiguous' then 'the role belongs to several tenants'
-        else format('role %I is not a member of a tenant %L', script_tracking_internal.session_identity(), v_claim) end,
-      hint = case when v_context.refused = 'ambiguous'
-        then 'Name one: the argument tenant, or set script_tracking.tenant.'
-        else 'A superuser grants membership by script_tracking.grant_tenant().' end;
+    perform script_tracking_internal.refuse_tenant(v_context.refused, v_claim);
   end if;
   v_metadata := script_tracking_internal.session_metadata('client');
   if track_operation.metadata is not null then

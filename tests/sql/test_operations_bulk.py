@@ -1,0 +1,262 @@
+"""track_operations and complete_operations: many in one statement, each as the single form would."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, value
+from tests.vault_steps import INTERNAL, counted
+
+TRACK = "select script_tracking.track_operations(%s)"
+COMPLETE = "select script_tracking.complete_operations(%s)"
+
+
+def operations(*names: str, **more: object) -> Jsonb:
+    """Argument of track_operations."""
+    return Jsonb([{"script_name": name, "script_type": "LOAD", **more} for name in names])
+
+
+def track(session: Session, given: Jsonb) -> list[bytes]:
+    """Begins operations; their keys."""
+    keys = value(session, TRACK, given)
+    assert isinstance(keys, list)
+    return keys
+
+
+def complete(session: Session, *completions: dict[str, object]) -> object:
+    """Ends operations; what was answered."""
+    return value(session, COMPLETE, Jsonb(list(completions)))
+
+
+def current(session: Session, key: bytes) -> dict[str, Any]:
+    """The current version of an operation."""
+    rows = session.execute(
+        "select * from script_tracking.script_execution_s where script_execution_hk = %s and load_end_date is null",
+        (key,),
+    ).fetchall()
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_many_operations_begin_and_end_in_the_order_given(admin: Session) -> None:
+    keys = track(admin, operations(*(f"load-{number}" for number in range(50)), metadata={"run": 7}))
+    assert [current(admin, key)["script_name"] for key in keys] == [f"load-{number}" for number in range(50)]
+    failure = {"success": False, "error_message": "boom", "error_sqlstate": "23505", "affected_rows": 3}
+    given: list[dict[str, object]] = [
+        {"execution_hk": key.hex(), "success": True, "metadata": {"step": number}} for number, key in enumerate(keys)
+    ]
+    given[10] = {"execution_hk": "\\x" + keys[10].hex(), **failure}
+    given[20] = {"execution_hk": "00" * 32, "success": True}
+    assert complete(admin, *given) == [place != 20 for place in range(50)]
+    assert complete(admin, *given) == [False] * 50
+    version = current(admin, keys[10])
+    assert (version["execution_status"], version["error_message"]) == ("FAILED", "boom")
+    assert (version["metadata"]["sqlstate"], version["metadata"]["affected_rows"]) == ("23505", 3)
+    assert current(admin, keys[20])["execution_status"] == "RUNNING"
+    assert current(admin, keys[30])["metadata"]["step"] == 30
+    assert current(admin, keys[30])["metadata"]["run"] == 7
+    assert counted(admin) == 49
+
+
+def test_one_statement_does_for_what_another_began(admin: Session) -> None:
+    """Keys go from the one to the other without leaving SQL."""
+    done = value(
+        admin,
+        "select script_tracking.complete_operations((select jsonb_agg(jsonb_build_object('execution_hk', key,"
+        " 'success', true)) from unnest(script_tracking.track_operations(%s)) as key))",
+        operations("a", "b"),
+    )
+    assert done == [True, True]
+    assert [row["execution_status"] for row in history(admin)] == ["COMPLETED", "COMPLETED"]
+
+
+def test_an_empty_array_is_no_operation(admin: Session) -> None:
+    assert value(admin, TRACK, Jsonb([])) == []
+    assert value(admin, COMPLETE, Jsonb([])) == []
+    assert history(admin) == []
+
+
+def test_the_same_operation_twice_in_one_statement_ends_once(admin: Session) -> None:
+    (key,) = track(admin, operations("a"))
+    ended = {"execution_hk": key.hex(), "success": True}
+    assert complete(admin, ended, ended) == [True, False]
+
+
+GOOD = {"script_name": "good", "script_type": "LOAD"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"script_name": "x"}, "script_type"),
+        ({**GOOD, "script_name": ""}, "script_name"),
+        ({**GOOD, "script_type": "a\tb"}, "printable"),
+        ({**GOOD, "script_type": "t" * 64}, "script_type"),
+        ({**GOOD, "metadata": []}, "metadata"),
+        ({**GOOD, "parent_hk": "xyz"}, "parent_hk"),
+        ({**GOOD, "parent_hk": "abc"}, "parent_hk"),
+        ({**GOOD, "name": "x"}, "unknown key"),
+        ({**GOOD, "started_at": "2001-01-01T00:00:00Z"}, "started_at"),
+        ({**GOOD, "started_at": "2999-01-01T00:00:00Z"}, "started_at"),
+        ({**GOOD, "id": "ab" * 16}, "started_at"),
+        ({**GOOD, "id": "AB"}, "id"),
+        ("x", "not an object"),
+        (None, "not an object"),
+    ],
+)
+def test_a_bad_operation_is_named_and_none_is_begun(admin: Session, bad: object, message: str) -> None:
+    with pytest.raises(psycopg.Error, match=rf"operations\[1\]: .*{message}") as error:
+        admin.execute(TRACK, (Jsonb([GOOD, bad]),))
+    assert error.value.sqlstate == "ST003"
+    assert history(admin) == []
+    assert value(admin, f"select count(*) from {INTERNAL}.running_operation") == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"success": True}, "execution_hk"),
+        ({"execution_hk": "zz", "success": True}, "execution_hk"),
+        ({"execution_hk": "00"}, "success"),
+        ({"execution_hk": "00", "success": True, "error_sqlstate": "oops"}, "error_sqlstate"),
+        ({"execution_hk": "00", "success": True, "metadata": 1}, "metadata"),
+        ({"execution_hk": "00", "success": True, "rows": 1}, "unknown key"),
+        (7, "not an object"),
+    ],
+)
+def test_a_bad_completion_is_named_and_none_is_ended(admin: Session, bad: object, message: str) -> None:
+    (key,) = track(admin, operations("a"))
+    with pytest.raises(psycopg.Error, match=rf"completions\[1\]: .*{message}") as error:
+        admin.execute(COMPLETE, (Jsonb([{"execution_hk": key.hex(), "success": True}, bad]),))
+    assert error.value.sqlstate == "ST003"
+    assert current(admin, key)["execution_status"] == "RUNNING"
+
+
+@pytest.mark.parametrize("given", [Jsonb({}), Jsonb("x"), Jsonb(None), None])
+@pytest.mark.parametrize("call", [TRACK, COMPLETE])
+def test_what_is_no_array_is_ST003(admin: Session, call: str, given: object) -> None:
+    with pytest.raises(psycopg.Error) as error:
+        admin.execute(call.encode(), (given,))
+    assert error.value.sqlstate == "ST003"
+
+
+def test_tenants_are_checked_for_each(admin: Session, make_role: MakeRole, login: Login) -> None:
+    role = make_role("script_tracking_app")
+    for tenant in ("acme", "globex", "initech"):
+        admin.execute("select script_tracking.register_tenant(%s)", (tenant,))
+    for tenant in ("acme", "globex"):
+        admin.execute("select script_tracking.grant_tenant(%s, %s)", (tenant, role))
+    session = login(role)
+    mixed = [{**GOOD, "script_name": tenant, "tenant": tenant} for tenant in ("acme", "globex", "acme")]
+    track(session, Jsonb(mixed))
+    assert [row["tenant"] for row in history(admin)] == ["acme", "globex", "acme"]
+    for refused in ([*mixed, {**GOOD, "tenant": "initech"}], [*mixed, GOOD], [GOOD]):
+        with pytest.raises(psycopg.Error) as error:
+            session.execute(TRACK, (Jsonb(refused),))
+        assert error.value.sqlstate == "ST002"
+    assert len(history(admin)) == 3
+    session.execute("set script_tracking.tenant = 'globex'")
+    track(session, Jsonb([GOOD]))
+    assert history(admin)[-1]["tenant"] == "globex"
+    foreign = track(admin, operations("theirs", tenant="initech"))[0]
+    assert complete(session, {"execution_hk": foreign.hex(), "success": True}) == [False]
+
+
+def test_late_delivery_keeps_the_times_and_says_how_late(admin: Session) -> None:
+    now = value(admin, "select clock_timestamp()")
+    assert isinstance(now, datetime)
+    started, ended = now - timedelta(hours=2), now - timedelta(hours=1)
+    (key,) = track(admin, operations("late", started_at=started.isoformat(), metadata={"recorded_after_us": 1}))
+    assert current(admin, key)["execution_timestamp"] == started
+    done = {"execution_hk": key.hex(), "success": True, "ended_at": ended.isoformat()}
+    assert complete(admin, done) == [True]
+    version = current(admin, key)
+    assert version["metadata"]["duration_us"] == 3_600_000_000
+    assert version["metadata"]["recorded_after_us"] == pytest.approx(7.2e9, abs=6e7)
+    assert version["metadata"]["completion_recorded_after_us"] == pytest.approx(3.6e9, abs=6e7)
+
+
+@pytest.mark.parametrize(("hours", "us"), [(-3, 0), (5, None)])
+def test_an_end_before_the_start_or_in_the_future_is_not_believed(admin: Session, hours: int, us: int | None) -> None:
+    started = datetime.now(UTC) - timedelta(hours=2)
+    (key,) = track(admin, operations("odd", started_at=started.isoformat()))
+    ended = datetime.now(UTC) + timedelta(hours=hours)
+    complete(admin, {"execution_hk": key.hex(), "success": True, "ended_at": ended.isoformat()})
+    found = current(admin, key)["metadata"]["duration_us"]
+    assert found == us if us is not None else found == pytest.approx(7.2e9, abs=6e7)
+
+
+def test_a_repeated_delivery_is_recorded_once(admin: Session, make_role: MakeRole, login: Login) -> None:
+    given = operations("again", started_at=datetime.now(UTC).isoformat(), id=uuid.uuid4().hex)
+    (key,) = track(admin, given)
+    assert track(admin, given) == [key]
+    assert complete(admin, {"execution_hk": key.hex(), "success": True}) == [True]
+    assert track(admin, given) == [key]
+    assert value(admin, f"select count(*) from {INTERNAL}.running_operation") == 0
+    assert [row["execution_status"] for row in history(admin)] == ["COMPLETED"]
+    other = login(make_role("script_tracking_app"))
+    assert track(other, given) != [key], "the id of another role's operation names nothing of it"
+
+
+def test_nobody_chooses_a_key(admin: Session) -> None:
+    """Else an attempt's key could be taken before its own record is written."""
+    identity = uuid.uuid4().hex
+    (key,) = track(admin, operations("CREATE TABLE", started_at=datetime.now(UTC).isoformat(), id=identity))
+    bk = value(
+        admin, "select script_execution_bk from script_tracking.script_execution_h where script_execution_hk = %s", key
+    )
+    assert isinstance(bk, str)
+    assert not bk.endswith(identity)
+
+
+def test_secrets_are_withheld_and_hostile_settings_change_nothing(admin: Session) -> None:
+    for statement in HOSTILE:
+        if "evil" not in statement:
+            admin.execute(statement.encode())
+    parent = b"p" * 32
+    (key,) = track(
+        admin,
+        operations("x", sql_command="alter role r password 'hunter2'", metadata={"n": 1}, parent_hk=parent.hex()),
+    )
+    complete(
+        admin,
+        {
+            "execution_hk": key.hex(),
+            "success": False,
+            "error_message": "password hunter2",
+            "metadata": {"token": "hunter2"},
+        },
+    )
+    admin.execute("reset all")  # the driver reads no other date than ISO
+    version = current(admin, key)
+    assert "hunter2" not in str(version)
+    assert version["metadata"]["parent_hk"] == parent.hex()
+
+
+def test_two_calls_on_the_same_operations_do_not_deadlock(admin: Session, installed_database: str) -> None:
+    keys = track(admin, operations(*(f"load-{number}" for number in range(200))))
+    answers: list[list[bool]] = []
+    begun = threading.Barrier(2)
+
+    def end(mine: list[bytes]) -> None:
+        with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+            begun.wait()
+            found = complete(session, *({"execution_hk": key.hex(), "success": True} for key in mine))
+            assert isinstance(found, list)
+            answers.append(found if mine[0] == keys[0] else found[::-1])
+
+    threads = [threading.Thread(target=end, args=(order,)) for order in (keys, keys[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = answers
+    assert [a != b for a, b in zip(first, second, strict=True)] == [True] * 200
