@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Two exceptions: a
 -- transaction made read-only within the statement, and a stack that is used up.
@@ -20,26 +20,33 @@ set plan_cache_mode = force_generic_plan
 as $function$
 declare
   v_began      timestamptz := clock_timestamp();
+  v_again      boolean := false;
   v_batch      text;
   v_state      text;
+  v_attempts   text;
   v_attempt    text;
   v_outer      text := '';
   v_start      text;
   v_id         text;
   v_dropped    text;
-  v_attempts   text;
   v_claim      text;
   v_started_at timestamptz := statement_timestamp();
+  v_pg_context text;
+  v_real       text;
   v_objects    jsonb;
+  v_object     jsonb;
+  v_more       jsonb;
   v_names      text[];
   v_member     boolean;
   v_temporary  boolean;
-  v_ours       boolean;
   v_members    bigint;
   v_command    record;
+  v_class      oid;
+  v_oid        oid;
+  v_type       text;
   v_count      bigint := 0;
   v_context    record;
-  v_refused    jsonb;
+  v_special    jsonb := '{}';
   v_duration   bigint;
   v_metadata   jsonb;
   v_hk         bytea;
@@ -53,8 +60,10 @@ begin
     raise exception using errcode = '25006',
       message = format('cannot execute %s: the transaction has become read-only within the statement', tg_tag);
   end if;
+  loop
   begin
     -- not in the declarations: the handler below does not cover those
+    get diagnostics v_pg_context = pg_context;
     v_batch := script_tracking_internal.statement_batch();
     v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
     v_dropped := coalesce(current_setting('script_tracking_internal.dropped', true), '');
@@ -69,12 +78,11 @@ begin
       v_id := split_part(v_attempt, ':', 2);
       if length(v_start) between 10 and 17 and translate(v_start, '0123456789', '') = ''
         and length(v_id) = 32 and translate(v_id, '0123456789abcdef', '') = ''
-        and split_part(v_attempt, ':', 3) = tg_tag
+        and split_part(v_attempt, ':', 4) = tg_tag
       then
         v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
-        v_state := left(v_state, - length(v_attempt) - 1);
+        v_state := set_config('script_tracking_internal.attempts', left(v_state, - length(v_attempt) - 1), false);
         v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
-        v_state := set_config('script_tracking_internal.attempts', v_state, false);
       else
         v_id := null;
         v_attempt := null;
@@ -83,26 +91,36 @@ begin
 
     -- a loop over what is most often one row costs half of an aggregate
     for v_command in
-      select c.object_type, c.schema_name, c.object_identity, c.objid, c.in_extension
+      select c.object_type, c.schema_name, c.object_identity, c.objid, c.in_extension, c.classid
       from pg_event_trigger_ddl_commands() as c
+      -- what a new extension brings is its members, counted below
+      where not c.in_extension or c.object_type = 'extension' or tg_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION')
     loop
       v_count := v_count + 1;
       if v_count <= 1000 then
-        v_objects := coalesce(v_objects, '[]') || jsonb_strip_nulls(jsonb_build_object(
+        v_object := jsonb_strip_nulls(jsonb_build_object(
           'type', v_command.object_type, 'schema', v_command.schema_name, 'name', v_command.object_identity,
           'oid', nullif(v_command.objid, 0), 'temporary', nullif(v_command.schema_name = 'pg_temp', false)));
-        v_names := array_append(v_names, v_command.object_identity);
+        if v_count = 1 then
+          v_class := v_command.classid;
+          v_oid := v_command.objid;
+          v_type := v_command.object_type;
+          v_objects := jsonb_build_array(v_object);
+          v_names := array[v_command.object_identity];
+          v_member := coalesce(v_command.in_extension, false);
+          v_temporary := coalesce(v_command.schema_name = 'pg_temp', false);
+          continue;
+        elsif v_object <> v_objects -> -1 then  -- create or replace view tells its view twice
+          v_objects := v_objects || v_object;
+          v_names := array_append(v_names, v_command.object_identity);
+        end if;
       end if;
-      v_member := coalesce(v_member, true) and coalesce(v_command.in_extension, false);
-      v_temporary := coalesce(v_temporary, true) and coalesce(v_command.schema_name = 'pg_temp', false);
-      -- a policy or trigger has no schema of its own
-      v_ours := coalesce(v_ours, true) and case when v_command.object_type in ('policy', 'trigger')
-        then v_command.object_identity ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
-        else coalesce(v_command.schema_name in ('script_tracking', 'script_tracking_internal'), false) end;
+      v_member := v_member and coalesce(v_command.in_extension, false);
+      v_temporary := v_temporary and coalesce(v_command.schema_name = 'pg_temp', false);
     end loop;
 
     if v_dropped <> '' then
-      v_state := set_config('script_tracking_internal.dropped', '', false);
+      v_payload := set_config('script_tracking_internal.dropped', '', false);
       if left(v_dropped, 64) <> script_tracking_internal.state_mac(v_attempts, substr(v_dropped, 65)) then
         v_dropped := '';  -- left over from another statement, or not the trigger's own
       end if;
@@ -115,6 +133,22 @@ begin
       from jsonb_array_elements(v_objects) as o;
     end if;
 
+    -- whether somebody else's statement runs this one
+    if strpos(v_pg_context, e'\n') > 0 then
+      -- what REFRESH MATERIALIZED VIEW CONCURRENTLY does inside is told by its own record
+      if coalesce(v_temporary, true) and split_part(v_outer, ':', 4) = 'REFRESH MATERIALIZED VIEW'
+        and v_pg_context ~ '\n[^\n]{1,40}(CREATE TEMP TABLE|ALTER TABLE|DROP TABLE) pg_temp_[0-9]+[.]pg_temp_[0-9]+'
+      then
+        perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'folded');
+        return;
+      end if;
+      v_real := script_tracking_internal.real_statement(v_pg_context);
+      v_special := jsonb_strip_nulls(jsonb_build_object(
+        'nested', true,
+        'statement', left(script_tracking_internal.redact(v_real), 16384),
+        'owner', nullif(script_tracking_internal.object_owner(v_class, v_oid),
+                        script_tracking_internal.session_identity())));
+    end if;
     -- a member of an extension is told by the extension's own record
     if v_member and tg_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION') then
       perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'extension member');
@@ -127,75 +161,118 @@ begin
     end if;
     -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
     -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
-    if coalesce(v_ours, false) or (
-      coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
-      and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member'))
+    if strpos(v_names[1], 'script_tracking') > 0
+      or coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
     then
-      -- asked only here: reading pg_locks is slow
-      if exists (
-        select from pg_locks as l
-        where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
-          and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
+      if (coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
+          and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member')
+        -- a policy or trigger has no schema of its own
+        or v_dropped = '' and not exists (
+          select from jsonb_array_elements(v_objects) as o
+          where not coalesce(case when o.value ->> 'type' in ('policy', 'trigger')
+            then o.value ->> 'name' ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
+            else o.value ->> 'schema' in ('script_tracking', 'script_tracking_internal') end, false)))
+        -- asked only here: reading pg_locks is slow
+        and exists (
+          select from pg_locks as l
+          where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
+            and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
       then
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'tracker');
         return;
+      end if;
+    end if;
+    -- what PostgreSQL does not report
+    if tg_tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'CREATE EXTENSION', 'ALTER EXTENSION')
+      or tg_tag = 'ALTER TABLE' and coalesce(v_real, current_query()) ~* '(at|de)tach\s+partition'
+    then
+      if tg_tag in ('CREATE EXTENSION', 'ALTER EXTENSION') then
+        select count(*) into v_members from pg_depend as d
+        where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e' and d.refobjid = v_oid;
+        v_special := v_special || jsonb_build_object('extension_members', v_members);
+      elsif tg_tag = 'ALTER TABLE' then
+        v_more := script_tracking_internal.changed_partitions(v_oid, coalesce(v_real, current_query()));
+      else
+        v_more := script_tracking_internal.granted_objects(v_type, coalesce(v_real, current_query()));
+        v_objects := case when v_more is null then v_objects else '[]' end;
+      end if;
+      if v_more is not null then
+        v_objects := v_objects || v_more;
+        v_names := v_names || array(select o.value ->> 'name' from jsonb_array_elements(v_more) as o);
       end if;
     end if;
     if cardinality(v_names) > 1 or v_names[1] is null then
       v_names := nullif(
         array(select distinct n.name from unnest(v_names) as n (name) where n.name is not null order by n.name), '{}');
     end if;
-    if tg_tag = 'CREATE EXTENSION' then
-      select count(*) into v_members
-      from pg_depend as d join pg_extension as e on e.oid = d.refobjid
-      where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e'
-        and e.oid = (v_objects -> 0 ->> 'oid')::oid;
-    end if;
 
     v_context := script_tracking_internal.writing_context(v_claim);
     if v_claim is not null and v_context.refused is not null then
-      v_refused := jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused);
+      v_special := v_special || jsonb_build_object(
+        'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
       v_count := nextval('script_tracking_internal.refused_claim_seq');
     end if;
     -- from the level failures on, an attempt is one that the start told the write-ahead log
     v_emits := v_context.capture_level <> 'basic' and current_setting('wal_level') = 'logical';
-    if v_emits and v_id is not null and v_attempt <> concat(v_start, ':', v_id, ':', tg_tag, ':',
-      script_tracking_internal.attempt_mac(
-        v_context.state_key, v_batch, v_outer, concat(v_start, ':', v_id, ':', tg_tag)))
+    if v_again or v_emits and right(v_attempt, 32) <> script_tracking_internal.attempt_mac(
+      v_context.state_key, v_batch, v_outer, left(v_attempt, -33))
     then
       v_id := null;
     end if;
     if v_id is null then
       v_id := script_tracking_internal.random_suffix();
       v_outer := '';
+      v_attempt := null;
+    end if;
+    if v_outer <> '' then
+      v_special := v_special || jsonb_build_object(
+        'nested', true,
+        'depth', array_length(string_to_array(v_state, ','), 1) - 1,
+        'parent_hk', encode(sha256(convert_to(script_tracking_internal.business_key(
+          split_part(v_outer, ':', 4)::varchar, to_timestamp(split_part(v_outer, ':', 1)::numeric / 1000000),
+          split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
     end if;
     v_duration := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
     v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
+      'attempt_id', v_id,
+      'batch_id', v_batch,
+      'ordinal', nullif(split_part(v_attempt, ':', 3), '')::integer,
       'duration_us', v_duration,
       'objects', v_objects,
-      'attempt_id', v_id,
-      'nested', case when v_outer <> '' then true end,
-      'extension_members', v_members,
-      'refused_tenant_claim', v_refused,
-      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint));
+      'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint)) || v_special;
     v_hk := script_tracking_internal.record_execution(
       v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
       tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
       v_started_at, v_duration, v_names, current_query(), v_metadata, v_id);
+    exit;
   exception
     when statement_too_complex then
       raise;  -- the caller has used up the stack, which leaves none to count a loss with
     when others then
+      -- an id that stands in the record already was put into the state by the session: another one, then
+      if sqlstate = '23505' and not v_again then
+        v_again := true;
+        v_objects := null;
+        v_names := null;
+        v_count := 0;
+        v_started_at := statement_timestamp();
+        continue;
+      end if;
       begin
         perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'lost', sqlstate);
+        -- the state was rolled back with the record
+        v_state := set_config('script_tracking_internal.attempts', v_state, false)
+          || set_config('script_tracking_internal.dropped', '', false);
       exception when others then
         raise log 'script_tracking: record of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
       end;
+      return;
   end;
+  end loop;
 
   -- a block of its own: what keeps the message from being emitted does not take the record with it
-  if v_hk is not null and v_emits then
+  if v_emits then
     begin
       v_payload := json_build_object(
         'v', 1, 'e', 'end', 'id', v_id, 'xid', pg_current_xact_id()::text,

@@ -1,8 +1,8 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, tenancy/session_identity.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, capture/real_statement.sql, tenancy/session_identity.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
--- The state is a stack, because DDL may run DDL: "<batch>;<ordinal>;<start>:<id>:<tag>:<mac>,<start>:...,".
+-- The state is a stack, because DDL may run DDL: "<batch>;<ordinal>;<start>:<id>:<ordinal>:<tag>:<mac>,<start>:...,".
 create or replace function script_tracking.event_trigger_ddl_start()
 returns event_trigger
 language plpgsql
@@ -23,6 +23,8 @@ declare
   v_mac     text := '';
   v_key     record;
   v_sql     text;
+  v_context text;
+  v_real    text;
   v_payload text;
   v_lsn     pg_lsn;
 begin
@@ -42,13 +44,24 @@ begin
     v_state := '';
   end if;
   v_id := script_tracking_internal.random_suffix();
-  v_attempt := v_at::text || ':' || v_id || ':' || tg_tag;
+  v_attempt := concat(v_at, ':', v_id, ':', v_ordinal, ':', tg_tag);
 
   if current_setting('wal_level') = 'logical' then
     begin
       select i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key into v_key
       from script_tracking_internal.installation as i;
       if v_key.capture_level <> 'basic' then
+        -- an attempt around this one that is not the triggers' own is none
+        if v_outer <> '' and right(v_outer, 32) <> script_tracking_internal.attempt_mac(
+          v_key.state_key, v_batch, split_part(v_state, ',', -3), left(v_outer, -33))
+        then
+          v_outer := '';
+          v_state := '';
+        end if;
+        get diagnostics v_context = pg_context;
+        if strpos(v_context, e'\n') > 0 then
+          v_real := script_tracking_internal.redact(script_tracking_internal.real_statement(v_context));
+        end if;
         v_mac := script_tracking_internal.attempt_mac(v_key.state_key, v_batch, v_outer, v_attempt);
         v_sql := script_tracking_internal.redact(current_query());
         v_payload := json_build_object(
@@ -62,7 +75,8 @@ begin
           'change_ref', nullif(left(current_setting('script_tracking.change_ref', true), 1000), ''),
           'batch', v_batch, 'ordinal', v_ordinal::integer, 'parent', nullif(split_part(v_outer, ':', 2), ''),
           'sql', left(v_sql, 4096), 'sql_len', length(v_sql),
-          'sql_sha256', case when length(v_sql) > 4096 then encode(sha256(convert_to(v_sql, 'UTF8')), 'hex') end)::text;
+          'sql_sha256', case when length(v_sql) > 4096 then encode(sha256(convert_to(v_sql, 'UTF8')), 'hex') end,
+          'statement', left(v_real, 4096))::text;
         v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
       end if;
     exception when others then

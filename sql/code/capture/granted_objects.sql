@@ -1,0 +1,63 @@
+-- requires: capture/own_write.sql, capture/recorded_floor.sql, capture/named_in.sql
+-- What GRANT, REVOKE or ALTER DEFAULT PRIVILEGES changed, with the privileges that stand afterwards: PostgreSQL reports
+-- the kind of object only. p_type is that kind; the names in the statement decide between what this transaction has
+-- changed otherwise since its last record, where they name any of it.
+create or replace function script_tracking_internal.granted_objects(p_type text, p_statement text)
+returns jsonb
+language sql stable
+as $function$
+  with changed as (
+    select case c.relkind when 'S' then 'sequence' when 'v' then 'view' when 'm' then 'materialized view'
+        when 'f' then 'foreign table' else 'table' end as type, n.nspname as schema,
+      pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.oid, c.relname as word, c.relacl as acl, c.xmin, c.cmin
+    from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where p_type in ('TABLE', 'SEQUENCE') and c.relacl is not null
+    union all
+    select 'table column', n.nspname, pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), c.oid, c.relname,
+      a.attacl, a.xmin, a.cmin
+    from pg_catalog.pg_attribute as a
+      join pg_catalog.pg_class as c on c.oid = a.attrelid
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where p_type = 'TABLE' and a.attacl is not null
+    union all
+    select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end, n.nspname,
+      pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.oid,
+      p.proname, p.proacl, p.xmin, p.cmin
+    from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    where p_type in ('FUNCTION', 'PROCEDURE', 'ROUTINE') and p.proacl is not null
+    union all
+    select 'type', n.nspname, pg_catalog.format('%I.%I', n.nspname, t.typname), t.oid, t.typname, t.typacl, t.xmin, t.cmin
+    from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+    where p_type in ('TYPE', 'DOMAIN') and t.typacl is not null
+    union all
+    select 'schema', null, pg_catalog.quote_ident(n.nspname), n.oid, n.nspname, n.nspacl, n.xmin, n.cmin
+    from pg_catalog.pg_namespace as n where p_type = 'SCHEMA' and n.nspacl is not null
+    union all
+    select 'language', null, pg_catalog.quote_ident(l.lanname), l.oid, l.lanname, l.lanacl, l.xmin, l.cmin
+    from pg_catalog.pg_language as l where p_type = 'LANGUAGE' and l.lanacl is not null
+    union all
+    select 'foreign-data wrapper', null, pg_catalog.quote_ident(w.fdwname), w.oid, w.fdwname, w.fdwacl, w.xmin, w.cmin
+    from pg_catalog.pg_foreign_data_wrapper as w where p_type = 'FOREIGN DATA WRAPPER' and w.fdwacl is not null
+    union all
+    select 'server', null, pg_catalog.quote_ident(s.srvname), s.oid, s.srvname, s.srvacl, s.xmin, s.cmin
+    from pg_catalog.pg_foreign_server as s where p_type = 'FOREIGN SERVER' and s.srvacl is not null
+    union all
+    select 'large object', null, m.oid::text, m.oid, m.oid::text, m.lomacl, m.xmin, m.cmin
+    from pg_catalog.pg_largeobject_metadata as m where p_type = 'LARGE OBJECT' and m.lomacl is not null
+    union all
+    select 'default acl', n.nspname,
+      pg_catalog.format('for role %I%s on %s', pg_catalog.pg_get_userbyid(d.defaclrole), ' in schema ' || pg_catalog.quote_ident(n.nspname),
+        case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+          when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end),
+      d.oid, null, d.defaclacl, d.xmin, d.cmin
+    from pg_catalog.pg_default_acl as d left join pg_catalog.pg_namespace as n on n.oid = d.defaclnamespace
+    where p_type in ('TABLES', 'SEQUENCES', 'FUNCTIONS', 'ROUTINES', 'TYPES', 'SCHEMAS', 'LARGE OBJECTS')
+  ), own as (
+    select c.*, coalesce(c.word = any (script_tracking_internal.named_in(p_statement)), false) as named
+    from changed as c cross join script_tracking_internal.recorded_floor() as f (command)
+    where script_tracking_internal.own_write(c.xmin, c.cmin, f.command)
+  )
+  select pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+    'type', o.type, 'schema', o.schema, 'name', o.name, 'oid', o.oid, 'acl', o.acl::text[])) order by o.name)
+  from (select * from own as o where o.named or not exists (select from own as n where n.named) order by o.name limit 1000) as o
+$function$;

@@ -1,0 +1,82 @@
+"""Fixture `records`: a database for a whole module, and what a step left in the record."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow, dict_row
+
+from tests.fix_databases import new_database
+from tests.fix_sessions import Session, value
+from tests.postgres_server import Server
+
+
+class Records:
+    """A superuser's session, and the records that were written since the last look."""
+
+    def __init__(self, dsn: str, session: Session) -> None:
+        self.dsn = dsn
+        self.session = session
+        self._seen = 0
+
+    def new(self, name: str = "%") -> list[DictRow]:
+        """Versions written since the last look, oldest first, of executions whose name is like `name`."""
+        rows = self.session.execute(
+            "select *, encode(script_execution_hk, 'hex') as hk from script_tracking.script_execution_s"
+            " where version_number > %s order by execution_timestamp",
+            (self._seen,),
+        ).fetchall()
+        self._seen = max([self._seen, *(row["version_number"] for row in rows)])
+        pattern = name.replace("%", "")
+        return [row for row in rows if name == "%" or row["script_name"].startswith(pattern)]
+
+    def of(self, statement: str, name: str = "%") -> list[DictRow]:
+        """What a string leaves that the client sends by the simple protocol."""
+        self.new()
+        self.session.execute(statement.encode())
+        return self.new(name)
+
+    def of_extended(self, statement: str) -> list[DictRow]:
+        """What one statement leaves that the client sends by the extended protocol, prepared."""
+        self.new()
+        self.session.execute(statement.encode(), prepare=True)
+        return self.new()
+
+    def of_psql(self, *arguments: str, stdin: str = "") -> list[DictRow]:
+        """What a run of psql leaves."""
+        self.new()
+        command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.dsn, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return self.new()
+
+    @property
+    def lost(self) -> Any:
+        """Records that were lost so far."""
+        return value(self.session, "select lost_records_total from script_tracking_internal.collect_capture()")
+
+
+@pytest.fixture(scope="module")
+def _module_session(postgres: Server, _template: str) -> Iterator[Records]:
+    with (
+        new_database(postgres, _template) as dsn,
+        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session,
+    ):
+        yield Records(dsn, session)
+
+
+@pytest.fixture
+def records(_module_session: Records) -> Iterator[Records]:
+    """The module's database, with an empty schema `app` for the test; nothing may be lost in it."""
+    session = _module_session.session
+    session.execute("drop schema if exists app cascade; create schema app")
+    _module_session.new()
+    lost = _module_session.lost
+    yield _module_session
+    session.execute("rollback")
+    session.execute("reset all")
+    assert _module_session.lost == lost
