@@ -42,6 +42,10 @@ class ForeignSchema(SchemaError):
     """A schema of the same name belongs to somebody else."""
 
 
+class PublishedTables(SchemaError):
+    """What is installed would be published to subscribers that lack it."""
+
+
 class NotInstalled(SchemaError):
     """The tracking schema is not installed."""
 

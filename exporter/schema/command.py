@@ -26,6 +26,7 @@ ACTIONS = {
 # option, its attribute, the actions that take it
 OPTIONS = (
     ("--print", "print_sql", ("install",)),
+    ("--published", "published", ("install", "upgrade")),
     ("--json", "json", ("status", "verify")),
     ("--with-records", "with_records", ("uninstall",)),
     ("--yes", "yes", ("uninstall",)),
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `schema`, beside those that name the databases."""
     parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
     parser.add_argument("--print", action="store_true", dest="print_sql", help="install: write the SQL, run nothing")
+    parser.add_argument(
+        "--published", action="store_true", help="install, upgrade: even if subscribers get the new tables at once"
+    )
     parser.add_argument("--json", action="store_true", help="status, verify: as JSON, a line a database")
     parser.add_argument("--with-records", action="store_true", help="uninstall: remove the record too")
     parser.add_argument("--yes", action="store_true", help="uninstall --with-records: do not ask")
@@ -78,7 +82,7 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
     try:
         match arguments.action:
             case "install" | "upgrade":
-                return await _install(connection, target.name, upgrade_only=arguments.action == "upgrade")
+                return await _install(connection, target.name, arguments)
             case "status":
                 return await _status(connection, target.name, arguments.json)
             case "verify":
@@ -92,8 +96,9 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
         await connection.close()
 
 
-async def _install(connection: Connection, name: str, *, upgrade_only: bool) -> int:
-    report = await install(connection, upgrade_only=upgrade_only)
+async def _install(connection: Connection, name: str, arguments: argparse.Namespace) -> int:
+    upgrade_only = arguments.action == "upgrade"
+    report = await install(connection, upgrade_only=upgrade_only, published=arguments.published)
     if report.changed:
         removed = f", {len(report.removed)} removed" if report.removed else ""
         print(

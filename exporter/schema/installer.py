@@ -9,7 +9,7 @@ from pathlib import Path
 import exporter
 from exporter import sqlfiles
 from exporter.database import Connection, Row, failures_named, guarded
-from exporter.errors import MissingPrivilege, NotInstalled, QueryFailed, SchemaError
+from exporter.errors import MissingPrivilege, NotInstalled, PublishedTables, QueryFailed, SchemaError
 from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Plan, make_plan, read_ledger
 from exporter.sqlfiles import CodeFile, SqlFile
 
@@ -52,13 +52,18 @@ async def check_privileges(connection: Connection) -> Row:
 
 
 async def install(
-    connection: Connection, base: Path | None = None, *, upgrade_only: bool = False, restore: bool = False
+    connection: Connection,
+    base: Path | None = None,
+    *,
+    upgrade_only: bool = False,
+    restore: bool = False,
+    published: bool = False,
 ) -> InstallReport:
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
-    applies all code and grants again even then.
+    applies all code and grants again even then; with `published` it makes tables that are replicated at once.
 
     Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed, SchemaError where
-    script_tracking_owner has members or powers; with `upgrade_only`
+    script_tracking_owner has members or powers, PublishedTables without `published`; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
     """
     ledger = await read_ledger(connection)
@@ -74,6 +79,8 @@ async def install(
                 await _guard_owner(connection)
                 ledger = await read_ledger(connection)  # another installer may have been first
                 plan = make_plan(replace(ledger, code={}) if restore else ledger, base)
+                if plan.migrations and not published:
+                    await _guard_subscribers(connection)
                 if not plan.is_empty:
                     await _apply(connection, plan)
         except QueryFailed as error:
@@ -96,6 +103,17 @@ async def _guard_owner(connection: Connection) -> None:
             await run(connection, "guard_owner")
     except QueryFailed as error:
         raise SchemaError(str(error)) from error
+
+
+async def _guard_subscribers(connection: Connection) -> None:
+    """Raises PublishedTables where new tables would stop what somebody replicates."""
+    (row,) = await run(connection, "published")
+    if row["names"]:
+        raise PublishedTables(
+            f"publication {row['names']} is FOR ALL TABLES and has subscribers, which stop at the first row of a table "
+            "that they lack: publish schemas or tables by name, or install on each subscriber first; then run: "
+            "script-tracking-exporter schema install --published --dsn DSN"
+        )
 
 
 async def _apply(connection: Connection, plan: Plan) -> None:

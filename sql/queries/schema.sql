@@ -77,6 +77,15 @@ begin
 end
 $guard$
 
+-- name: published
+-- Publications that new tables are in at once, where somebody reads any: an apply worker that gets a row of a table
+-- which its database lacks stops for good. A slot is all that a publisher knows of its subscribers.
+select string_agg(format('%I', p.pubname), ', ' order by p.pubname) as names
+from pg_publication as p
+where p.puballtables and exists (
+  select from pg_replication_slots as s
+  where s.database = current_database() and s.plugin = 'pgoutput' and s.slot_name not like 'script\_tracking%')
+
 -- name: join_owner
 -- A superuser may act as anybody; a managed service's admin has to be a member meanwhile.
 do $join$

@@ -1,0 +1,155 @@
+"""Logical replication with the tracker on both sides: user tables go through, the record stays each database's own."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from exporter.config import Dsn
+from exporter.database import connect
+from exporter.errors import PublishedTables
+from exporter.schema.installer import install
+from tests.fix_databases import new_database
+from tests.fix_sessions import Session, history, value
+from tests.postgres_server import Server
+from tests.vault_steps import roll_up
+
+WITHIN_SECONDS = 30
+TABLE = "create table public.orders (id int primary key, note text)"
+
+
+def opened(dsn: str) -> Session:
+    return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+
+
+async def installed(dsn: str, *, published: bool = False) -> None:
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        await install(connection, published=published)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def pair(postgres: Server) -> Iterator[tuple[str, str]]:
+    """Two databases of one server, a publisher and a subscriber, each with the table."""
+    with new_database(postgres) as publisher, new_database(postgres) as subscriber:
+        for dsn in (publisher, subscriber):
+            with opened(dsn) as session:
+                session.execute(TABLE)
+        yield publisher, subscriber
+
+
+Subscribe = Callable[[Session, Session, str], None]
+
+
+@pytest.fixture
+def subscribe(pair: tuple[str, str]) -> Iterator[Subscribe]:
+    """Makes the publication that is given and subscribes to it; within one server the slot has to be made apart."""
+    slot = f"slot_{uuid.uuid4().hex[:10]}"
+    publisher, subscriber = pair
+
+    def make(there: Session, here: Session, publication: str) -> None:
+        there.execute(f"create publication p {publication}".encode())
+        there.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+        place = urlsplit(publisher)
+        here.execute(
+            f"create subscription s connection 'host={place.hostname} port={place.port} user={place.username} "
+            f"dbname={place.path[1:]} password=hunter2' publication p "
+            f"with (create_slot = false, slot_name = '{slot}')".encode()
+        )
+
+    yield make
+    with opened(subscriber) as here, opened(publisher) as there:
+        for statement in ("disable", "set (slot_name = none)"):
+            here.execute(f"alter subscription s {statement}".encode())
+        here.execute("drop subscription s")
+        ended = "select count(*) as n from pg_replication_slots where slot_name = %s and active"
+        wait(lambda: value(there, ended, slot) == 0)
+        there.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s", (slot,)
+        )
+
+
+def wait(probe: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while not probe():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def follows(there: Session, here: Session, number: int) -> None:
+    """What is inserted into the publisher's table arrives."""
+    there.execute("insert into public.orders values (%s, 'new')", (number,))
+    wait(lambda: value(here, "select count(*) from public.orders where id = %s", number) == 1)
+
+
+async def test_both_sides_are_tracked_and_the_rows_of_users_go_through(
+    pair: tuple[str, str], subscribe: Subscribe
+) -> None:
+    for dsn in pair:
+        await installed(dsn)
+    with opened(pair[0]) as there, opened(pair[1]) as here:
+        there.execute("insert into public.orders values (1, 'old')")
+        subscribe(there, here, "for table public.orders")
+        follows(there, here, 2)
+        here.execute("alter table public.orders add column checked boolean")
+        follows(there, here, 3)
+        there.execute("update public.orders set note = 'changed' where id = 1")
+        there.execute("delete from public.orders where id = 2")
+        changed = "select count(*) from public.orders where id <> 2 and note in ('changed', 'new')"
+        wait(lambda: value(here, changed) == 2)
+        there.execute("alter publication p set (publish = 'insert')")
+        here.execute("alter subscription s disable")
+        here.execute("alter subscription s connection 'host=127.0.0.1 password=hunter3'")
+        found = [(row["script_name"], row["execution_status"]) for row in [*history(there), *history(here)]]
+        assert found == [
+            ("CREATE PUBLICATION", "COMPLETED"),
+            ("ALTER PUBLICATION", "COMPLETED"),
+            ("CREATE SUBSCRIPTION", "COMPLETED"),
+            ("ALTER TABLE", "COMPLETED"),
+            ("ALTER SUBSCRIPTION", "COMPLETED"),
+            ("ALTER SUBSCRIPTION", "COMPLETED"),
+        ]
+        assert "hunter" not in str([*history(there), *history(here)])
+
+
+async def test_the_tracker_works_while_all_tables_are_published(postgres: Server, installed_database: str) -> None:
+    """Its tables have a replica identity: without one their updates would be refused."""
+    with opened(installed_database) as session:
+        session.execute("create publication everything for all tables")
+        key = value(session, "select script_tracking.track_operation('nightly', 'BATCH')")
+        assert value(session, "select script_tracking.complete_operation(%s, true)", key) is True
+        session.execute(TABLE)
+        assert roll_up(session) == 3
+        assert value(session, "select script_tracking_internal.ensure_incarnation()") == 1
+        assert len(history(session)) == 3
+        assert value(session, "select lost_records_total from script_tracking_internal.collect_capture()") == 0
+
+
+async def test_a_subscriber_to_all_tables_is_not_stopped_by_an_installation(
+    pair: tuple[str, str], subscribe: Subscribe
+) -> None:
+    """It would stop at the first row of a table that it lacks: the installer refuses until it is told otherwise."""
+    with opened(pair[0]) as there, opened(pair[1]) as here:
+        subscribe(there, here, "for all tables")
+        follows(there, here, 1)
+        with pytest.raises(PublishedTables, match="publication p is FOR ALL TABLES"):
+            await installed(pair[0])
+        follows(there, here, 2)
+        await installed(pair[1])
+        follows(there, here, 3)
+        await installed(pair[0], published=True)
+        follows(there, here, 4)
+        there.execute("create table public.more ()")
+        roll_up(there)
+        follows(there, here, 5)
+        # the record of each is its own
+        assert [row["script_name"] for row in history(there)] == ["CREATE TABLE"]
+        assert history(here) == []
