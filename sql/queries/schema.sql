@@ -197,7 +197,8 @@ from (
           coalesce(pg_get_userbyid(c.relowner), 'script_tracking_owner'),
           coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
         -- what needs a right of the installing role, to whom the event triggers belong
-        and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions')
+        and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
+          'log_files', 'read_log', 'probe_log')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
   union all
@@ -358,7 +359,8 @@ with recursive own as (
   from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal')
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
-      or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions')))  -- belong to the installing role
+      or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
+          'log_files', 'read_log', 'probe_log')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
   where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')

@@ -92,6 +92,7 @@ WEAKENINGS = {
         f"alter table {SI}.setting owner to postgres",
         f"alter function {SI}.redact(text) owner to postgres",
         f"alter sequence {SI}.lost_record_seq owner to postgres",
+        f"alter function {SI}.log_files() owner to script_tracking_auditor",
     ),
     "objects_as_released": (
         f"drop index {S}.idx_script_execution_s_current",
