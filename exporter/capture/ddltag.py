@@ -68,7 +68,7 @@ _ALONE = (
     "DROP OWNED",
 )
 _SYNONYMS = {"USER": "ROLE", "GROUP": "ROLE"}
-_OTHER_TAGS = ("CREATE TABLE AS", "SELECT INTO", "GRANT ROLE", "REVOKE ROLE")
+_OTHER_TAGS = ("GRANT ROLE", "REVOKE ROLE")
 _LEXEME = re.compile(
     r"""--[^\n]*+|/\*|'(?:[^']++|'')*+'?|"(?:[^"]++|"")*+"?|\$(?:[^\W\d]\w*+)?\$|(?P<word>[^\W\d]\w*+)|(?P<end>;)|\s++|.""",
     re.DOTALL,
@@ -81,6 +81,8 @@ LONGEST_LOOK = 1_000_000  # characters of a client string
 def is_ddl_tag(tag: str) -> bool:
     """Whether a command tag is one of a command that changes the catalog."""
     verb, _, kind = tag.partition(" ")
+    if (verb, kind) in (("CREATE", "TABLE AS"), ("SELECT", "INTO")):
+        return True
     return tag in _ALONE or tag in _OTHER_TAGS or (verb in ("CREATE", "ALTER", "DROP") and kind in _KINDS)
 
 
