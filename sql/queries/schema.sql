@@ -199,7 +199,8 @@ from (
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log')
-          and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'))),
+          and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
+            union all select r.oid from pg_roles as r where r.rolsuper))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
   union all
   select 'row_security_forced', not exists (
