@@ -65,6 +65,7 @@ grant execute on function
   script_tracking_internal.collect_event_triggers(), script_tracking_internal.collect_capture(),
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
+  script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.interrupt_operations(),

@@ -11,10 +11,11 @@ from exporter.config import Config, TargetConfig
 from exporter.database import Connection, connect
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
 from exporter.schema.installer import install
+from exporter.schema.pause import read_pause
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.schema.script import render_sql
 from exporter.schema.uninstall import uninstall
-from exporter.schema.verify import Check, verify
+from exporter.schema.verify import NOT_PAUSED, Check, verify
 
 ACTIONS = {
     "install": "install, or upgrade what is installed; restores code that was changed by hand",
@@ -105,6 +106,9 @@ async def _install(connection: Connection, name: str, arguments: argparse.Namesp
             f"{name}: schema {report.version}; {len(report.migrations)} migrations, "
             f"{len(report.code)} code files{removed}"
         )
+    pause = await read_pause(connection)
+    if pause:
+        print(f"{name}: tracking is {pause}; the event triggers stay away until script_tracking.resume_tracking()")
     failed = _failed(await verify(connection))
     if not failed:
         if not report.changed:
@@ -119,7 +123,7 @@ async def _install(connection: Connection, name: str, arguments: argparse.Namesp
 
 
 def _failed(checks: list[Check]) -> set[str]:
-    return {check.name for check in checks if not check.ok}
+    return {check.name for check in checks if not check.ok and check.name != NOT_PAUSED}
 
 
 async def _status(connection: Connection, name: str, as_json: bool) -> int:
@@ -130,6 +134,7 @@ async def _status(connection: Connection, name: str, as_json: bool) -> int:
         "program_version": len(sqlfiles.migrations()),
         "pending_migrations": [],
         "changed_code": [],
+        "paused": None,
         "problem": None,
     }
     try:
@@ -143,6 +148,8 @@ async def _status(connection: Connection, name: str, as_json: bool) -> int:
         else:
             status["state"] = "up to date" if plan.is_empty else "upgrade due"
             status["changed_code"] = [*(file.path for file in plan.code), *plan.obsolete]
+        pause = await read_pause(connection)
+        status["paused"] = str(pause) if pause else None
         status["pending_migrations"] = [migration.path for migration in plan.migrations]
     except SchemaError as error:
         status["problem"] = str(error)

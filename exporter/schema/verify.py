@@ -12,6 +12,7 @@ from exporter.database import Connection, Row, failures_named, guarded
 from exporter.errors import SchemaError
 from exporter.schema.drift import differences, read_standing, released
 from exporter.schema.installer import run
+from exporter.schema.pause import Pause, read_pause
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.sqlfiles import CodeFile
 
@@ -22,6 +23,7 @@ _SETTING = re.compile(r"^set (\S+) = (.+?)(?:\s+--.*)?$", re.MULTILINE)
 
 
 _FUNCTION_NAME = re.compile(r"function ([^(]+)\(")
+NOT_PAUSED = "tracking_not_paused"
 _STRUCTURE = ("is", "column", "constraint", "index", "view", "rule", "trigger")
 
 
@@ -60,17 +62,33 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
         rows = await run(connection, "verify")
         functions = await run(connection, "functions")
         standing = await read_standing(connection)
+        pause = await read_pause(connection)
     release = released(base)
     attributes = differences(standing, release, ("is",), re.compile("function "))
     objects = differences(standing, release, _STRUCTURE, re.compile("(?!function )"))
     grants = differences(standing, release, ("grant",), re.compile(""))
     return [
         up_to_date,
-        *(Check(row["name"], row["ok"], row["detail"]) for row in rows),
+        _not_paused(pause),
+        # a pause takes the event triggers away
+        *(
+            Check(row["name"], row["ok"], row["detail"])
+            for row in rows
+            if not (pause and _is_event_trigger(row["name"]))
+        ),
         _compare(functions, sqlfiles.code_files(base), attributes),
         _found("objects_as_released", "tables, columns, indexes, constraints, views, sequences as released", objects),
         _found("grants_as_released", "every right as released, and nobody else's", grants),
     ]
+
+
+def _not_paused(pause: Pause | None) -> Check:
+    wanted = "DDL is recorded, unless a superuser pauses it"
+    return Check(NOT_PAUSED, pause is None, f"{wanted}; {pause}; resume_tracking() ends it" if pause else wanted)
+
+
+def _is_event_trigger(check: str) -> bool:
+    return check.startswith("event_trigger_")
 
 
 def _found(name: str, wanted: str, different: list[str]) -> Check:

@@ -56,7 +56,7 @@ begin
   select string_agg(format('%I', u.rolname), ', ' order by u.rolname) into v_found
   from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
   where o.rolname = 'script_tracking_owner' and not u.rolsuper and u.rolname <> current_user
-    and not (exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = u.oid)
+    and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
       and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false');
   if v_found is not null then
     raise exception using errcode = 'object_not_in_prerequisite_state', message = format(
@@ -138,6 +138,9 @@ set checksum = excluded.checksum, program_version = excluded.program_version, ap
 -- name: forget_one
 delete from script_tracking_internal.schema_code where path = %(path)s
 
+-- name: pause
+select p.paused_at, p.paused_by, p.reason from script_tracking_internal.pause_state() as p
+
 -- name: verify
 -- Names the event triggers by itself: it must not ask the functions that it verifies.
 select c.name, c.ok, c.detail
@@ -155,11 +158,12 @@ from (
     ('et_ddl_command_end', 'ddl_command_end', 'event_trigger_ddl_end'),
     ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop')) as w (name, event, function)
   union all
-  -- Whoever created the role on a managed service has admin option on it from 16 on, and nothing else of it.
+  -- Whoever created the role on a managed service has admin option on it from 16 on, and nothing else of it. Without the
+  -- event triggers, as in a pause, nobody knows who that is.
   select 'owner_has_no_members', not exists (
       select from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
       where o.rolname = 'script_tracking_owner' and not u.rolsuper
-        and not (exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = u.oid)
+        and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
           and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false')),
     'a member of script_tracking_owner can take over the next superuser''s DDL'
   union all

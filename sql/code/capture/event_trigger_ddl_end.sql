@@ -1,7 +1,7 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
--- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Two exceptions: a
--- transaction made read-only within the statement, and a stack that is used up.
+-- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
+-- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
 create or replace function script_tracking.event_trigger_ddl_end()
 returns event_trigger
 language plpgsql
@@ -53,6 +53,7 @@ declare
   v_emits      boolean := false;
   v_payload    text;
   v_lsn        pg_lsn;
+  v_policy     text;
 begin
   -- DDL cannot begin in a read-only transaction. Whoever made it one in the middle of the statement would leave
   -- neither a record nor, since sequences stand still as well, a count: the one statement that is refused.
@@ -207,6 +208,13 @@ begin
     end if;
 
     v_context := script_tracking_internal.writing_context(v_claim);
+    if v_context.noise_rules and script_tracking_internal.matching_noise_rule(
+      tg_tag, session_user, script_tracking_internal.session_identity(), v_objects, current_query()) is not null
+    then
+      perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'noise');
+      v_count := nextval('script_tracking_internal.noise_ddl_seq');
+      return;
+    end if;
     if v_claim is not null and v_context.refused is not null then
       v_special := v_special || jsonb_build_object(
         'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
@@ -259,6 +267,17 @@ begin
         continue;
       end if;
       begin
+        v_policy := script_tracking_internal.refusing_policy(tg_tag, v_claim);
+      exception when others then
+        raise log 'script_tracking: capture policies for % not read: % %', tg_tag, sqlstate, sqlerrm;
+      end;
+      if v_policy is not null then
+        raise exception using errcode = 'ST005',
+          message = format('%s refused: its record cannot be written, and the policy is %s', tg_tag, v_policy),
+          detail = format('What kept it from being written: %s %s', sqlstate, sqlerrm),
+          hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
+      end if;
+      begin
         perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'lost', sqlstate);
         -- the state was rolled back with the record
@@ -285,4 +304,5 @@ begin
   end if;
 end
 $function$;
-comment on function script_tracking.event_trigger_ddl_end() is 'Records a DDL statement that succeeded; never fails it';
+comment on function script_tracking.event_trigger_ddl_end() is
+  'Records a DDL statement that succeeded; fails it only where a policy says so';

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, capture/real_statement.sql, tenancy/session_identity.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -80,14 +80,18 @@ begin
         v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
       end if;
     exception when others then
-      raise log 'script_tracking: start of % not emitted: % %', tg_tag, sqlstate, sqlerrm;
+      perform script_tracking_internal.count_unannounced(tg_tag, sqlstate, sqlerrm);
     end;
   end if;
 
   v_state := set_config('script_tracking_internal.attempts',
     concat(v_batch, ';', v_ordinal, ';', v_state, v_attempt, ':', v_mac, ','), false);
 exception when others then
-  raise log 'script_tracking: start of % not noted: % %', tg_tag, sqlstate, sqlerrm;
+  begin
+    perform script_tracking_internal.count_unannounced(tg_tag, sqlstate, sqlerrm);
+  exception when others then
+    raise log 'script_tracking: start of % not noted and not counted: % %', tg_tag, sqlstate, sqlerrm;
+  end;
 end
 $function$;
 comment on function script_tracking.event_trigger_ddl_start() is

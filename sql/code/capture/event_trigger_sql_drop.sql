@@ -1,4 +1,4 @@
--- requires: capture/state_mac.sql, capture/count_loss.sql
+-- requires: capture/state_mac.sql, capture/count_loss.sql, rules/refusing_policy.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
@@ -19,6 +19,7 @@ declare
   v_attempts text;
   v_dropped  jsonb;
   v_state    text;
+  v_policy   text;
 begin
   -- not in the declarations: the handler below does not cover those
   v_attempts := coalesce(current_setting('script_tracking_internal.attempts', true), '');
@@ -41,7 +42,20 @@ begin
     v_state := set_config('script_tracking_internal.dropped',
       script_tracking_internal.state_mac(v_attempts, v_dropped::text) || v_dropped::text, false);
   end if;
-exception when others then
+exception when statement_too_complex then
+  raise;  -- the caller has used up the stack, which leaves none to count a loss with
+when others then
+  begin
+    v_policy := script_tracking_internal.refusing_policy(tg_tag, nullif(current_setting('script_tracking.tenant', true), ''));
+  exception when others then
+    raise log 'script_tracking: capture policies for % not read: % %', tg_tag, sqlstate, sqlerrm;
+  end;
+  if v_policy is not null then
+    raise exception using errcode = 'ST005',
+      message = format('%s refused: what it drops cannot be recorded, and the policy is %s', tg_tag, v_policy),
+      detail = format('What kept it from being recorded: %s %s', sqlstate, sqlerrm),
+      hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
+  end if;
   begin
     perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
   exception when others then

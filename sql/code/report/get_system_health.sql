@@ -1,4 +1,4 @@
--- requires: capture/event_triggers.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
+-- requires: capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -14,12 +14,20 @@ as $function$
     select 'event_triggers_enabled',
       (select count(*) from pg_event_trigger as e
        where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A')::double precision,
-      (select count(*) from script_tracking_internal.event_triggers())::double precision, 'triggers', 'critical',
+      (select count(*) from script_tracking_internal.event_triggers()
+       where not exists (select from script_tracking_internal.pause_state()))::double precision, 'triggers', 'critical',
       'An event trigger is missing or disabled: run "script-tracking-exporter schema verify", then "schema upgrade".'
     union all
-    select 'lost_records', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.lost_record_seq as q),
+    select 'tracking_paused', (select count(*) from script_tracking_internal.pause_state()), 0, 'pauses', 'warning',
+      'A superuser paused tracking and no DDL is recorded: script_tracking.resume_tracking() ends it.'
+    union all
+    select 'lost_records', (select l.unacknowledged from script_tracking_internal.lost_records() as l),
       0, 'records', 'critical',
-      'DDL went through without a record: the server log names each ("script_tracking: record of ... lost").'
+      'DDL went through without a record: the server log names each ("script_tracking: record of ... lost"). Seen to: script_tracking.acknowledge_losses().'
+    union all
+    select 'fail_closed_policies', (select count(*) from script_tracking_internal.capture_policy as p where p.fail_closed),
+      0, 'policies', 'warning',
+      'A fault of the tracker refuses the DDL that these name: script_tracking.get_capture_policies(), set_capture_policy().'
     union all
     select 'refused_tenant_claims', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q),
       0, 'claims', 'warning',
@@ -30,7 +38,7 @@ as $function$
       (select count(*) from pg_auth_members as m join pg_roles as r on r.oid = m.roleid
        join pg_roles as u on u.oid = m.member
        where r.rolname = 'script_tracking_owner' and not u.rolsuper
-         and not (exists (select from pg_event_trigger as e where e.evtname = 'et_ddl_command_end' and e.evtowner = u.oid)
+         and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
            and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false'))::double precision,
       0, 'roles', 'critical',
       'Whoever is a member of script_tracking_owner can take over the next superuser''s DDL: revoke the membership.'

@@ -6,7 +6,8 @@
 -- must not fail should use.
 create or replace function script_tracking_internal.writing_context(
   p_claim text, out tenant_hk bytea, out refused text, out incarnation integer, out record_source varchar,
-  out capture_level text, out state_key bytea, out message_inner_key bytea, out message_outer_key bytea)
+  out capture_level text, out state_key bytea, out message_inner_key bytea, out message_outer_key bytea,
+  out noise_rules boolean)
 language plpgsql stable
 as $function$
 declare
@@ -16,11 +17,11 @@ declare
   v_claimed   bytea;
 begin
   -- a superuser is a member of every role, so for it only what was granted to it by name counts
-  select i.incarnation, i.record_source, i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key,
+  select i.incarnation, i.record_source, i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key, i.noise_rules,
     array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
           where case when v_superuser then m.role = pg_catalog.to_regrole(pg_catalog.quote_ident(v_identity))
             else pg_catalog.pg_has_role(v_identity, m.role::oid, 'member') end)
-  into strict incarnation, record_source, capture_level, state_key, message_inner_key, message_outer_key, v_members
+  into strict incarnation, record_source, capture_level, state_key, message_inner_key, message_outer_key, noise_rules, v_members
   from script_tracking_internal.installation as i;
 
   if pg_catalog.cardinality(v_members) > 1 then  -- one tenant may be had through several roles

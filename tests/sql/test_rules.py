@@ -1,0 +1,323 @@
+"""Noise rules, fail-closed policies, acknowledged losses: what a superuser decides about the capture."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.fix_sessions import Login, MakeRole, Session, history, one, value
+
+INTERNAL = "script_tracking_internal"
+
+
+def rules(session: Session) -> dict[str, object]:
+    """What the daemon reads."""
+    return one(session, f"select * from {INTERNAL}.collect_rules()")
+
+
+def names(session: Session) -> list[tuple[object, object]]:
+    """Tag and objects of the DDL on record."""
+    return [(row["script_name"], row["affected_objects"]) for row in history(session) if row["script_type"] == "DDL"]
+
+
+@pytest.fixture
+def etl(admin: Session, make_role: MakeRole, login: Login) -> Session:
+    """An ordinary role that may create in the schemas staging and shop."""
+    role = make_role()
+    admin.execute(f"create schema staging authorization {role}; create schema shop authorization {role}".encode())
+    return login(role)
+
+
+def test_a_rule_keeps_ddl_of_its_schema_out_of_the_record_and_counts_it(admin: Session, etl: Session) -> None:
+    number = value(admin, "select script_tracking.add_noise_rule('staging', null, null, 'nightly load')")
+    before = len(names(admin))
+    etl.execute("create table staging.a (id int primary key); create table shop.b ()")
+    etl.execute("alter table staging.a add column note text; drop table staging.a")
+    assert names(admin)[before:] == [("CREATE TABLE", ["shop.b"])]
+    assert (rules(admin)["noise_ddl_total"], rules(admin)["noise_rules"]) == (3, 1)
+    assert value(admin, "select script_tracking.remove_noise_rule(%s)", number) is True
+    assert value(admin, "select script_tracking.remove_noise_rule(%s)", number) is False
+    etl.execute("create table staging.c ()")
+    assert names(admin)[before + 1 :] == [("CREATE TABLE", ["staging.c"])]
+    assert rules(admin)["noise_ddl_total"] == 3
+
+
+def test_every_change_of_the_rules_is_on_record(admin: Session, make_role: MakeRole) -> None:
+    role = make_role()
+    number = value(admin, "select script_tracking.add_noise_rule(null, 'comment', %s, 'a tool')", role)
+    (listed,) = admin.execute("select * from script_tracking.get_noise_rules()").fetchall()
+    assert {**listed, "added_at": None} == {
+        "rule_id": number,
+        "schema_name": None,
+        "tag": "COMMENT",
+        "role_name": role,
+        "reason": "a tool",
+        "added_at": None,
+        "added_by": admin.info.user,
+    }
+    value(admin, "select script_tracking.remove_noise_rule(%s)", number)
+    admin.execute("select script_tracking.set_capture_policy(null, 'create table', true)")
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', false)")
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', null)")
+    rows = history(admin)
+    assert {(row["script_type"], row["db_session_user"], row["tenant"]) for row in rows} == {
+        ("ADMINISTRATION", admin.info.user, "system")
+    }
+    told = [(row["script_name"], row["metadata"].get("before"), row["metadata"].get("after")) for row in rows]
+    rule = {"rule_id": number, "tag": "COMMENT", "role": role, "reason": "a tool", "added_by": admin.info.user}
+    assert told[0][0] == "add_noise_rule"
+    assert told[0][2].items() >= rule.items()
+    assert told[1][:1] + told[1][2:] == ("remove_noise_rule", None)
+    assert told[1][1].items() >= rule.items()
+    closed, opened = ({"tenant": None, "tag": "CREATE TABLE", "fail_closed": flag} for flag in (True, False))
+    policy = "set_capture_policy"
+    assert [
+        (name, before and {"tenant": None, **before}, after and {"tenant": None, **after})
+        for name, before, after in told[2:]
+    ] == [(policy, None, closed), (policy, closed, opened), (policy, opened, None)]
+
+
+@pytest.mark.parametrize(
+    "member_of", [(), ("script_tracking_daemon", "script_tracking_auditor", "script_tracking_app")]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "add_noise_rule('s', null, null, 'x')",
+        "remove_noise_rule(1)",
+        "get_noise_rules()",
+        "set_capture_policy(null, null, true)",
+        "get_capture_policies()",
+        "pause_tracking('x')",
+        "resume_tracking()",
+        "acknowledge_losses('x')",
+    ],
+)
+def test_only_a_superuser_may(make_role: MakeRole, login: Login, member_of: tuple[str, ...], call: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        login(make_role(*member_of)).execute(f"select * from script_tracking.{call}".encode())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("null, null, null, 'why'", "ST003"),
+        ("'s', null, null, ' '", "ST003"),
+        ("'s', null, null, null", "ST003"),
+        ("'script_tracking', null, null, 'why'", "ST003"),
+        ("null, 'CREATE; TABLE', null, 'why'", "ST003"),
+        ("null, null, 'nobody_of_that_name', 'why'", "ST003"),
+    ],
+)
+def test_a_rule_that_names_nothing_known_is_refused(admin: Session, arguments: str, code: str) -> None:
+    with pytest.raises(psycopg.Error) as error:
+        admin.execute(f"select script_tracking.add_noise_rule({arguments})".encode())
+    assert error.value.sqlstate == code
+    assert value(admin, f"select noise_rules from {INTERNAL}.installation") is False
+
+
+def test_a_rule_matches_only_what_it_names_precisely(admin: Session, etl: Session, make_role: MakeRole) -> None:
+    role = etl.info.user
+    group = make_role()
+    admin.execute(f"grant {group} to {role}; grant create, usage on schema staging, shop to {group}".encode())
+    for arguments in ("'staging', null, null", f"null, 'COMMENT', '{role}'", "null, 'CREATE VIEW', null"):
+        admin.execute(f"select script_tracking.add_noise_rule({arguments}, 'noise')".encode())
+    before = len(names(admin))
+    # left out
+    etl.execute("create table staging.t (id int); create table shop.t (id int)")
+    etl.execute("comment on table shop.t is 'x'; create view shop.v as select 1 as one")
+    assert names(admin)[before:] == [("CREATE TABLE", ["shop.t"])]
+    # kept: objects of two schemas, a schema itself, a superuser, another role, a role taken, what names no object
+    admin.execute("create table staging.super ()")
+    admin.execute("comment on table shop.t is 'y'; create view shop.w as select 1 as one")
+    etl.execute("create view shop.on_staging as select * from staging.t")
+    etl.execute("drop table staging.t cascade")
+    etl.execute(f"grant select on shop.t to {group}".encode())
+    etl.execute("create table if not exists shop.t ()")
+    etl.execute(f"set role {group}; create table shop.g (); comment on table shop.g is 'x'; reset role".encode())
+    admin.execute("drop schema staging cascade; drop schema shop cascade")
+    assert [tag for tag, _ in names(admin)[before + 1 :]] == [
+        *("CREATE TABLE", "COMMENT", "CREATE VIEW"),
+        *("DROP TABLE", "GRANT", "CREATE TABLE", "CREATE TABLE", "COMMENT", "DROP SCHEMA", "DROP SCHEMA"),
+    ]
+    assert rules(admin)["noise_ddl_total"] == 4
+
+
+def test_a_rule_never_hides_ddl_on_the_tracker(admin: Session, etl: Session) -> None:
+    user = admin.info.user
+    for tag in ("null", "'GRANT'"):
+        admin.execute(f"select script_tracking.add_noise_rule(null, {tag}, '{user}', 'all of mine')".encode())
+    before = len(names(admin))
+    admin.execute("create table public.hidden ()")
+    admin.execute("alter table script_tracking_internal.setting add column mine int")
+    admin.execute(
+        "create view public.v as select * from script_tracking_internal.setting; comment on view public.v is ''"
+    )
+    admin.execute("do $$ begin execute 'grant select on script_' || 'tracking.tenant_h to script_tracking_app'; end $$")
+    admin.execute("create policy mine on script_tracking.tenant_h using (true)")
+    admin.execute("drop function script_tracking.get_recent_errors(integer)")
+    told = [tag for tag, _ in names(admin)[before:]]
+    assert told == ["ALTER TABLE", "GRANT", "CREATE POLICY", "DROP FUNCTION"]
+    assert etl.info.user != user
+
+
+def test_rules_that_cannot_be_read_hide_nothing_and_lose_nothing(admin: Session, etl: Session) -> None:
+    admin.execute("select script_tracking.add_noise_rule('staging', null, null, 'nightly load')")
+    admin.execute(f"alter table {INTERNAL}.noise_rule rename to elsewhere".encode())
+    etl.execute("create table staging.t ()")
+    assert names(admin)[-1] == ("CREATE TABLE", ["staging.t"])
+    assert rules_lost(admin) == 0
+
+
+def rules_lost(session: Session) -> object:
+    return value(session, "select lost_records_total from script_tracking_internal.collect_capture()")
+
+
+BREAK = "alter table script_tracking.script_execution_s rename to elsewhere"
+
+
+def refused(session: Session, statement: str) -> psycopg.Error | None:
+    """The error of a statement, None where it goes through."""
+    try:
+        session.execute(statement.encode())
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def test_fail_closed_refuses_ddl_whose_record_cannot_be_written(admin: Session) -> None:
+    with admin.transaction():
+        admin.execute(f"{BREAK}; alter table script_tracking.elsewhere rename to script_execution_s".encode())
+    warnings: list[tuple[str | None, ...]] = []
+    admin.add_notice_handler(lambda told: warnings.append((told.severity, told.sqlstate, told.message_hint)))
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', true)")
+    assert [told[:2] for told in warnings] == [("WARNING", "ST005")]
+    assert "set_capture_policy(NULL, 'CREATE TABLE', false)" in str(warnings[0][2])
+    assert refused(admin, "create table public.fine ()") is None
+    admin.execute(BREAK.encode())
+    lost = rules_lost_raw(admin)
+    error = refused(admin, "create table public.t ()")
+    assert error is not None
+    assert error.sqlstate == "ST005"
+    assert "CREATE TABLE refused" in str(error.diag.message_primary)
+    assert "fail-closed for CREATE TABLE of every tenant" in str(error.diag.message_primary)
+    assert "42P01" in str(error.diag.message_detail)
+    assert value(admin, "select to_regclass('public.t') is null") is True
+    assert (rules_lost_raw(admin), rules(admin)["refused_ddl_total"]) == (lost, 1)
+    assert refused(admin, "comment on table public.fine is 'other commands go through'") is None
+    assert rules_lost_raw(admin) == lost + 1
+    # and how to get out
+    admin.execute("alter table script_tracking.elsewhere rename to script_execution_s")
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', false)")
+    admin.execute(BREAK.encode())
+    assert refused(admin, "create table public.t ()") is None
+
+
+def rules_lost_raw(session: Session) -> int:
+    """The counter itself: the collecting function reads the record too, which is broken."""
+    found = value(session, f"select case when is_called then last_value else 0 end from {INTERNAL}.lost_record_seq")
+    assert isinstance(found, int)
+    return found
+
+
+def test_fail_closed_holds_for_drops(admin: Session) -> None:
+    admin.execute("create table public.t (); select script_tracking.set_capture_policy(null, 'DROP TABLE', true)")
+    admin.execute(f"drop function {INTERNAL}.state_mac cascade".encode())
+    error = refused(admin, "drop table public.t")
+    assert error is not None
+    assert (error.sqlstate, value(admin, "select to_regclass('public.t') is not null")) == ("ST005", True)
+    assert rules(admin)["refused_ddl_total"] == 1
+
+
+def test_the_most_precise_policy_decides(admin: Session, make_role: MakeRole, login: Login) -> None:
+    acme, other = make_role(), make_role()
+    for tenant, role in (("acme", acme), ("other", other)):
+        admin.execute("select script_tracking.register_tenant(%s)", (tenant,))
+        admin.execute("select script_tracking.grant_tenant(%s, %s)", (tenant, role))
+        admin.execute(f"create schema {tenant} authorization {role}".encode())
+    sessions = {tenant: login(role) for tenant, role in (("acme", acme), ("other", other))}
+    policies = (("acme", None, True), ("acme", "COMMENT", False), (None, "CREATE VIEW", True))
+    for policy in policies:
+        admin.execute("select script_tracking.set_capture_policy(%s, %s, %s)", policy)
+    assert rules(admin)["fail_closed_policies"] == 2
+    assert [(row["tenant"], row["tag"], row["fail_closed"]) for row in listed(admin)] == [
+        (None, "CREATE VIEW", True),
+        ("acme", None, True),
+        ("acme", "COMMENT", False),
+    ]
+    for session in sessions.values():
+        session.execute("select 1")
+    admin.execute(BREAK.encode())
+    outcome = {
+        (tenant, statement.split()[1]): refused(session, statement.format(tenant)) is not None
+        for tenant, session in sessions.items()
+        for statement in ("create table {}.t ()", "create view {}.v as select 1 as one")
+    }
+    comment = {tenant: refused(session, f"comment on schema {tenant} is 'x'") for tenant, session in sessions.items()}
+    assert outcome == {
+        ("acme", "table"): True,
+        ("acme", "view"): True,
+        ("other", "table"): False,
+        ("other", "view"): True,
+    }
+    assert comment == {"acme": None, "other": None}
+
+
+def listed(session: Session) -> list[dict[str, object]]:
+    return session.execute("select * from script_tracking.get_capture_policies()").fetchall()
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        f"alter table {INTERNAL}.capture_policy rename to elsewhere_too",
+        f"revoke all on {INTERNAL}.capture_policy from script_tracking_owner",
+    ],
+)
+def test_policies_that_cannot_be_read_fail_open_and_are_counted(admin: Session, breakage: str) -> None:
+    admin.execute("select script_tracking.set_capture_policy(null, null, true)")
+    admin.execute(breakage.encode())
+    before = rules_lost_raw(admin)
+    admin.execute(BREAK.encode())
+    assert refused(admin, "create table public.t ()") is None
+    unread = value(admin, f"select last_value from {INTERNAL}.unreadable_policy_seq")
+    assert (rules_lost_raw(admin) - before, unread) == (2, 2)
+
+
+def test_a_tenant_that_cannot_be_told_fails_open_only_where_it_matters(admin: Session) -> None:
+    admin.execute("select script_tracking.register_tenant('acme')")
+    admin.execute("select script_tracking.set_capture_policy('acme', 'CREATE TABLE', true)")
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE VIEW', true)")
+    admin.execute(f"drop function {INTERNAL}.session_identity cascade".encode())
+    assert refused(admin, "create table public.t ()") is None
+    assert value(admin, f"select last_value from {INTERNAL}.unreadable_policy_seq") == 1
+    assert refused(admin, "create view public.v as select 1 as one") is not None
+
+
+def test_health_and_metrics_tell_policies_and_losses(admin: Session) -> None:
+    admin.execute("select script_tracking.set_capture_policy(null, 'COMMENT', true)")
+    admin.execute(f"select nextval('{INTERNAL}.lost_record_seq') from generate_series(1, 3)".encode())
+    worse = "select check_name, status, value from script_tracking.get_system_health() where status <> 'ok' order by 1"
+    assert [tuple(row.values()) for row in admin.execute(worse.encode())] == [
+        ("fail_closed_policies", "warning", 1),
+        ("lost_records", "critical", 3),
+    ]
+    with pytest.raises(psycopg.Error, match="reason"):
+        admin.execute("select script_tracking.acknowledge_losses('')")
+    assert rules(admin)["unacknowledged_losses"] == 3
+    assert value(admin, "select script_tracking.acknowledge_losses('told the auditors')") == 3
+    assert value(admin, "select script_tracking.acknowledge_losses('again')") == 0
+    assert [row["check_name"] for row in admin.execute(worse.encode())] == ["fail_closed_policies"]
+    assert rules_lost(admin) == 3
+    admin.execute(f"select nextval('{INTERNAL}.lost_record_seq')".encode())
+    assert rules(admin)["unacknowledged_losses"] == 1
+    (row,) = history(admin, "acknowledge_losses")
+    assert row["metadata"]["before"] == {"unacknowledged": 3}
+    assert row["metadata"]["reason"] == "told the auditors"
+
+
+def test_a_reason_that_may_hold_a_secret_is_withheld(admin: Session) -> None:
+    statement = sql.SQL("select script_tracking.pause_tracking({})").format("password hunter2")
+    admin.execute(statement)
+    assert "hunter2" not in str(history(admin, "pause_tracking"))
