@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from exporter.config import Dsn
+from exporter.dsn import Dsn
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.sqlfiles import query
 

@@ -30,6 +30,10 @@ class QueryFailed(ScriptTrackingError):
         self.sqlstate = sqlstate
 
 
+class OperationNotRecorded(ScriptTrackingError):
+    """The operation is not in the record."""
+
+
 class SchemaError(ScriptTrackingError):
     """The tracking schema is not in order."""
 

@@ -14,17 +14,20 @@ FLOORS: dict[str, float] = {
     "": 0,  # the package itself: its version
     "errors": 1,
     "logs": 1,
+    "dsn": 1.5,
     "config": 2,
     "sqlfiles": 2,
     "metricmap": 2,
     "database": 3,
     "target": 3,
     "schedule": 3,
-    "client": 3.5,  # for applications: floors 1 to 3 only
+    "courier": 3.4,  # for applications, these two: floors 1 to 3 only
+    "client": 3.5,
     "schema": 4,
     "collect": 4,
     "capture": 4,
     "upkeep": 4,
+    "track": 3.6,  # runs a command by way of the client
     "publish": 4,
     "web": 5,
     "demo": 6,
@@ -137,6 +140,23 @@ def test_only_web_knows_fastapi() -> None:
     users = users_of(sources(), "fastapi") | users_of(sources(), "starlette")
     assert users
     assert [path for path in users if not path.startswith("web/")] == []
+
+
+def test_applications_get_floors_1_to_3_only() -> None:
+    """What the client reaches, by whatever way, lies on the floors below it, and is none of the daemon's libraries."""
+    files = sources()
+    edges = {(here, there) for _, here, there in own_imports(files)}
+    reached: set[str] = set()
+    todo = {"client"}
+    while todo:
+        reached |= todo
+        todo = {there for here, there in edges if here in todo} - reached
+    assert {"courier", "database", "dsn"} <= reached
+    assert [name for name in reached if FLOORS[name] > FLOORS["client"] or name == "config"] == []
+    heavy = set().union(
+        *(users_of(files, library) for library in ("fastapi", "pydantic", "yaml", "structlog", "uvicorn"))
+    )
+    assert [path for path in heavy if path.split("/")[0].removesuffix(".py") in reached] == []
 
 
 def test_no_sql_outside_the_folder_sql() -> None:

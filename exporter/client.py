@@ -1,0 +1,319 @@
+"""For applications: declares operations on a connection of its own, so that the record outlives the caller's rollback.
+
+    tracker = Tracker("postgresql://app@db/shop")
+
+    with tracker.operation("nightly-invoices", "BATCH", tenant="acme") as operation:
+        cursor.execute("update ...")
+        operation.affected_rows = cursor.rowcount
+
+    @tracker.operation("import-customers", "LOAD")
+    async def load() -> None: ...
+
+An exception fails the operation with its text and, where it has one, its SQLSTATE, and goes on to the caller. What
+tracking itself fails at never does, unless the tracker is strict. Delivery takes no time of the caller's: a thread of
+its own delivers, at once or, after the database was away, in bulk; `counts` says what became of the operations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextvars import ContextVar, Token
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from exporter.courier import Counts, Courier, Outcome, Record
+from exporter.dsn import Dsn, read_secret
+from exporter.errors import ConfigurationError, OperationNotRecorded, ScriptTrackingError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+_around: ContextVar[Record | None] = ContextVar("script_tracking_operation", default=None)
+
+
+class Tracker:
+    """Declares operations of one database. Without `dsn` or `dsn_file` the environment's DATABASE_URL names it.
+
+    At most `buffer_size` operations wait for a database that is away; further ones are dropped and counted. Running
+    operations send heartbeats. With `strict` an operation waits for its record, at most `timeout_seconds`, and raises
+    OperationNotRecorded without one. One tracker serves all threads and event loops, and the children of a fork.
+    """
+
+    def __init__(
+        self,
+        dsn: str | None = None,
+        *,
+        dsn_file: str | Path | None = None,
+        tenant: str | None = None,
+        strict: bool = False,
+        buffer_size: int = 1000,
+        heartbeat_seconds: float = 30.0,
+        timeout_seconds: float = 5.0,
+        application_name: str = "script-tracking-exporter client",
+    ) -> None:
+        self.tenant = tenant
+        self.strict = strict
+        self.timeout_seconds = timeout_seconds
+        self._courier = Courier(
+            functools.partial(_read_dsn, dsn, dsn_file),
+            application_name=application_name,
+            buffer_size=buffer_size,
+            heartbeat_seconds=heartbeat_seconds,
+            timeout_seconds=timeout_seconds,
+        )
+
+    def operation(
+        self,
+        name: str,
+        script_type: str = "APPLICATION",
+        *,
+        tenant: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        sql_command: str | None = None,
+    ) -> Operation:
+        """An operation for `with`, `async with`, or as a decorator; inside another one it is that one's child."""
+        return Operation(self, self._courier, name, script_type, tenant or self.tenant, metadata or {}, sql_command)
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the operations so far."""
+        return self._courier.counts
+
+    @property
+    def failing(self) -> str | None:
+        """Why nothing can be delivered just now; None where that is not so."""
+        return self._courier.failing
+
+    def close(self, timeout_seconds: float | None = None) -> None:
+        """Delivers what waits and ends; takes `timeout_seconds` at most. Is called by itself when the program ends."""
+        self._courier.close(self.timeout_seconds if timeout_seconds is None else timeout_seconds)
+
+    async def aclose(self, timeout_seconds: float | None = None) -> None:
+        """close() for an event loop."""
+        await asyncio.to_thread(self.close, timeout_seconds)
+
+    def __enter__(self) -> Tracker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Tracker:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class Operation:
+    """One operation. `affected_rows` and `metadata` may be set while it runs."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        courier: Courier,
+        name: str,
+        script_type: str,
+        tenant: str | None,
+        metadata: Mapping[str, object],
+        sql_command: str | None,
+    ) -> None:
+        self._tracker = tracker
+        self._courier = courier
+        self._begin_with = (name, script_type, tenant, dict(metadata), sql_command)
+        self._record: Record | None = None
+        self._token: Token[Record | None] | None = None
+        self._failure: tuple[str, str | None] | None = None
+        self.affected_rows: int | None = None
+        self.metadata: dict[str, object] = {}
+
+    @property
+    def key(self) -> bytes | None:
+        """The operation's key in the record; None as long as it was not delivered."""
+        return self._record.key if self._record is not None else None
+
+    def fail(self, message: str, sqlstate: str | None = None) -> None:
+        """Makes it a failure that raises nothing."""
+        self._failure = (_text(message), sqlstate)
+
+    def __enter__(self) -> Operation:
+        record = self._begin()
+        if self._tracker.strict:
+            try:
+                record.begun.result(self._tracker.timeout_seconds)
+            except (TimeoutError, ScriptTrackingError) as error:
+                raise self._in_vain(error) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        record = self._end(error)
+        if self._tracker.strict and error is None:
+            try:
+                record.ended.result(self._tracker.timeout_seconds)
+            except (TimeoutError, ScriptTrackingError) as problem:
+                raise self._not_recorded(problem) from None
+
+    async def __aenter__(self) -> Operation:
+        record = self._begin()
+        if self._tracker.strict:
+            try:
+                await self._wait(record.begun)
+            except (TimeoutError, ScriptTrackingError) as error:
+                raise self._in_vain(error) from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        record = self._end(error)
+        if self._tracker.strict and error is None:
+            try:
+                await self._wait(record.ended)
+            except (TimeoutError, ScriptTrackingError) as problem:
+                raise self._not_recorded(problem) from None
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorates a function, sync or async: each call is an operation of its own."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("a generator cannot be an operation: use `with` around what it does")
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def track_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                async with self._again():
+                    return await function(*args, **kwargs)
+
+            return cast(Callable[P, R], track_async)
+
+        @functools.wraps(function)
+        def track(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return track
+
+    def _again(self) -> Operation:
+        return Operation(self._tracker, self._courier, *self._begin_with)
+
+    def _begin(self) -> Record:
+        name, script_type, tenant, metadata, command = self._begin_with
+        self._record = record = Record(
+            _text(name)[:1000] or "(unnamed)",
+            _text(script_type)[:63] or "(unnamed)",
+            None if tenant is None else _text(tenant),
+            _object(metadata),
+            None if command is None else _text(command),
+            _around.get(),
+        )
+        self._courier.begin(record)
+        self._token = _around.set(record)
+        return record
+
+    def _end(self, error: BaseException | None) -> Record:
+        assert self._record is not None
+        if self._token is not None:
+            with contextlib.suppress(ValueError):  # it was entered in another context
+                _around.reset(self._token)
+        failure = self._failure if error is None or _is_success(error) else (_describe(error), _sqlstate(error))
+        message, sqlstate = failure or (None, None)
+        rows = self.affected_rows if isinstance(self.affected_rows, int) and 0 <= self.affected_rows < 2**63 else None
+        outcome = Outcome(
+            time.monotonic(),
+            failure is None,
+            message,
+            sqlstate if sqlstate and _SQLSTATE.fullmatch(sqlstate) else None,
+            rows,
+            _object(self.metadata),
+        )
+        self._courier.end(self._record, outcome)
+        return self._record
+
+    async def _wait(self, future: Future[Any]) -> None:
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to see it
+        async with asyncio.timeout(self._tracker.timeout_seconds):
+            await asyncio.shield(waiting)
+
+    def _in_vain(self, error: BaseException) -> OperationNotRecorded:
+        assert self._record is not None
+        if self._token is not None:
+            _around.reset(self._token)
+        self._courier.withdraw(self._record)
+        return self._not_recorded(error)
+
+    def _not_recorded(self, error: BaseException) -> OperationNotRecorded:
+        reason = str(error) or self._courier.failing or "no answer in time"
+        return OperationNotRecorded(f"{self._begin_with[0]}: not recorded: {reason}")
+
+
+def _read_dsn(dsn: str | None, dsn_file: str | Path | None) -> Dsn:
+    text = read_secret(Path(dsn_file)) if dsn_file is not None else dsn or os.environ.get("DATABASE_URL")
+    if text is None:
+        raise ConfigurationError("no database named: give dsn or dsn_file, or set DATABASE_URL")
+    return Dsn(text)
+
+
+def _text(value: object) -> str:
+    """A text that PostgreSQL takes: without NUL and lone surrogates."""
+    try:
+        return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    except Exception:  # an object's own __str__
+        return f"({type(value).__name__})"
+
+
+def _object(values: Mapping[str, object]) -> dict[str, Any] | None:
+    try:
+        return {_text(key): _json(value) for key, value in values.items()} or None
+    except Exception:  # of the caller's own objects, or nested too deeply
+        return {"metadata": "(not readable)"}
+
+
+def _json(value: object) -> object:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return value if value.bit_length() < 1000 else _text(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {_text(key): _json(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_json(item) for item in cast(Iterable[object], value)]
+        case _:
+            return _text(value)
+
+
+def _is_success(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def _describe(error: BaseException) -> str:
+    text = _text(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    """SQLSTATE of a driver's error, or of the one that an ORM's error wraps."""
+    seen: set[int] = set()
+    current: object = error
+    while isinstance(current, BaseException) and id(current) not in seen:
+        seen.add(id(current))
+        found = getattr(current, "sqlstate", None) or getattr(current, "pgcode", None)
+        if isinstance(found, str) and _SQLSTATE.fullmatch(found):
+            return found
+        current = getattr(current, "orig", None) or current.__cause__
+    return None

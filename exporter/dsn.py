@@ -1,0 +1,62 @@
+"""Connection strings: whatever shows one, its password stays out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg.conninfo
+from psycopg import ProgrammingError
+
+from exporter.errors import ConfigurationError
+
+_PORTS = re.compile(r"[0-9,]*")
+
+
+class Dsn:
+    """A connection string whose text is shown only by secret(): printing it never shows a password."""
+
+    __slots__ = ("_secret", "dbname", "host", "port")
+
+    def __init__(self, secret: str) -> None:
+        """Raises ConfigurationError, without quoting the text, for what libpq would not take."""
+        try:
+            fields = psycopg.conninfo.conninfo_to_dict(secret)
+        except ProgrammingError:
+            raise ConfigurationError("the DSN is neither a postgresql:// URI nor a key=value list") from None
+        if secret.strip() == "":
+            raise ConfigurationError("the DSN is empty")
+        # a password with a bare @ or / in it is torn apart, and its rest taken for one of these
+        torn = [key for key in ("host", "dbname") if "@" in str(fields.get(key) or "")]
+        if torn or not _PORTS.fullmatch(str(fields.get("port") or "")):
+            raise ConfigurationError(
+                f"the DSN's {torn[0] if torn else 'port'} cannot be right: "
+                "in a URI, a password's @ is written %40, its : %3A, its / %2F and its % %25"
+            )
+        self._secret = secret
+        self.host = str(fields.get("host") or fields.get("hostaddr") or "localhost")
+        self.port = str(fields.get("port") or "5432")
+        self.dbname = str(fields.get("dbname") or fields.get("user") or "postgres")
+
+    def secret(self) -> str:
+        """The text with whatever secret it holds, for the driver alone."""
+        return self._secret
+
+    @property
+    def label(self) -> str:
+        """host:port/dbname, the default name of a target."""
+        return f"{self.host}:{self.port}/{self.dbname}"
+
+    def __repr__(self) -> str:
+        return f"Dsn({self.label})"
+
+    __str__ = __repr__
+
+
+def read_secret(path: Path) -> str:
+    """Content of a secret file without the white space around it. Raises ConfigurationError naming the file."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigurationError(f"secret file {path}: {reason}") from None

@@ -1,0 +1,466 @@
+"""exporter.client: what an application declares is recorded, whatever becomes of its own work, and costs it nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow, dict_row
+
+from exporter.client import Tracker
+from exporter.demo.processes import free_port
+from exporter.errors import OperationNotRecorded
+from tests.fix_exporter import eventually
+from tests.fix_sessions import Session, value
+from tests.postgres_server import Server
+from tests.vault_steps import INTERNAL, set_setting
+
+Track = Callable[..., Tracker]
+
+
+@pytest.fixture
+def tracker(shop: str) -> Iterator[Track]:
+    """Makes trackers of the database, or of another, and closes them."""
+    with ExitStack() as stack:
+
+        def make(dsn: str = shop, **settings: Any) -> Tracker:
+            made = Tracker(dsn, **settings)
+            stack.callback(made.close, 1)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"job-{uuid.uuid4().hex[:12]}"
+
+
+def found(session: Session, name: str) -> list[DictRow]:
+    """Current versions of the operations of that name."""
+    return session.execute(
+        "select * from script_tracking.get_execution_history(1) where script_name = %s order by execution_timestamp",
+        (name,),
+    ).fetchall()
+
+
+def ended(session: Session, name: str, times: int = 1, within: float = 10) -> list[DictRow]:
+    """The same, once so many have ended."""
+
+    def probe() -> list[DictRow] | None:
+        rows = found(session, name)
+        return rows if [row["execution_status"] != "RUNNING" for row in rows] == [True] * times else None
+
+    return eventually(probe, within)
+
+
+def test_the_record_survives_the_callers_rollback(tracker: Track, shop: str, auditor: Session, name: str) -> None:
+    track = tracker()
+    with psycopg.connect(shop) as work:
+        work.execute("create table doomed ()")
+        with track.operation(name, "BATCH", metadata={"run": 7}, sql_command="create table doomed ()") as operation:
+            operation.affected_rows = 3
+            operation.metadata["step"] = "last"
+        work.rollback()
+    track.close()
+    (row,) = found(auditor, name)
+    assert (row["execution_status"], row["script_type"]) == ("COMPLETED", "BATCH")
+    assert (row["metadata"]["run"], row["metadata"]["step"], row["metadata"]["affected_rows"]) == (7, "last", 3)
+    assert row["execution_hk"] == operation.key
+    assert row["sql_command"] == "create table doomed ()"
+    assert value(auditor, "select to_regclass('doomed')") is None
+
+
+def test_a_failure_has_the_drivers_sqlstate_and_text_and_goes_on(
+    tracker: Track, auditor: Session, shop: str, name: str
+) -> None:
+    track = tracker()
+    with (
+        pytest.raises(psycopg.errors.DivisionByZero),
+        psycopg.connect(shop) as work,
+        track.operation(name),
+    ):
+        work.execute("select 1 / 0")
+    (row,) = ended(auditor, name)
+    assert (row["execution_status"], row["error_sqlstate"]) == ("FAILED", "22012")
+    assert row["error_message"].startswith("DivisionByZero: division by zero")
+    assert row["script_type"] == "APPLICATION"
+
+
+class WrappedError(Exception):
+    """As an ORM's, which keeps the driver's error in `orig`."""
+
+    def __init__(self, orig: Exception) -> None:
+        super().__init__("wrapped")
+        self.orig = orig
+
+
+class OtherDriverError(Exception):
+    pgcode = "40001"
+
+
+@pytest.mark.parametrize(
+    ("error", "sqlstate", "message"),
+    [
+        (WrappedError(psycopg.errors.UniqueViolation("twice")), "23505", "WrappedError: wrapped"),
+        (OtherDriverError(), "40001", "OtherDriverError"),
+        (KeyboardInterrupt(), None, "KeyboardInterrupt"),
+        (SystemExit(3), None, "SystemExit: 3"),
+        (ValueError("password is hunter2"), None, None),
+        (ValueError("nul \0 and lone \ud800"), None, "ValueError: nul \ufffd and lone ?"),
+    ],
+)
+def test_any_exception_is_a_failure(
+    tracker: Track, auditor: Session, name: str, error: BaseException, sqlstate: str | None, message: str | None
+) -> None:
+    with pytest.raises(type(error)), tracker().operation(name):
+        raise error
+    (row,) = ended(auditor, name)
+    assert (row["execution_status"], row["error_sqlstate"]) == ("FAILED", sqlstate)
+    assert "hunter2" not in str(row)
+    if message is not None:
+        assert row["error_message"] == message
+
+
+def test_a_clean_exit_succeeds_and_fail_fails_without_an_exception(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker()
+    with pytest.raises(SystemExit), track.operation(name):
+        sys.exit(0)
+    with track.operation(f"{name}-2") as operation:
+        operation.fail("out of stock", "P0001")
+    assert ended(auditor, name)[0]["execution_status"] == "COMPLETED"
+    (row,) = ended(auditor, f"{name}-2")
+    assert (row["execution_status"], row["error_sqlstate"], row["error_message"]) == ("FAILED", "P0001", "out of stock")
+
+
+def test_decorators_and_nesting(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker()
+
+    @track.operation(f"{name}-inner")
+    def inner(number: int) -> int:
+        return number + 1
+
+    @track.operation(f"{name}-outer")
+    def outer() -> int:
+        return inner(1) + inner(2)
+
+    assert outer() == 5
+    assert outer.__name__ == "outer"
+    (parent,) = ended(auditor, f"{name}-outer")
+    children = ended(auditor, f"{name}-inner", 2)
+    assert {child["metadata"]["parent_hk"] for child in children} == {parent["execution_hk"].hex()}
+    assert "parent_hk" not in parent["metadata"]
+    with pytest.raises(TypeError):
+        track.operation(name)(lambda: (yield))
+
+
+async def test_asyncio_tasks_each_have_their_own_parent(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker()
+
+    @track.operation(f"{name}-inner")
+    async def inner(mine: int) -> int:
+        await asyncio.sleep(0.01)
+        return mine
+
+    async def task(number: int) -> None:
+        async with track.operation(f"{name}-{number}"):
+            await asyncio.gather(inner(number), inner(number))
+
+    await asyncio.gather(*(task(number) for number in range(5)))
+    with pytest.raises(asyncio.CancelledError):
+        async with track.operation(f"{name}-cancelled"):
+            raise asyncio.CancelledError
+    await track.aclose()
+    parents = {found(auditor, f"{name}-{number}")[0]["execution_hk"].hex() for number in range(5)}
+    children = found(auditor, f"{name}-inner")
+    assert len(children) == 10
+    assert {child["metadata"]["parent_hk"] for child in children} == parents
+    assert found(auditor, f"{name}-cancelled")[0]["execution_status"] == "FAILED"
+
+
+def test_threads_share_a_tracker(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker()
+
+    def work() -> None:
+        for _ in range(25):
+            with track.operation(name):
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    track.close(30)
+    assert track.counts.delivered == 200
+    assert [row["execution_status"] for row in found(auditor, name)] == ["COMPLETED"] * 200
+    assert value(auditor, "select count(distinct pid) from pg_stat_activity where application_name ~ 'client$'") == 0
+
+
+def test_running_operations_send_heartbeats(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker(heartbeat_seconds=0.05)
+    beats = (
+        f"select heartbeat_at > execution_timestamp from {INTERNAL}.running_operation where script_execution_hk = %s"
+    )
+    with track.operation(name) as operation:
+        key = eventually(lambda: operation.key, 10)
+        eventually(lambda: value(auditor, beats, key) is True, 10)
+    ended(auditor, name)
+
+
+def test_without_a_database_work_goes_on_and_what_does_not_fit_is_counted(tracker: Track, name: str) -> None:
+    track = tracker(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere", buffer_size=10)
+    began = time.monotonic()
+    for _ in range(25):
+        with track.operation(name):
+            pass
+    assert time.monotonic() - began < 1
+    eventually(lambda: track.failing, 10)
+    assert (track.counts.waiting, track.counts.dropped) == (10, 15)
+    track.close()
+    assert (track.counts.waiting, track.counts.dropped, track.counts.delivered) == (0, 25, 0)
+    with track.operation(name):
+        pass  # after the end as well
+    assert track.counts.dropped == 26
+
+
+@pytest.mark.parametrize("dsn", ["", "no dsn at all", "postgresql://h:secret@@x/"])
+def test_not_even_a_wrong_dsn_reaches_the_caller(
+    tracker: Track, name: str, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    track = tracker(dsn)
+    with track.operation(name):
+        pass
+    eventually(lambda: track.failing, 10)
+    assert "secret" not in str(track.failing) + caplog.text
+
+
+def test_what_happened_while_the_server_was_down_is_delivered_with_its_times(
+    postgres: Server, tracker: Track, shop: str, name: str
+) -> None:
+    track = tracker()
+    with track.operation(f"{name}-before"), psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+        eventually(lambda: found(session, f"{name}-before"), 10)  # it runs, and the tracker is connected
+        session.close()
+        postgres.stop()
+        down = datetime.now(UTC)
+        for number in range(20):
+            with suppress(ZeroDivisionError), track.operation(name, metadata={"number": number}):
+                1 / (number % 2)
+            time.sleep(0.01)
+    eventually(lambda: track.failing, 10)
+    assert track.counts.waiting == 21
+    up = datetime.now(UTC)
+    postgres.start()
+    with psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+        rows = ended(session, name, 20, within=40)
+        assert [row["metadata"]["number"] for row in rows] == list(range(20))
+        assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED"] * 10
+        slack = timedelta(milliseconds=500)
+        assert down - slack < rows[0]["execution_timestamp"] < rows[-1]["execution_timestamp"] < up + slack
+        assert all(row["duration_seconds"] < 1 for row in rows)
+        assert rows[0]["metadata"]["recorded_after_us"] > 0
+        assert len(ended(session, f"{name}-before")) == 1
+    assert track.counts.delivered == 21
+
+
+def test_a_session_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    tracker: Track, auditor: Session, name: str
+) -> None:
+    track = tracker(application_name=name)
+    ready = threading.Event()
+
+    def kill() -> None:
+        while not ready.wait(0.02):
+            auditor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", (name,)
+            )
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    for _ in range(150):
+        with track.operation(name):
+            time.sleep(0.002)
+    ready.set()
+    killer.join()
+    rows = ended(auditor, name, 150, within=30)
+    assert {row["execution_status"] for row in rows} == {"COMPLETED"}
+    assert track.counts.delivered == 150
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("not even a text")
+
+
+def test_nothing_that_is_declared_raises_and_what_is_refused_holds_nobody_up(
+    tracker: Track, auditor: Session, name: str
+) -> None:
+    track = tracker()
+    odd: dict[str, object] = {
+        "nan": float("nan"),
+        "when": datetime(2026, 1, 1, tzinfo=UTC),
+        "nul": "\0",
+        "huge": 10**6000,
+        "hostile": Hostile(),
+        "set": {1},
+    }
+    endless: dict[str, object] = {}
+    endless["endless"] = endless
+    operations = [
+        track.operation(name, metadata=odd),
+        track.operation(name, metadata=endless),
+        track.operation(name, tenant="no such tenant"),
+        track.operation(name, "bad\ttype"),
+        track.operation("", "t" * 100),
+        track.operation(name, metadata={"plain": True}),
+    ]
+    for operation in operations:
+        with operation:
+            operation.affected_rows = 2**70
+            operation.metadata["more"] = Hostile()
+    track.close()
+    rows = found(auditor, name)
+    assert [row["execution_status"] for row in rows] == ["COMPLETED"] * 3
+    assert rows[0]["metadata"]["when"] == "2026-01-01 00:00:00+00:00"
+    assert rows[0]["metadata"]["set"] == [1]
+    assert rows[2]["metadata"]["plain"] is True
+    assert (track.counts.refused, track.counts.delivered, track.counts.dropped) == (2, 4, 0)
+
+
+def test_a_strict_tracker_waits_and_tells(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker(strict=True)
+    with track.operation(name) as operation:
+        assert found(auditor, name)[0]["execution_hk"] == operation.key
+    assert found(auditor, name)[0]["execution_status"] == "COMPLETED"
+    with pytest.raises(OperationNotRecorded, match="not a member"), track.operation(name, tenant="nobody's"):
+        raise AssertionError("the work began without a record")
+    away = tracker(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere", strict=True, timeout_seconds=0.5)
+    with pytest.raises(OperationNotRecorded, match="not recorded"), away.operation(name):
+        raise AssertionError("the work began without a record")
+    assert away.counts.waiting == 0
+
+
+async def test_a_strict_tracker_waits_without_holding_the_loop_up(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker(strict=True)
+    async with track.operation(name):
+        assert found(auditor, name)[0]["execution_status"] == "RUNNING"
+    assert found(auditor, name)[0]["execution_status"] == "COMPLETED"
+    away = tracker(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere", strict=True, timeout_seconds=0.5)
+    ticks = asyncio.create_task(asyncio.sleep(0.1))
+    with pytest.raises(OperationNotRecorded):
+        async with away.operation(name):
+            raise AssertionError("the work began without a record")
+    assert ticks.done()
+
+
+def test_close_is_bounded_where_the_server_is_silent(tracker: Track, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        track = tracker(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nowhere")
+        with track.operation(name):
+            pass
+        began = time.monotonic()
+        track.close(0.3)
+        assert time.monotonic() - began < 2
+        assert track.counts.dropped == 1
+
+
+def test_a_tracker_that_is_never_used_leaves_nothing(shop: str) -> None:
+    threads = threading.active_count()
+    Tracker(shop).close()
+    Tracker(shop)
+    gc.collect()
+    assert threading.active_count() == threads
+
+
+SCRIPT = """
+import os, signal, sys
+from exporter.client import Tracker
+track = Tracker(heartbeat_seconds=0.05)
+{0}
+"""
+
+
+def script(shop: str, text: str) -> int:
+    """Runs a program of its own that uses the client; its exit code."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(text)],
+        env={**os.environ, "DATABASE_URL": shop},
+        cwd=Path(__file__).resolve().parents[2],
+        timeout=60,
+        check=False,
+    )
+    return done.returncode
+
+
+def test_a_program_that_just_ends_has_delivered(shop: str, auditor: Session, name: str) -> None:
+    local = shop.replace("127.0.0.1", "localhost")  # a name that has to be resolved
+    assert script(local, f"with track.operation('{name}'): sys.exit(3)") == 3
+    (row,) = found(auditor, name)
+    assert (row["execution_status"], row["error_message"]) == ("FAILED", "SystemExit: 3")
+
+
+def test_the_children_of_a_fork_track_on_their_own(shop: str, auditor: Session, name: str) -> None:
+    text = f"""
+import time
+with track.operation('{name}-parent') as parent:
+    while parent.key is None: time.sleep(0.01)
+    child = os.fork()
+    if child == 0:
+        with track.operation('{name}-child'): pass
+        track.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+track.close()
+assert track.counts.delivered == 1, track.counts
+"""
+    assert script(shop, text) == 0
+    (parent,) = found(auditor, f"{name}-parent")
+    (child,) = found(auditor, f"{name}-child")
+    assert (parent["execution_status"], child["execution_status"]) == ("COMPLETED", "COMPLETED")
+    assert child["metadata"]["parent_hk"] == parent["execution_hk"].hex()
+
+
+def test_a_killed_program_leaves_an_interrupted_operation(shop: str, auditor: Session, name: str) -> None:
+    text = f"""
+import time
+with track.operation('{name}') as operation:
+    while operation.key is None: time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert script(shop, text) == -signal.SIGKILL
+    assert found(auditor, name)[0]["execution_status"] == "RUNNING"
+    set_setting(auditor, "operation.interrupted_after_seconds", "0")
+
+    def interrupted() -> bool:
+        auditor.execute(f"select {INTERNAL}.interrupt_operations()".encode())
+        return bool(found(auditor, name)[0]["execution_status"] == "INTERRUPTED")
+
+    eventually(interrupted, 10)
+    set_setting(auditor, "operation.interrupted_after_seconds", "300")
+
+
+def test_an_application_loads_nothing_of_the_daemon() -> None:
+    """Beside the driver, importing the client takes little: its heavy neighbours would show among the modules."""
+    text = "import sys, exporter.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
+    loaded = {module.split(".")[0] for module in done.stdout.split()}
+    assert "psycopg" in loaded
+    assert loaded.isdisjoint({"fastapi", "starlette", "uvicorn", "pydantic", "yaml", "structlog", "prometheus_client"})
