@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from exporter.dsn import Dsn as Dsn
 from exporter.dsn import read_secret as read_secret
@@ -17,6 +17,8 @@ from exporter.errors import ConfigurationError
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SIZE = re.compile(r"(\d+)(MiB|GiB|TiB)")
+_UNIT_BYTES = {"MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -29,6 +31,16 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _bytes(value: object) -> object:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("expected a size such as 512MiB or 2GiB")
+        return int(match[1]) * _UNIT_BYTES[match[2]]
+    return value
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=16 * 1024**2, le=2**50)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=86400)]
 SchemaMode = Literal["auto", "check", "off"]
 
@@ -52,12 +64,25 @@ class CollectorConfig(_Model):
     timeout: Seconds | None = None
 
 
+class CaptureConfig(_Model):
+    """How failed and rolled back DDL is captured: whether by a replication slot, and what that may hold back."""
+
+    slot: Literal["auto", "off"] = "auto"
+    slot_max_bytes: Bytes = 1024**3
+
+    @field_validator("slot", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        return "off" if value is False else value  # YAML 1.1 reads a bare off as false
+
+
 class TargetConfig(_Model):
     """One watched database."""
 
     name: str = ""
     dsn: Dsn
     dsn_file: Path | None = None
+    capture: CaptureConfig | None = None  # None: as for all targets
 
     @model_validator(mode="before")
     @classmethod
@@ -89,6 +114,7 @@ class Config(_Model):
     schema_mode: SchemaMode = Field(default="auto", alias="schema")
     log: LogConfig = LogConfig()
     collectors: Mapping[str, CollectorConfig] = Field(default_factory=dict)
+    capture: CaptureConfig = CaptureConfig()
     targets: tuple[TargetConfig, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

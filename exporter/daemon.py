@@ -46,7 +46,7 @@ class Watch:
         self.status = TargetStatus(config.name, daemon.own_metrics)
         self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
         self._keeper = Keeper(self.target)
-        self._readers = (AttemptReader(self.target),)
+        self._readers = (AttemptReader(self.target, config.capture or daemon.capture),)
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
         self._seen = False  # whether the schema stood in the database since the start
@@ -164,6 +164,7 @@ class Daemon:
                 f"collectors: {unknown[0]!r} is unknown; expected one of {', '.join(spec.name for spec in known)}"
             )
         self.schema_mode: SchemaMode = config.schema_mode
+        self.capture = config.capture
         self.collectors = configured(known, config.collectors)
         self.own_metrics = metricmap.load_own()
         self.snapshot = Snapshot()

@@ -69,6 +69,11 @@ grant execute on function
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.interrupt_operations(),
+  script_tracking_internal.configure_capture(boolean, bigint), script_tracking_internal.probe_capture(),
+  script_tracking_internal.guard_slot(text), script_tracking_internal.begin_slot(),
+  script_tracking_internal.note_slot_failure(text), script_tracking_internal.note_activity(),
+  script_tracking_internal.flush_messages(), script_tracking_internal.read_messages(),
+  script_tracking_internal.advance_messages(), script_tracking_internal.judge_attempts(),
   script_tracking.get_system_health()
 to script_tracking_daemon;
 

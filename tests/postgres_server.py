@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,16 +140,9 @@ class ContainerServer(Server):
 class LocalServer(Server):
     """A process of installed binaries, with a new data directory; another user runs it where we are root."""
 
-    def __init__(self, binaries: Path, kind: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, binaries: Path, kind: str) -> None:
         self.kind = kind
-        self.binaries = binaries
-        self._process = server.LocalServer(
-            binaries, settings={**SETTINGS, **(settings or {})}, prefix="script-tracking-test-"
-        )
-
-    def log(self) -> str:
-        """What it wrote so far."""
-        return self._process.log()
+        self._process = server.LocalServer(binaries, settings=SETTINGS, prefix="script-tracking-test-")
 
     def start(self) -> None:
         self._process.start()

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from exporter.database import fetch
+from psycopg import sql
+
+from exporter.config import CaptureConfig
+from exporter.database import Connection, Row, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
-from exporter.schedule import Timer, monotonic
+from exporter.schedule import Timer, monotonic, restart
 from exporter.sqlfiles import query
 from exporter.target import Target
 
 log = get_logger("capture")
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
+SLOT_SECONDS = 10.0  # to make a slot the server waits for the transactions under way, and holds the horizon meanwhile
+READS_A_ROUND = 20
+PROBE_INTERVAL_SECONDS = 15.0
+ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
+
+OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
+LOCK_NOT_AVAILABLE = "55P03"
+UNDEFINED_OBJECT = "42704"  # no slot any more, or a stretch of the log in which the publication did not exist
 
 
 class AttemptReader:
-    """Reads, judges and records attempts, a round at a time."""
+    """Reads, judges and records attempts, a round at a time; keeps the slot, and drops it where it becomes a danger."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, config: CaptureConfig) -> None:
         self._target = target
+        self._config = config
+        self._probe = Timer("probe_capture", PROBE_INTERVAL_SECONDS)
+        self._advance = Timer("advance_messages", ADVANCE_INTERVAL_SECONDS)
         self._purge = Timer("purge_attempts", PURGE_INTERVAL_SECONDS)
+        self._connection: Connection | None = None
+        self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._failing: str | None = None
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
         try:
-            if self._purge.due <= monotonic():
-                connection = await self._target.capturing.get()
-                await fetch(connection, query("capture", self._purge.job), timeout=TIMEOUT_SECONDS)
-                self._purge.done(monotonic())
+            await self._round()
         except (QueryFailed, TargetUnavailable) as error:
+            if isinstance(error, QueryFailed) and error.sqlstate in (OBJECT_IN_USE, LOCK_NOT_AVAILABLE):
+                return True  # the next round tries again
             if self._failing != str(error):
                 log.warning("capture_failed", target=self._target.name, source="wal", reason=str(error))
             self._failing = str(error)
+            self._probe.due = 0.0
             if isinstance(error, TargetUnavailable):
                 await self._target.capturing.discard()
             return False
@@ -41,3 +57,78 @@ class AttemptReader:
             log.info("capture_recovered", target=self._target.name, source="wal")
             self._failing = None
         return True
+
+    async def _round(self) -> None:
+        connection = await self._target.capturing.get()
+        if connection is not self._connection:  # the server may be another one now, or another role's
+            await self._ask(
+                "configure_capture",
+                slot_wanted=self._config.slot != "off",
+                slot_bound=self._config.slot_max_bytes,
+            )
+            restart((self._probe, self._advance))
+            self._connection = connection
+        await self._guard(None)
+        if self._probe.due <= monotonic():
+            await self._find_level()
+            self._probe.done(monotonic())
+        if self._purge.due <= monotonic():
+            await self._ask(self._purge.job)
+            self._purge.done(monotonic())
+        if self._found is not None and self._found[0] != "basic":
+            await self._read()
+        else:
+            await self._ask("judge_attempts")  # what was announced before the level fell
+
+    async def _ask(self, name: str, *, statement_timeout: float = 0, **values: object) -> Row:
+        text = sql.SQL(query("capture", name)).format(**values)
+        (row,) = await fetch(
+            await self._target.capturing.get(), text, timeout=TIMEOUT_SECONDS, statement_timeout=statement_timeout
+        )
+        return row
+
+    async def _guard(self, broken: str | None) -> None:
+        """Drops the slot where it must not stand."""
+        dropped = (await self._ask("guard_slot", broken=broken))["dropped"]
+        if dropped is not None:
+            log.warning("capture_slot_dropped", target=self._target.name, reason=dropped)
+            self._probe.due = 0.0
+
+    async def _find_level(self) -> None:
+        """Asks which level can be had; where nothing but the slot is missing, makes it and asks again."""
+        row = await self._ask("probe_capture")
+        if row["lacks"] == "slot":
+            try:
+                await self._ask("begin_slot", statement_timeout=SLOT_SECONDS)
+            except QueryFailed as error:
+                await self._ask("note_slot_failure", failure=str(error))
+            else:
+                log.info("capture_slot_made", target=self._target.name)
+            row = await self._ask("probe_capture")
+        found = (row["level"], row["lacks"])
+        if found != self._found:
+            log.info("capture_level", target=self._target.name, level=row["level"], missing=row["missing"])
+        self._found = found
+
+    async def _read(self) -> None:
+        """First what sessions do, then the log up to that moment, then the verdicts; again while that brings more."""
+        for _ in range(READS_A_ROUND):
+            await self._ask("note_activity")
+            await self._ask("flush_messages")
+            try:
+                row = await self._ask("read_messages")
+            except QueryFailed as error:
+                if error.sqlstate == UNDEFINED_OBJECT:
+                    await self._guard(str(error))
+                raise
+            if row["started"] is None:  # no slot, or another exporter is at it
+                self._probe.due = 0.0
+                return
+            if row["refused"]:
+                log.warning("capture_message_refused", target=self._target.name, messages=row["refused"])
+            if row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
+                await self._ask("advance_messages")
+                self._advance.done(monotonic())
+            await self._ask("judge_attempts")
+            if not row["started"] and not row["behind"]:
+                return

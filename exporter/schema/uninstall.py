@@ -9,8 +9,8 @@ from exporter.schema.plan import read_ledger
 
 
 async def uninstall(connection: Connection, *, with_records: bool = False) -> bool:
-    """Drops event triggers and functions, and with `with_records` the record and, where no other database of the
-    cluster uses them, the roles. False where nothing was installed. A later install finds the kept record again.
+    """Drops event triggers, functions and the slot, and with `with_records` the record and, where no other database of
+    the cluster uses them, the roles. False where nothing was installed. A later install finds the kept record again.
 
     Raises ForeignSchema, MissingPrivilege, QueryFailed, SchemaError where it would take what somebody else built.
     """
@@ -26,6 +26,7 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
                 raise SchemaError(f"uninstalling would drop what is not the tracker's: {built['names']}; drop it first")
             await run(connection, "join_owner")
             await run(connection, "drop_event_triggers")
+            await run(connection, "drop_publication")
             if with_records:
                 await run(connection, "drop_everything")
                 await run(connection, "leave_owner")
@@ -34,4 +35,5 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
                 await run(connection, "drop_functions")
                 await run(connection, "forget_code")
                 await run(connection, "leave_owner")
+        await run(connection, "drop_slot")
     return True

@@ -17,7 +17,9 @@ create table script_tracking_internal.attempt (
   past_lsn      pg_lsn,
   gone          boolean not null default false,
   verdict       text,
+  verdict_note  text,
   judged_at     timestamptz,
+  recorded_at   timestamptz,
   incarnation   integer not null,
   seen_at       timestamptz not null default clock_timestamp()
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
@@ -32,13 +34,60 @@ comment on column script_tracking_internal.attempt.gone is 'Whether its session 
 comment on column script_tracking_internal.attempt.verdict is
   'COMPLETED, FAILED, ROLLED_BACK, INTERRUPTED, SKIPPED or LOST; NULL while open';
 
+comment on column script_tracking_internal.attempt.recorded_at is 'When its record was written, or found to be complete';
+
 create index idx_attempt_open on script_tracking_internal.attempt (pid, started_at) where verdict is null;
 create index idx_attempt_judged on script_tracking_internal.attempt (judged_at) where verdict is not null;
 
+create table script_tracking_internal.capture_state (
+  singleton          boolean primary key default true check (singleton),
+  slot_wanted        boolean not null default true,
+  slot_bound         bigint not null default 1073741824,
+  level_reached      smallint not null default 1,
+  lacks              text not null default 'probe',
+  missing            text[] not null default '{}',
+  probed_at          timestamptz,
+  read_lsn           pg_lsn,
+  slots_dropped      bigint not null default 0,
+  slot_dropped_at    timestamptz,
+  slot_dropped_bytes bigint,
+  slot_drop_reason   text,
+  slot_failed_at     timestamptz,
+  slot_failure       text
+);
+comment on table script_tracking_internal.capture_state is
+  'One row: what the exporter was configured to capture with, what was found to be missing, how far the log was read';
+comment on column script_tracking_internal.capture_state.level_reached is
+  'Highest level since the configuration last changed (1 basic, 2 failures, 3 full); below it, health warns';
+comment on column script_tracking_internal.capture_state.lacks is 'In one word, what keeps the level from being higher';
+comment on column script_tracking_internal.capture_state.slots_dropped is 'How often the slot held back too much and was dropped';
+insert into script_tracking_internal.capture_state default values;
+
+create table script_tracking_internal.capture_reading (
+  read_at  timestamptz primary key,
+  next_xid xid8 not null,
+  bad_ends bigint not null,
+  lost     bigint not null
+);
+comment on table script_tracking_internal.capture_reading is
+  'Counters as they were when they changed, at least one before the oldest open attempt: judging compares with them';
+comment on column script_tracking_internal.capture_reading.bad_ends is 'Sessions of this database that were killed or ended by a fatal error';
+
+-- Logged, so that it counts although the transaction that counts may roll back.
+create sequence script_tracking_internal.refused_message_seq;
+comment on sequence script_tracking_internal.refused_message_seq is
+  'Messages in the write-ahead log under the event triggers'' prefix that somebody else emitted';
+
 do $secure$
+declare
+  v_table regclass;
 begin
-  alter table script_tracking_internal.attempt enable row level security;
-  alter table script_tracking_internal.attempt force row level security;
-  create policy owner_all on script_tracking_internal.attempt to script_tracking_owner using (true) with check (true);
+  foreach v_table in array array['script_tracking_internal.attempt', 'script_tracking_internal.capture_state',
+    'script_tracking_internal.capture_reading']::regclass[]
+  loop
+    execute format('alter table %s enable row level security', v_table);
+    execute format('alter table %s force row level security', v_table);
+    execute format('create policy owner_all on %s to script_tracking_owner using (true) with check (true)', v_table);
+  end loop;
 end
 $secure$;

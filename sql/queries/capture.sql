@@ -1,4 +1,34 @@
 -- The daemon's capture of what event triggers cannot record.
 
+-- name: configure_capture
+select script_tracking_internal.configure_capture({slot_wanted}, {slot_bound}) as done
+
+-- name: probe_capture
+select level, lacks, missing from script_tracking_internal.probe_capture()
+
+-- name: guard_slot
+select script_tracking_internal.guard_slot({broken}) as dropped
+
+-- name: begin_slot
+select script_tracking_internal.begin_slot()::text as begins_at
+
+-- name: note_slot_failure
+select script_tracking_internal.note_slot_failure({failure}) as done
+
+-- name: note_activity
+select script_tracking_internal.note_activity() as open
+
+-- name: flush_messages
+select script_tracking_internal.flush_messages() as done
+
+-- name: read_messages
+select started, refused, behind from script_tracking_internal.read_messages()
+
+-- name: advance_messages
+select script_tracking_internal.advance_messages() as done
+
+-- name: judge_attempts
+select script_tracking_internal.judge_attempts() as judged
+
 -- name: purge_attempts
 select script_tracking_internal.purge_attempts() as done

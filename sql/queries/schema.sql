@@ -202,10 +202,16 @@ from (
           coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log')
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
+          'backend_activity')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
             union all select r.oid from pg_roles as r where r.rolsuper))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
+  union all
+  select 'publication_is_empty', count(*) = 1 and not coalesce(bool_or(p.puballtables
+      or exists (select from pg_publication_tables as t where t.pubname = p.pubname)), true),
+    'the publication script_tracking_capture stands and publishes nothing'
+  from pg_publication as p where p.pubname = 'script_tracking_capture'
   union all
   select 'row_security_forced', not exists (
       select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
@@ -365,7 +371,8 @@ with recursive own as (
   where n.nspname in ('script_tracking', 'script_tracking_internal')
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log')))  -- belong to the installing role
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
+          'backend_activity')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
   where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
@@ -409,6 +416,29 @@ begin
   end loop;
 end
 $uninstall$;
+
+-- name: drop_publication
+drop publication if exists script_tracking_capture
+
+-- name: drop_slot
+-- After the functions are gone and nobody can make it anew; whoever reads it at the moment is waited for.
+do $drop$
+begin
+  for v_try in 1..50 loop
+    begin
+      perform pg_drop_replication_slot(s.slot_name)
+      from pg_replication_slots as s join pg_database as d on d.datname = s.database
+      where d.datname = current_database() and s.slot_name = 'script_tracking_' || d.oid;
+      return;
+    exception when object_in_use then
+      if v_try = 50 then
+        raise;
+      end if;
+      perform pg_sleep(0.1);
+    end;
+  end loop;
+end
+$drop$
 
 -- name: forget_code
 delete from script_tracking_internal.schema_code

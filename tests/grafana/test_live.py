@@ -108,7 +108,7 @@ def test_the_verdict_is_true(scraped: Scraped) -> None:
     assert [s.values for s in ask.ask(question("Event triggers on"))] == [(1.0,)]
     assert [s.values for s in ask.ask(question("Records lost"))] == [(0.0,)]
     assert [s.values for s in ask.ask(question("Failing health checks"))] == [(0.0,)]
-    assert [s.labels["level"] for s in ask.ask(question("Capture level"))] == ["basic"]
+    assert [s.labels["level"] for s in ask.ask(question("Capture level"))] == ["failures"]
     (worst,) = ask.ask(question("Worst tenant's failure ratio"))
     assert worst.labels == {"target": BUSY, "tenant": "acme"}
     assert worst.values[0] == pytest.approx(0.25, abs=0.02)  # one of four of each round

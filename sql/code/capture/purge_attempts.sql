@@ -1,5 +1,5 @@
--- Removes attempts that were judged six hours ago, and those of an earlier incarnation: their transactions are another
--- cluster's. Returns how many went.
+-- Removes attempts that succeeded five minutes ago, others that were judged six hours ago, for the server's log may be read
+-- late, and those of an earlier incarnation: their transactions are another cluster's. Returns how many went.
 create or replace function script_tracking_internal.purge_attempts()
 returns bigint
 language plpgsql volatile
@@ -12,7 +12,8 @@ declare
   v_gone bigint;
 begin
   delete from script_tracking_internal.attempt as a
-  where a.judged_at < clock_timestamp() - interval '6 hours'
+  where a.judged_at < clock_timestamp() - case when a.verdict in ('COMPLETED', 'SKIPPED') then interval '5 minutes'
+      else interval '6 hours' end
     or a.incarnation < (select i.incarnation from script_tracking_internal.installation as i);
   get diagnostics v_gone = row_count;
   return v_gone;

@@ -15,7 +15,7 @@ begin
   return p_metadata - array[
     'evidence', 'attempt_id', 'batch_id', 'ordinal', 'depth', 'statement', 'pid', 'effective_role', 'application_name', 'claimed_app_user', 'claimed_change_ref', 'completed_by',
     'objects', 'nested', 'extension_members', 'refused_tenant_claim', 'parent_hk', 'duration_us', 'tracking_us',
-    'sqlstate', 'affected_rows', 'sql_command_characters', 'sql_command_sha256', 'error_message_characters',
+    'sqlstate', 'revises', 'affected_rows', 'sql_command_characters', 'sql_command_sha256', 'error_message_characters',
     'interrupted_because', 'recorded_after_us', 'completion_recorded_after_us'];
 end
 $function$;

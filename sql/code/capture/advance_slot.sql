@@ -1,0 +1,17 @@
+-- run-as: installer
+-- Lets the server forget what the one slot of this database has up to a position.
+create or replace function script_tracking_internal.advance_slot(p_upto pg_lsn)
+returns void
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+as $function$
+begin
+  perform pg_replication_slot_advance(s.slot_name, p_upto)
+  from pg_replication_slots as s join pg_database as d on d.datname = s.database
+  where d.datname = current_database() and s.slot_name = 'script_tracking_' || d.oid and s.confirmed_flush_lsn < p_upto;
+end
+$function$;
+revoke all on function script_tracking_internal.advance_slot(pg_lsn) from public;
+grant execute on function script_tracking_internal.advance_slot(pg_lsn) to script_tracking_owner;

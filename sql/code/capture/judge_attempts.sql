@@ -1,0 +1,104 @@
+-- requires: capture/record_attempt.sql, upkeep/sessions.sql, vault/business_key.sql
+-- Last step of a round: what became of the attempts whose outcome is certain by now, and the records of those that failed
+-- or were rolled back. Returns how many were judged.
+-- An announced end is decided by its transaction (a prepared one is still in progress); only a statement later is the
+-- record looked for, so that a commit in between cannot be missed. Without an end the statement failed; where its session
+-- is gone as well, it was interrupted, unless no session of the database was killed or died since.
+create or replace function script_tracking_internal.judge_attempts()
+returns bigint
+language plpgsql volatile
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+set timezone = 'UTC'
+set plpgsql.extra_errors = 'none'
+as $function$
+declare
+  v_read    pg_lsn;
+  v_full    boolean;
+  v_grace   interval := case when current_setting('server_version_num')::integer < 150000
+    then interval '1 second' else '0' end;  -- 14 collects the statistics of sessions that have ended a little later
+  v_attempt script_tracking_internal.attempt;
+  v_status  text;
+  v_row     boolean;
+  v_before  script_tracking_internal.capture_reading;
+  v_now     script_tracking_internal.capture_reading;
+  v_judged  bigint := 0;
+  v_server_began timestamptz := coalesce(  -- the postmaster outlives a crash
+    (select max(s.backend_start) from script_tracking_internal.sessions() as s where s.is_wal_writer),
+    pg_postmaster_start_time());
+begin
+  if not pg_try_advisory_xact_lock(6001874103) then
+    return 0;
+  end if;
+  select s.read_lsn into strict v_read from script_tracking_internal.capture_state as s;
+  select i.capture_level = 'full' into strict v_full from script_tracking_internal.installation as i;
+  select d.sessions_killed + d.sessions_fatal into v_now.bad_ends from pg_stat_database as d where d.datname = current_database();
+
+  for v_attempt in
+    select a.* from script_tracking_internal.attempt as a
+    where a.verdict is null and a.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
+      and (a.ended_at is not null or (a.past_lsn <= v_read and (not a.gone or a.past_at < clock_timestamp() - v_grace)))
+    order by a.started_at limit 2000
+  loop
+    v_status := case
+      when v_attempt.end_xid is null then null
+      when v_attempt.end_xid >= pg_snapshot_xmax(pg_current_snapshot()) then 'in progress'
+      else pg_xact_status(v_attempt.end_xid) end;
+    continue when v_status = 'in progress';
+    v_attempt.verdict_note := null;
+    if v_attempt.skipped is not null then
+      v_attempt.verdict := case when v_attempt.skipped like 'lost: %' then 'LOST' else 'SKIPPED' end;
+    else
+      select exists (
+        select from script_tracking.script_execution_h as h
+        where h.load_date = v_attempt.started_at and h.script_execution_hk = sha256(convert_to(
+          script_tracking_internal.business_key(v_attempt.tag, v_attempt.started_at, v_attempt.attempt_id), 'UTF8')))
+      into v_row;
+      select r.* into v_before from script_tracking_internal.capture_reading as r
+      where r.read_at <= v_attempt.started_at order by r.read_at desc limit 1;
+      if v_row then
+        v_attempt.verdict := 'COMPLETED';
+      elsif v_attempt.ended_at is not null then
+        select case when q.is_called then q.last_value else 0 end into strict v_now.lost
+        from script_tracking_internal.lost_record_seq as q;
+        if v_status = 'aborted' or v_now.lost = v_before.lost then
+          v_attempt.verdict := 'ROLLED_BACK';
+        else
+          v_attempt.verdict := 'LOST';
+          v_attempt.verdict_note := 'rolled back to a savepoint, or among the records that were lost meanwhile';
+        end if;
+      elsif v_attempt.sqlstate is not null then
+        v_attempt.verdict := 'FAILED';  -- or INTERRUPTED, by what the server's log says: record_attempt() knows
+      elsif not v_attempt.gone or v_now.bad_ends = v_before.bad_ends and v_server_began < v_attempt.started_at then
+        v_attempt.verdict := 'FAILED';
+      else
+        v_attempt.verdict := 'INTERRUPTED';
+        if v_server_began < v_attempt.started_at then
+          v_attempt.verdict_note := 'its session is gone, and a session of this database was killed or died meanwhile';
+        else
+          v_attempt.verdict_note := 'the server was stopped or crashed';
+        end if;
+      end if;
+    end if;
+    update script_tracking_internal.attempt as a
+    set verdict = v_attempt.verdict, verdict_note = v_attempt.verdict_note, judged_at = clock_timestamp()
+    where a.attempt_id = v_attempt.attempt_id;
+    v_judged := v_judged + 1;
+  end loop;
+
+  -- at level full the server's log adds SQLSTATE and message within seconds: then one version tells all
+  perform script_tracking_internal.record_attempt(a.attempt_id)
+  from script_tracking_internal.attempt as a
+  where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
+    and (not v_full or a.verdict = 'ROLLED_BACK' or a.sqlstate is not null
+      or a.judged_at < clock_timestamp() - interval '2 seconds');
+
+  delete from script_tracking_internal.capture_reading as r
+  where r.read_at < clock_timestamp() - interval '1 hour'
+    and r.read_at < (select max(o.read_at) from script_tracking_internal.capture_reading as o
+      where o.read_at <= (select coalesce(min(a.started_at), clock_timestamp()) from script_tracking_internal.attempt as a
+                          where a.verdict is null));
+  return v_judged;
+end
+$function$;

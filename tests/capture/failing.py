@@ -1,0 +1,73 @@
+"""Runs DDL that fails or is rolled back on a real server, and the daemon's own reader until the record tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from exporter.capture.wal import AttemptReader
+from exporter.config import CaptureConfig, TargetConfig
+from exporter.database import connect
+from exporter.schema.installer import install
+from exporter.target import Target
+from tests.fix_databases import new_database
+from tests.fix_sessions import Session, history
+from tests.postgres_server import Server
+
+CAPTURED = "attempt_id"  # every record of DDL names its attempt
+
+
+@contextmanager
+def session(dsn: str) -> Iterator[Session]:
+    """A session in autocommit."""
+    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+@contextmanager
+def installed(server: Server) -> Iterator[str]:
+    """DSN of a database with the schema, for a module."""
+    with new_database(server) as dsn:
+
+        async def prepare() -> None:
+            connection = await connect(TargetConfig.model_validate({"dsn": dsn}).dsn, application_name="tests")
+            try:
+                await install(connection)
+            finally:
+                await connection.close()
+
+        asyncio.run(prepare())
+        yield dsn
+
+
+@asynccontextmanager
+async def reading(dsn: str, **settings: object) -> AsyncIterator[AttemptReader]:
+    """The daemon's reader at level failures, or whatever level there is."""
+    target = Target(TargetConfig.model_validate({"dsn": dsn}))
+    try:
+        reader = AttemptReader(target, CaptureConfig.model_validate(settings))
+        assert await reader.round()
+        yield reader
+    finally:
+        await target.close()
+
+
+async def recorded(
+    reader: AttemptReader, watcher: Session, name: str, expected: int = 1, within: float = 5.0
+) -> list[DictRow]:
+    """The records of a command tag, once there are as many as expected; nothing is added in two rounds more."""
+    end = time.monotonic() + within
+    while len(history(watcher, name)) < expected:
+        assert time.monotonic() < end, f"{len(history(watcher, name))} records of {name} within {within:g} s"
+        assert await reader.round()
+        await asyncio.sleep(0.1)
+    for _ in range(2):
+        assert await reader.round()
+    rows = history(watcher, name)
+    assert len(rows) == expected
+    return rows

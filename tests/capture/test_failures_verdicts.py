@@ -1,0 +1,180 @@
+"""DDL that fails or is rolled back, told apart by its session and its transaction, without the server's log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.capture.failing import installed, reading, recorded, session
+from tests.fix_sessions import Session, value
+from tests.postgres_server import Server
+
+
+@pytest.fixture(scope="module")
+def failing_database(postgres: Server) -> Iterator[str]:
+    """DSN, as superuser, of a database whose records of the tests before stay."""
+    with installed(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def watcher(failing_database: str) -> Iterator[Session]:
+    """A session that does not run the DDL of the test."""
+    with session(failing_database) as found:
+        yield found
+
+
+@pytest.fixture
+def client(failing_database: str) -> Iterator[Session]:
+    """The session that does."""
+    with session(failing_database) as found:
+        yield found
+
+
+async def test_a_missing_object_a_wrong_type_and_a_duplicate_are_failures(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    async with reading(failing_database) as reader:
+        client.execute("create table twice (id int)")
+        client.execute("set application_name = 'migration'")
+        with pytest.raises(psycopg.errors.DuplicateTable):
+            client.execute("create table twice (id int)")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            client.execute("drop table never_made")
+        with pytest.raises(psycopg.errors.WrongObjectType):
+            client.execute("drop view twice")
+        (drop_table,) = await recorded(reader, watcher, "DROP TABLE")
+        (drop_view,) = await recorded(reader, watcher, "DROP VIEW")
+        create_table, duplicate = await recorded(reader, watcher, "CREATE TABLE", 2)
+    assert create_table["execution_status"] == "COMPLETED"
+    for row in (drop_table, drop_view, duplicate):
+        assert (row["execution_status"], row["evidence"], row["tenant"]) == ("FAILED", "wal", "system")
+        assert row["db_session_user"] == client.info.user
+        assert row["metadata"]["pid"] == client.info.backend_pid
+        assert row["metadata"]["application_name"] == "migration"
+    assert duplicate["sql_command"] == "create table twice (id int)"
+
+
+async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    with session(failing_database) as holder:
+        holder.execute("create sequence held")
+        holder.execute("begin; alter sequence held cache 2")
+        async with reading(failing_database) as reader:
+            client.execute("set lock_timeout = '20ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                client.execute("alter sequence held cache 3")
+            await recorded(reader, watcher, "ALTER SEQUENCE", 1)
+            client.execute("set lock_timeout = 0; set statement_timeout = '20ms'")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                client.execute("alter sequence held cache 3")
+            client.execute("set statement_timeout = 0")
+            waiting = asyncio.create_task(asyncio.to_thread(client.execute, "alter sequence held cache 4"))
+            while not value(watcher, "select count(*) from pg_locks where not granted"):
+                await asyncio.sleep(0.02)
+            # it runs: nothing is said of it, whatever the reader does
+            await recorded(reader, watcher, "ALTER SEQUENCE", 2)
+            watcher.execute("select pg_cancel_backend(%s)", (client.info.backend_pid,))
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await waiting
+            rows = await recorded(reader, watcher, "ALTER SEQUENCE", 3)
+            holder.execute("rollback")
+            rows = await recorded(reader, watcher, "ALTER SEQUENCE", 4)
+    assert [row["execution_status"] for row in rows] == ["ROLLED_BACK", "FAILED", "FAILED", "FAILED"]
+
+
+async def test_a_transaction_or_a_savepoint_rolled_back_is_told_from_a_failure(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    async with reading(failing_database) as reader:
+        client.execute("begin; create schema gone; rollback")
+        client.execute("begin; savepoint s; create schema gone; rollback to s; create schema kept; commit")
+        client.execute("begin; create schema open")
+        rows = await recorded(reader, watcher, "CREATE SCHEMA", 3)
+        assert {row["execution_status"] for row in rows} == {"ROLLED_BACK", "COMPLETED"}
+        client.execute("commit")
+        rows = await recorded(reader, watcher, "CREATE SCHEMA", 4)
+    found = [(row["execution_status"], row["evidence"]) for row in rows]
+    assert found == [("ROLLED_BACK", "wal")] * 2 + [("COMPLETED", "trigger")] * 2
+    assert rows[0]["duration_seconds"] is not None
+
+
+async def test_an_error_that_a_block_catches_is_the_inner_failure_of_an_outer_success(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    async with reading(failing_database) as reader:
+        client.execute(
+            "do $$ begin create type mood as enum ('sad'); begin create type mood as enum ('ok');"
+            " exception when duplicate_object then create domain caught as int; end; end $$"
+        )
+        rows = await recorded(reader, watcher, "CREATE TYPE", 2)
+        (domain,) = await recorded(reader, watcher, "CREATE DOMAIN")
+    assert [row["execution_status"] for row in rows] == ["COMPLETED", "FAILED"]
+    assert domain["execution_status"] == "COMPLETED"
+
+
+async def test_a_session_killed_in_the_middle_is_an_interruption(failing_database: str, watcher: Session) -> None:
+    with session(failing_database) as holder, session(failing_database) as killed:
+        holder.execute("create view seen as select 1 as one")
+        holder.execute("begin; lock table seen in access share mode")
+        async with reading(failing_database) as reader:
+            waiting = asyncio.create_task(asyncio.to_thread(killed.execute, "alter view seen rename to unseen"))
+            while not value(watcher, "select count(*) from pg_locks where not granted"):
+                await asyncio.sleep(0.02)
+            watcher.execute("select pg_terminate_backend(%s)", (killed.info.backend_pid,))
+            with pytest.raises(psycopg.OperationalError):
+                await waiting
+            (row,) = await recorded(reader, watcher, "ALTER VIEW")
+    assert row["execution_status"] == "INTERRUPTED"
+    assert "killed" in row["metadata"]["verdict_note"]
+
+
+async def test_a_client_that_leaves_after_its_error_was_not_interrupted(
+    failing_database: str, watcher: Session
+) -> None:
+    async with reading(failing_database) as reader:
+        with session(failing_database) as brief, pytest.raises(psycopg.errors.UndefinedFunction):
+            brief.execute("drop function never_made()")
+        (row,) = await recorded(reader, watcher, "DROP FUNCTION")
+    assert row["execution_status"] == "FAILED"
+
+
+@pytest.mark.parametrize(("end", "status"), [("commit", "COMPLETED"), ("rollback", "ROLLED_BACK")])
+async def test_a_prepared_transaction_is_not_final_before_its_end(
+    failing_database: str, watcher: Session, end: str, status: str
+) -> None:
+    before = len(
+        watcher.execute(
+            "select from script_tracking.script_execution_h where script_execution_bk like 'CREATE COLLATION%'"
+        ).fetchall()
+    )
+    async with reading(failing_database) as reader:
+        with session(failing_database) as preparing:
+            preparing.execute(f"begin; create collation by_{end} from \"C\"; prepare transaction 'held_{end}'".encode())
+        await asyncio.sleep(0.3)
+        await recorded(reader, watcher, "CREATE COLLATION", before)  # its session has gone, and nothing is said
+        watcher.execute(f"{end} prepared 'held_{end}'".encode())
+        rows = await recorded(reader, watcher, "CREATE COLLATION", before + 1)
+    assert rows[-1]["execution_status"] == status
+
+
+async def test_a_concurrent_index_that_fails_names_the_invalid_index_that_it_leaves(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    client.execute("create table duplicates (id int); insert into duplicates values (1), (1)")
+    async with reading(failing_database) as reader:
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            client.execute("create unique index concurrently only_once on duplicates (id)")
+        (first,) = await recorded(reader, watcher, "CREATE INDEX")
+        client.execute("create index concurrently often on duplicates (id)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            client.execute("create unique index concurrently on duplicates (id)")
+        rows = await recorded(reader, watcher, "CREATE INDEX", 3)
+    assert (first["execution_status"], first["affected_objects"]) == ("FAILED", ["public.only_once"])
+    assert first["metadata"]["invalid_indexes"] == ["public.only_once"]
+    assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED", "FAILED"]
+    assert "public.duplicates_id_idx" in rows[2]["affected_objects"]
