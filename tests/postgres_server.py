@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,9 +141,16 @@ class ContainerServer(Server):
 class LocalServer(Server):
     """A process of installed binaries, with a new data directory; another user runs it where we are root."""
 
-    def __init__(self, binaries: Path, kind: str) -> None:
+    def __init__(self, binaries: Path, kind: str, settings: Mapping[str, str] | None = None) -> None:
         self.kind = kind
-        self._process = server.LocalServer(binaries, settings=SETTINGS, prefix="script-tracking-test-")
+        self.binaries = binaries
+        self._process = server.LocalServer(
+            binaries, settings={**SETTINGS, **(settings or {})}, prefix="script-tracking-test-"
+        )
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return self._process.log()
 
     def start(self) -> None:
         self._process.start()
