@@ -156,7 +156,8 @@ from (
     'must stand, fire always and for every command, call ' || w.function || ' and belong to a superuser' as detail
   from (values ('et_ddl_command_start', 'ddl_command_start', 'event_trigger_ddl_start'),
     ('et_ddl_command_end', 'ddl_command_end', 'event_trigger_ddl_end'),
-    ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop')) as w (name, event, function)
+    ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop'),
+    ('et_table_rewrite', 'table_rewrite', 'event_trigger_table_rewrite')) as w (name, event, function)
   union all
   -- Whoever created the role on a managed service has admin option on it from 16 on, and nothing else of it. Without the
   -- event triggers, as in a pause, nobody knows who that is.
@@ -191,7 +192,7 @@ from (
       || coalesce('; not so: ' || string_agg(e.evtname, ', ' order by e.evtname), '')
   from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal')
-    and e.evtname not in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
+    and e.evtname not in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop', 'et_table_rewrite')
   union all
   select 'objects_belong_to_owner', not exists (
       select from pg_namespace as n
@@ -375,7 +376,7 @@ with recursive own as (
           'backend_activity')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
-  where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
+  where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop', 'et_table_rewrite')
 ), edge as (
   -- a dependent stands for itself, but a view's rule for the view; `part_of` is the table that it belongs to
   select d.refclassid, d.refobjid, d.refobjsubid,
@@ -410,7 +411,7 @@ declare
 begin
   for v_statement in
     select format('drop event trigger %I', e.evtname) from pg_event_trigger as e
-    where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop')
+    where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop', 'et_table_rewrite')
   loop
     execute v_statement;
   end loop;

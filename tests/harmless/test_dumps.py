@@ -115,7 +115,7 @@ def test_what_is_restored_into_a_tracked_database_is_recorded(
     restored = run("pg_restore", postgres.major, "--dbname", installed_database, file)
     assert errors(restored.stderr) == [
         f'event trigger "{name}" already exists'
-        for name in ("et_ddl_command_end", "et_ddl_command_start", "et_sql_drop")
+        for name in ("et_ddl_command_end", "et_ddl_command_start", "et_sql_drop", "et_table_rewrite")
     ]
     rows = [row for row in history(original)][before + 2 :]
     assert {("CREATE TABLE", "public.orders"), ("CREATE FUNCTION", "public.twice(integer)")} <= {

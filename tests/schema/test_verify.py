@@ -40,6 +40,7 @@ WEAKENINGS = {
         f"create event trigger et_sql_drop on sql_drop execute function {S}.event_trigger_ddl_start(); "
         "alter event trigger et_sql_drop enable always",
     ),
+    "event_trigger_et_table_rewrite": ("drop event trigger et_table_rewrite",),
     "functions_as_released": (
         f"create or replace function {SI}.redact(p_text text) returns text language sql immutable "
         "parallel safe as $$ select p_text $$",

@@ -81,6 +81,7 @@ SIGNATURES = {
     "event_trigger_ddl_start": ("", "event_trigger"),
     "event_trigger_ddl_end": ("", "event_trigger"),
     "event_trigger_sql_drop": ("", "event_trigger"),
+    "event_trigger_table_rewrite": ("", "event_trigger"),
 }
 
 

@@ -77,10 +77,7 @@ begin
       v_attempt := split_part(split_part(v_state, ',', -2), ';', -1);
       v_start := split_part(v_attempt, ':', 1);
       v_id := split_part(v_attempt, ':', 2);
-      if length(v_start) between 10 and 17 and translate(v_start, '0123456789', '') = ''
-        and length(v_id) = 32 and translate(v_id, '0123456789abcdef', '') = ''
-        and split_part(v_attempt, ':', 4) = tg_tag
-      then
+      if v_attempt ~ '^[0-9]{16}:[0-9a-f]{32}:[0-9]{1,9}:' and split_part(v_attempt, ':', 4) = tg_tag then
         v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
         v_state := set_config('script_tracking_internal.attempts', left(v_state, - length(v_attempt) - 1), false);
         v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
@@ -127,7 +124,11 @@ begin
       end if;
     end if;
     if v_dropped <> '' then
-      v_objects := coalesce(v_objects, '[]') || substr(v_dropped, 65)::jsonb;
+      select nullif(coalesce(v_objects, '[]') || coalesce(jsonb_agg(n.value) filter (where not n.value ? 'rewritten'), '[]'), '[]'),
+             jsonb_strip_nulls(jsonb_build_object(
+               'rewritten', jsonb_agg(n.value -> 'rewritten') filter (where n.value ? 'rewritten')))
+        into v_objects, v_special
+      from jsonb_array_elements(substr(v_dropped, 65)::jsonb) as n;
       select array_agg(o.value ->> 'name') filter (where o.value ? 'name'),
              bool_and(coalesce((o.value ->> 'temporary')::boolean, false))
         into v_names, v_temporary
@@ -144,7 +145,7 @@ begin
         return;
       end if;
       v_real := script_tracking_internal.real_statement(v_pg_context);
-      v_special := jsonb_strip_nulls(jsonb_build_object(
+      v_special := v_special || jsonb_strip_nulls(jsonb_build_object(
         'nested', true,
         'statement', left(script_tracking_internal.redact(v_real), 16384),
         'owner', nullif(script_tracking_internal.object_owner(v_class, v_oid),
@@ -232,7 +233,7 @@ begin
       v_outer := '';
       v_attempt := null;
     end if;
-    if v_outer <> '' then
+    if v_outer ~ '^[0-9]{16}:[0-9a-f]{32}:[0-9]{1,9}:[A-Z ]+:' then
       v_special := v_special || jsonb_build_object(
         'nested', true,
         'depth', array_length(string_to_array(v_state, ','), 1) - 1,
@@ -263,6 +264,7 @@ begin
         v_objects := null;
         v_names := null;
         v_count := 0;
+        v_special := '{}';
         v_started_at := statement_timestamp();
         continue;
       end if;

@@ -1,4 +1,4 @@
--- requires: capture/state_mac.sql, capture/count_loss.sql, rules/refusing_policy.sql
+-- requires: capture/note_for_end.sql, capture/count_loss.sql, rules/refusing_policy.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
@@ -16,13 +16,9 @@ set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_attempts text;
-  v_dropped  jsonb;
-  v_state    text;
-  v_policy   text;
+  v_dropped jsonb;
+  v_policy  text;
 begin
-  -- not in the declarations: the handler below does not cover those
-  v_attempts := coalesce(current_setting('script_tracking_internal.attempts', true), '');
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'type', d.object_type, 'schema', d.schema_name,
       'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
@@ -39,8 +35,7 @@ begin
       or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
     order by d.original desc, d.ordinality limit 1000) as d;
   if v_dropped is not null then
-    v_state := set_config('script_tracking_internal.dropped',
-      script_tracking_internal.state_mac(v_attempts, v_dropped::text) || v_dropped::text, false);
+    perform script_tracking_internal.note_for_end(v_dropped);
   end if;
 exception when statement_too_complex then
   raise;  -- the caller has used up the stack, which leaves none to count a loss with

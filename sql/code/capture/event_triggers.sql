@@ -6,5 +6,6 @@ language sql immutable parallel safe
 as $function$
   values ('et_ddl_command_start'::name, 'ddl_command_start', 'event_trigger_ddl_start'::name),
     ('et_ddl_command_end', 'ddl_command_end', 'event_trigger_ddl_end'),
-    ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop')
+    ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop'),
+    ('et_table_rewrite', 'table_rewrite', 'event_trigger_table_rewrite')
 $function$;

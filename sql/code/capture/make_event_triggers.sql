@@ -1,4 +1,4 @@
--- requires: capture/event_triggers.sql, capture/event_trigger_ddl_start.sql, capture/event_trigger_ddl_end.sql, capture/event_trigger_sql_drop.sql
+-- requires: capture/event_triggers.sql, capture/event_trigger_ddl_start.sql, capture/event_trigger_ddl_end.sql, capture/event_trigger_sql_drop.sql, capture/event_trigger_table_rewrite.sql
 -- Makes the event triggers anew, as whoever calls: they belong to the installing superuser, nobody else can own one.
 -- ENABLE ALWAYS, so that session_replication_role = replica does not pass them by.
 create or replace function script_tracking_internal.make_event_triggers()
