@@ -126,7 +126,7 @@ def test_recent_errors(told: Session) -> None:
 def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
     health = {str(row["check_name"]): row for row in rows(admin, "get_system_health()")}
     assert {row["status"] for row in health.values()} == {"ok"}
-    assert health["event_triggers_enabled"]["value"] == 3
+    assert health["event_triggers_enabled"]["value"] == 4
     assert health["partitions_ahead"]["value"] == 3
     assert (health["rollup_lag"]["value"], health["lost_records"]["value"]) == (0, 0)
     admin.execute("alter event trigger et_sql_drop disable")
@@ -140,7 +140,7 @@ def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
     )
     worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] != "ok"}
     assert {name: (row["status"], row["value"]) for name, row in worse.items()} == {
-        "event_triggers_enabled": ("critical", 2),
+        "event_triggers_enabled": ("critical", 3),
         "lost_records": ("critical", 1),
         "oldest_running_operation": ("warning", pytest.approx(172800, abs=60)),
     }
