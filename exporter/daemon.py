@@ -59,13 +59,14 @@ class Watch:
         connection = await self.target.keeping.get()
         reason: str | None = None
         try:
+            await self.target.look(connection)
             gone = self._seen and not (await read_ledger(connection)).is_whole
             if gone:
                 reason = (
                     "the schema was removed since this exporter started; it is not installed again unasked: run "
                     "script-tracking-exporter schema install --dsn DSN, or start the exporter anew"
                 )
-            elif self._schema_mode == "auto":
+            elif self._schema_mode == "auto" and not self.target.standby:
                 report = await install(connection)
                 if report.changed:
                     log.info("schema_installed", target=self.target.name, version=report.version)
@@ -87,8 +88,10 @@ class Watch:
             )
         self.status.set("schema_version", self.target.schema_version)
         if reason is None and self.target.schema_version == 0:
-            reason = (
-                "the schema is not installed: a superuser must run: script-tracking-exporter schema install --dsn DSN"
+            reason = "the schema is not installed: " + (
+                "a standby gets it from its primary"
+                if self.target.standby
+                else "a superuser must run: script-tracking-exporter schema install --dsn DSN"
             )
         if reason is not None and reason != self._refused and self._schema_mode != "off":
             tell = log.error if self._seen and not self.target.schema_version else log.warning
@@ -130,8 +133,9 @@ class Watch:
             well = True
             look = monotonic() + SCHEMA_LOOK_SECONDS
             while well:
-                well = await self._keeper.round()
-                self.status.set("upkeep_success", float(well))
+                if not self.target.standby:  # there the primary's exporter keeps house
+                    well = await self._keeper.round()
+                    self.status.set("upkeep_success", float(well))
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
                     if await self._has_moved():
@@ -143,7 +147,8 @@ class Watch:
         back_off = BackOff()
         await self.target.schema_known.wait()
         while True:
-            if self.target.schema_version < CAPTURE_VERSION or not self.target.may_collect:
+            ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
+            if not ready or self.target.standby:
                 await asyncio.sleep(CAPTURE_TICK_SECONDS)
                 continue
             well = all([await reader.round() for reader in self._readers])

@@ -46,7 +46,7 @@ async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -
         )
     except psycopg.Error as error:
         raise TargetUnavailable(_first_line(error)) from None
-    await connection.set_read_only(read_only)
+    await connection.set_read_only(read_only or None)  # False would begin transactions that a standby refuses
     return connection
 
 
@@ -86,7 +86,12 @@ async def failures_named(doing: str) -> AsyncIterator[None]:
 
 
 async def fetch(
-    connection: Connection, statement: str | sql.Composed, *, timeout: float, statement_timeout: float = 0
+    connection: Connection,
+    statement: str | sql.Composed,
+    *,
+    timeout: float,
+    statement_timeout: float = 0,
+    read_only: bool = False,
 ) -> list[Row]:
     """Rows of one statement, a transaction of its own with its guards set; gives up after `timeout` seconds even where
     the server is silent. The server itself ends it after `statement_timeout` seconds, 0 for never.
@@ -95,7 +100,7 @@ async def fetch(
     """
     # one message to the server, whose statements are one transaction: no way to and fro is added
     text = sql.SQL(statement) if isinstance(statement, str) else statement
-    guards = _guards(statement_timeout, read_only=bool(connection.read_only))
+    guards = _guards(statement_timeout, read_only=read_only or bool(connection.read_only))
     answer = asyncio.create_task(_rows(connection, sql.SQL(";\n").join([guards, text])))
     try:
         async with asyncio.timeout(timeout):

@@ -54,16 +54,25 @@ class Target:
         self.keeping = Session(config, "upkeep", read_only=False)
         self.capturing = Session(config, "capture", read_only=False)
         self.up: bool | None = None  # None until the first attempt
+        self.standby: bool | None = None  # whether it can only be read, until it is promoted; None until it is known
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
         self.may_collect = True
 
     async def probe(self) -> None:
         """Asks the server for a sign of life. Raises TargetUnavailable."""
-        await fetch(await self.collecting.get(), query("target", "alive"), timeout=LIVENESS_TIMEOUT_SECONDS)
+        await self.look(await self.collecting.get())
         if self.up is not True:
             log.info("target_up", target=self.name)
         self.up = True
+
+    async def look(self, connection: Connection) -> None:
+        """Asks whether the server is a standby; one log line when that changes. Raises TargetUnavailable."""
+        alive = query("target", "alive")
+        (row,) = await fetch(connection, alive, timeout=LIVENESS_TIMEOUT_SECONDS, read_only=True)
+        if row["standby"] != bool(self.standby):
+            log.info("standby" if row["standby"] else "promoted", target=self.name)
+        self.standby = row["standby"]
 
     async def lost(self, error: TargetUnavailable) -> None:
         """Notes that the database is gone; one log line when that changes."""

@@ -66,6 +66,7 @@ class TargetCollector:
                 if timer.job is None or self._target.up is not True:
                     await self._target.probe()
                     self._status.set("up", 1)
+                    self._status.set("standby", float(bool(self._target.standby)))
                     self._back_off.reset()
                 if timer.job is not None:
                     await self._schema_known()
@@ -93,6 +94,7 @@ class TargetCollector:
         try:
             await self._target.probe()
             self._status.set("up", 1)
+            self._status.set("standby", float(bool(self._target.standby)))
             for spec in self._specs:
                 await self.collect(spec)
         except TargetUnavailable as error:

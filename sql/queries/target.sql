@@ -12,7 +12,7 @@ select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
   pg_catalog.set_config('statement_timeout', {timeout}, true)
 
 -- name: alive
-select 1 as alive
+select pg_is_in_recovery() as standby
 
 -- name: collect
 select * from {function}()

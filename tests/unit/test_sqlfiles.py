@@ -92,7 +92,7 @@ def test_circles_and_missing_requirements_are_refused(tmp_path: Path, requiremen
 
 
 def test_named_statements() -> None:
-    assert sqlfiles.query("target", "alive") == "select 1 as alive"
+    assert sqlfiles.query("target", "alive") == "select pg_is_in_recovery() as standby"
     with pytest.raises(InvalidSqlFile, match="no statement named absent"):
         sqlfiles.query("target", "absent")
 
