@@ -18,7 +18,11 @@ LOST = "select lost_records_total from script_tracking_internal.collect_capture(
 
 @pytest.mark.parametrize(
     "secret",
-    ["see https://joe:hunter2@example.org/x", "create user mapping for joe hunter2", "authorization: hunter2"],
+    [
+        "see https://joe:hunter2@example.org/x",
+        "create user mapping for joe server s options (password 'hunter2')",
+        "authorization: hunter2",
+    ],
 )
 def test_redaction_does_not_depend_on_how_the_session_reads_strings(admin: Session, secret: str) -> None:
     admin.execute("set standard_conforming_strings = off")

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -77,6 +77,13 @@ begin
           'sql', left(v_sql, 4096), 'sql_len', length(v_sql),
           'sql_sha256', case when length(v_sql) > 4096 then encode(sha256(convert_to(v_sql, 'UTF8')), 'hex') end,
           'statement', left(v_real, 4096))::text;
+        if script_tracking_internal.announces_secret(concat(
+          current_setting('application_name'), ' ', current_setting('script_tracking.tenant', true), ' ',
+          current_setting('script_tracking.app_user', true), ' ', current_setting('script_tracking.change_ref', true)))
+        then
+          v_payload := (v_payload::jsonb
+            || script_tracking_internal.redact_json(v_payload::jsonb - array['sql', 'statement']))::text;
+        end if;
         v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
       end if;
     exception when others then

@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, vault/declared_metadata.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -47,7 +47,7 @@ begin
   v_version.load_date := v_version.load_end_date;
   v_version.execution_status := p_execution_status;
   v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;
-  v_message := script_tracking_internal.redact(p_error_message);
+  v_message := script_tracking_internal.redact_text(p_error_message);
   v_version.error_message := pg_catalog.left(v_message, 16384);
   v_version.metadata := v_version.metadata
     || coalesce(script_tracking_internal.declared_metadata(p_metadata), '{}')

@@ -47,7 +47,7 @@ begin
   end if;
   v_hk := script_tracking_internal.record_execution(
     v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/operation/v1',
-    script_tracking_internal.redact(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
+    script_tracking_internal.redact_text(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
     null, null, track_operation.sql_command, v_metadata, null);
   insert into script_tracking_internal.running_operation
     (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)

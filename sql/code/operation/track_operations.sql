@@ -74,7 +74,7 @@ begin
     end if;
 
     v_started := coalesce(v_given.started_at, clock_timestamp());
-    v_name := script_tracking_internal.redact(v_given.script_name);
+    v_name := script_tracking_internal.redact_text(v_given.script_name);
     v_suffix := null;
     if v_given.id is not null then
       v_suffix := left(encode(sha256(convert_to(format('operation of %s: %s', v_identity, v_given.id), 'UTF8')), 'hex'), 32);

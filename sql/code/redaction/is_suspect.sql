@@ -1,0 +1,13 @@
+-- May a secret stand in a text? One pass over it; what has no secret by this is left as it is.
+create or replace function script_tracking_internal.is_suspect(p_text text)
+returns boolean
+language sql immutable parallel safe
+as $function$
+  select pg_catalog.lower(p_text collate "C") operator(pg_catalog.~) (
+    e'(passw|passphrase|passcode|pass["\']?[ \t]*[=:]|pwd|secret|token|credential|bearer|authorization'
+    '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|auth|hmac|symmetric|license)[_ -]?key'
+    '|options[[:space:]]*[(]|connection|conninfo|dblink|crypt|hmac|digest|\\mmd5|\\msha[0-9]+[[:space:]]*[(]|pgp_|identified|program'
+    '|\\ma[ks]ia[0-9a-z]{12}|\\mgh[pousr]_|github_pat_|glpat-|xox[a-z]-|[sr]k_(?:live|test)_|aiza|\\meyj|scram-sha-256[$]'
+    '|[$]2[abxy]?[$]|[$]argon2|[$][156y][$]|://[^[:space:]/]*@|://[^[:space:]\'"]*:[^[:space:]\'"]*@|basic[[:space:]]'
+    '|failing row contains|[$][0-9]+ = \'|u&[\'"]|\\\\)')
+$function$;

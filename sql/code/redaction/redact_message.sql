@@ -1,0 +1,27 @@
+-- requires: vault/redact.sql, redaction/redact_text.sql, redaction/unescape.sql
+-- What may be stored of a message about a statement: as redact_text(), and also without any word of it that stands in the
+-- statement, but no longer in what may be stored of that: 'syntax error at or near "..."' announces no secret.
+create or replace function script_tracking_internal.redact_message(p_message text, p_statement text)
+returns text
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $function$
+declare
+  v_message text := script_tracking_internal.redact_text(p_message);
+  v_kept    text := script_tracking_internal.redact(p_statement);
+  v_whole   text;
+begin
+  if v_message is null or v_kept is null or v_kept = p_statement then
+    return v_message;
+  end if;
+  v_whole := p_statement || ' ' || replace(p_statement, '''''', '''') || ' '
+    || script_tracking_internal.unescape(replace(p_statement, '''''', ''''), 'e');
+  return (
+    select coalesce(string_agg(
+        case
+          when b.bare = '' or strpos(v_kept, b.bare) > 0 or strpos('[redacted]', b.bare) > 0 or strpos(v_whole, b.bare) = 0 then m.piece[1]
+          else replace(m.piece[1], b.bare, '[redacted]') end, '' order by m.position), '')
+    from regexp_matches(v_message collate "C", e'[^[:space:]"]+|[[:space:]"]+', 'g') with ordinality as m (piece, position)
+    cross join lateral (select btrim(m.piece[1], e' \t\r\n".,;:()''')) as b (bare));
+end
+$function$;

@@ -1,0 +1,116 @@
+"""What is stored of a statement: the secrets are gone, the rest stands; what cannot be judged is withheld whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from tests.fix_databases import new_database
+from tests.fix_sessions import Session, history, value
+from tests.postgres_server import Server
+from tests.sql.redact_cases import ORDINARY, REDACTED, WITHHELD
+
+REDACT = "select script_tracking_internal.redact(%s)"
+MESSAGE = "select script_tracking_internal.redact_message(%s, %s)"
+
+
+@pytest.fixture(scope="module")
+def redacting(postgres: Server, _template: str) -> Iterator[Session]:
+    """A session in one database for all, with hostile settings that must not matter."""
+    with (
+        new_database(postgres, _template) as dsn,
+        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection,
+    ):
+        connection.execute(
+            "create schema evil; create function evil.lower(text) returns text language sql as 'select null'"
+        )
+        connection.execute("set search_path = evil, public; set plpgsql.extra_errors = 'all'")
+        connection.execute("set statement_timeout = '60s'")
+        yield connection
+
+
+@pytest.mark.parametrize("conforming", ["on", "off"])
+def test_secrets_are_replaced_and_the_rest_stands(redacting: Session, conforming: str) -> None:
+    redacting.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
+    for statement, expected in REDACTED:
+        assert value(redacting, REDACT, statement) == expected
+        assert value(redacting, REDACT, expected) == expected, "not the same again"
+    redacting.execute("reset standard_conforming_strings; reset escape_string_warning")
+
+
+def test_what_cannot_be_judged_is_withheld(redacting: Session) -> None:
+    for statement in WITHHELD:
+        expected = f"[withheld: {len(statement)} characters that may hold a secret]"
+        assert value(redacting, REDACT, statement) == expected
+
+
+def test_what_holds_no_secret_stands(redacting: Session) -> None:
+    for statement in ORDINARY:
+        assert value(redacting, REDACT, statement) == statement
+    large = "create table t (); -- " + "x" * 1_000_000
+    assert value(redacting, REDACT, large) == large
+
+
+@pytest.mark.parametrize(
+    ("message", "statement", "expected"),
+    [
+        (
+            'syntax error at or near "hunter2"',
+            "alter role joe password hunter2",
+            'syntax error at or near "[redacted]"',
+        ),
+        ('role "joe" does not exist', "alter role joe password 'hunter2'", 'role "joe" does not exist'),
+        ('syntax error at or near "tabel"', "create tabel t ()", 'syntax error at or near "tabel"'),
+        (
+            'invalid connection option "hun\'ter2"',
+            "create subscription s connection 'x=hun''ter2' publication p",
+            'invalid connection option "[redacted]"',
+        ),
+        ("Key (token)=(hunter2) already exists.", None, "Key (token)=([redacted]) already exists."),
+        ("Key (id)=(1) already exists.", None, "Key (id)=(1) already exists."),
+        ("Failing row contains (1, hunter2).", None, "Failing row contains ([redacted])"),
+        (
+            "unnamed portal with parameters: $1 = 'hunter''2', $2 = '3'",
+            None,
+            "unnamed portal with parameters: $1 = [redacted], $2 = [redacted]",
+        ),
+        ('password authentication failed for user "joe"', None, 'password authentication failed for user "joe"'),
+        ("could not connect: host=x password=hunter2", None, "could not connect: host=x password=[redacted]"),
+        ("don't know the token", None, "don't know the token"),
+        (None, "select 1", None),
+    ],
+)
+def test_messages(redacting: Session, message: str | None, statement: str | None, expected: str | None) -> None:
+    assert value(redacting, MESSAGE, message, statement) == expected
+
+
+def test_metadata_keeps_its_shape(redacting: Session) -> None:
+    given = (
+        '{"password": "hunter2", "apiKey": 12345, "list": [{"db": "postgres://joe:hunter2@h/d", "token": null}],'
+        ' "sql": "alter role joe password \'hunter2\'", "max_tokens": 5, "secret": {"a": "hunter2"}, "plain": "it\'s"}'
+    )
+    assert value(redacting, "select script_tracking_internal.declared_metadata(%s)", given) == {
+        "password": "[redacted]",
+        "apiKey": "[redacted]",
+        "list": [{"db": "postgres://joe:[redacted]@h/d", "token": None}],
+        "sql": "alter role joe password '[redacted]'",
+        "max_tokens": 5,
+        "secret": "[redacted]",
+        "plain": "it's",
+    }
+    deep = '{"token": ' + "[" * 500 + '"hunter2"' + "]" * 500 + "}"
+    assert "hunter2" not in str(value(redacting, "select script_tracking_internal.declared_metadata(%s)", deep))
+
+
+def test_what_a_session_says_of_itself_holds_no_secret(admin: Session) -> None:
+    admin.execute("set application_name = 'job password=hunter2'")
+    admin.execute("set script_tracking.app_user = 'https://joe:hunter2@h'")
+    admin.execute("set script_tracking.change_ref = 'token: hunter2'")
+    admin.execute("create table public.t ()")
+    (row,) = history(admin)
+    assert row["metadata"]["application_name"] == "job password=[redacted]"
+    assert row["metadata"]["claimed_app_user"] == "https://joe:[redacted]@h"
+    assert row["metadata"]["claimed_change_ref"] == "token: [redacted]"
