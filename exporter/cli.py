@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import exporter
-from exporter import logs
-from exporter.config import Config, resolve
+from exporter import logs, track
+from exporter.config import Config, TargetConfig, resolve
 from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.schema import command as schema_command
 
@@ -44,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", parents=[source], help="serve /metrics until stopped")
     commands.add_parser("collect", parents=[source], help="one cycle, exposition text on standard output")
     commands.add_parser("check-config", parents=[source], help="validate the configuration and stop")
+    tracked = commands.add_parser(
+        "track",
+        parents=[source],
+        usage="%(prog)s [options] -- COMMAND [ARGUMENT ...]",
+        help="run a command and record what becomes of it; exits with the command's own code",
+    )
+    track.add_arguments(tracked)
     demo = commands.add_parser(
         "demo",
         parents=[source],
@@ -69,6 +76,21 @@ def _demo(arguments: argparse.Namespace) -> int:
     return asyncio.run(runner.run(existing, runner.read_duration(arguments.duration)))
 
 
+def _track(arguments: argparse.Namespace, command: list[str]) -> int:
+    """Runs the command also where no database is configured, unless a record is required."""
+    target: TargetConfig | ConfigurationError
+    try:
+        targets = resolve(arguments.config, arguments.dsn, arguments.dsn_file).targets
+        if len(targets) > 1:
+            raise ConfigurationError("track records in one database: name one target")
+        target = targets[0]
+    except ConfigurationError as error:
+        if arguments.require_record:
+            raise
+        target = error
+    return track.run(arguments, target, command)
+
+
 async def _run(arguments: argparse.Namespace, config: Config) -> int:
     match arguments.command:
         case "schema":
@@ -86,8 +108,18 @@ async def _run(arguments: argparse.Namespace, config: Config) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    command: list[str] = []
+    if words[:1] == ["track"] and "--" in words:  # the command's own words are not ours to read
+        at = words.index("--")
+        words, command = words[:at], words[at + 1 :]
+    parser = _parser()
+    arguments = parser.parse_args(words)
+    if arguments.command == "track" and not command:
+        parser.error("track: expected -- COMMAND")
     try:
+        if arguments.command == "track":
+            return _track(arguments, command)
         if arguments.command == "schema":
             schema_command.check_options(arguments)
             if arguments.print_sql:

@@ -143,6 +143,13 @@ class Operation:
         """The operation's key in the record; None as long as it was not delivered."""
         return self._record.key if self._record is not None else None
 
+    @property
+    def problem(self) -> str | None:
+        """Why it will not be recorded; None as long as it may be, or is."""
+        future = self._record.ended if self._record is not None else None
+        error = future.exception() if future is not None and future.done() else None
+        return None if error is None else str(error)
+
     def fail(self, message: str, sqlstate: str | None = None) -> None:
         """Makes it a failure that raises nothing."""
         self._failure = (_text(message), sqlstate)
@@ -260,7 +267,9 @@ class Operation:
 
 
 def _read_dsn(dsn: str | None, dsn_file: str | Path | None) -> Dsn:
-    text = read_secret(Path(dsn_file)) if dsn_file is not None else dsn or os.environ.get("DATABASE_URL")
+    if dsn is None and dsn_file is None:
+        dsn = os.environ.get("DATABASE_URL")
+    text = read_secret(Path(dsn_file)) if dsn_file is not None else dsn
     if text is None:
         raise ConfigurationError("no database named: give dsn or dsn_file, or set DATABASE_URL")
     return Dsn(text)

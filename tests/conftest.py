@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fix_exporter",
     "tests.fix_monitoring",
     "tests.fix_sessions",
+    "tests.fix_shop",
 ]
 
 
