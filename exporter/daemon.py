@@ -15,6 +15,7 @@ from typing import NoReturn
 import uvicorn
 
 from exporter import metricmap
+from exporter.capture.reconcile import Reconciler
 from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector, configured
 from exporter.collect.snapshot import Snapshot
@@ -34,7 +35,7 @@ log = get_logger("daemon")
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
-CAPTURE_VERSION = 6  # the migration that brings what capture works with
+CAPTURE_VERSION = 9  # the migration that brings what capture works with
 STOP_SECONDS = 1.0
 
 
@@ -46,7 +47,8 @@ class Watch:
         self.status = TargetStatus(config.name, daemon.own_metrics)
         self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
         self._keeper = Keeper(self.target)
-        self._readers = (AttemptReader(self.target, config.capture or daemon.capture),)
+        capture = config.capture or daemon.capture
+        self._readers = (AttemptReader(self.target, capture), Reconciler(self.target, capture.reconcile_interval))
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
         self._seen = False  # whether the schema stood in the database since the start

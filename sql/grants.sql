@@ -53,6 +53,9 @@ grant execute on function
   script_tracking.get_performance_metrics(), script_tracking.get_system_health(),
   script_tracking.get_recent_errors(integer), script_tracking.calculate_hash_key(varchar)
 to script_tracking_reader, script_tracking_auditor;
+grant execute on function
+  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text)
+to script_tracking_auditor;
 -- The read policies call this for whoever reads.
 grant execute on function script_tracking_internal.visible_tenants(), script_tracking_internal.error_class(varchar, jsonb)
   to script_tracking_reader, script_tracking_auditor, script_tracking_daemon;
@@ -66,6 +69,7 @@ grant execute on function
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
+  script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.interrupt_operations(),

@@ -44,8 +44,7 @@ create table script_tracking_internal.installation (
   record_source     text not null,
   state_key         bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   capture_level     text not null default 'basic' check (capture_level in ('basic', 'failures', 'full')),
-  installed_at      timestamptz not null default clock_timestamp(),
-  baseline_at       timestamptz
+  installed_at      timestamptz not null default clock_timestamp()
 );
 comment on table script_tracking_internal.installation is
   'One row: the incarnation of this cluster and the record_source prefix (cluster/database)';

@@ -63,14 +63,3 @@ create sequence script_tracking_internal.refused_claim_seq;
 comment on sequence script_tracking_internal.lost_record_seq is 'DDL that went through although its record could not be written';
 comment on sequence script_tracking_internal.temporary_ddl_seq is 'DDL on temporary objects only, which is counted and not recorded';
 comment on sequence script_tracking_internal.refused_claim_seq is 'DDL whose session claimed a tenant that it is no member of';
-
-create table script_tracking_internal.baseline_object (
-  class_id    oid not null,
-  object_id   oid not null,
-  object_type text not null,
-  identity    text not null,
-  taken_at    timestamptz not null,
-  primary key (class_id, object_id)
-);
-comment on table script_tracking_internal.baseline_object is
-  'User objects that stood in the catalog when tracking began';

@@ -32,3 +32,6 @@ select script_tracking_internal.judge_attempts() as judged
 
 -- name: purge_attempts
 select script_tracking_internal.purge_attempts() as done
+
+-- name: reconcile
+select * from script_tracking_internal.reconcile()

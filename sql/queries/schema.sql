@@ -204,7 +204,7 @@ from (
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
-          'backend_activity')
+          'backend_activity', 'role_password_marks')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
             union all select r.oid from pg_roles as r where r.rolsuper))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
@@ -373,7 +373,7 @@ with recursive own as (
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
-          'backend_activity')))  -- belong to the installing role
+          'backend_activity', 'role_password_marks')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
   where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop', 'et_table_rewrite')

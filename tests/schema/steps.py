@@ -80,7 +80,7 @@ def rows(dsn: str, statement: str, *parameters: object) -> list[DictRow]:
 def written(dsn: str) -> list[DictRow]:
     """Every row of catalog and ledger that an installation may write, with the transaction that wrote it last."""
     catalogs = ("pg_class", "pg_proc", "pg_trigger", "pg_policy", "pg_event_trigger", "pg_namespace", "pg_attribute")
-    ledger = ("schema_code", "schema_migration", "setting", "installation", "baseline_object")
+    ledger = ("schema_code", "schema_migration", "setting", "installation", "catalog_state")
     parts = [
         f"select '{name}' as relation, ctid::text as place, xmin::text from pg_catalog.{name}" for name in catalogs
     ]

@@ -114,7 +114,7 @@ WEAKENINGS = {
         f"alter table {SI}.setting set unlogged",
         f"alter sequence {SI}.execution_version_seq cycle",
         f"drop sequence {SI}.temporary_ddl_seq",
-        f"drop table {SI}.baseline_object",
+        f"drop table {SI}.operation_total_carried",
         f"create view {S}.mine as select 1 as one; alter view {S}.mine owner to script_tracking_owner",
         f"create rule mine as on insert to {S}.script_execution_s do instead nothing",
         f"create trigger mine before insert on {S}.script_execution_s for each row "
@@ -253,7 +253,7 @@ NAMED = (
         f"missing: table {S}.script_execution_s index idx_script_execution_s_current unique using btree "
         "(script_execution_hk, execution_timestamp) where (load_end_date is null)",
     ),
-    (f"drop table {SI}.baseline_object", f"missing: table {SI}.baseline_object"),
+    (f"drop table {SI}.operation_total_carried", f"missing: table {SI}.operation_total_carried"),
     (f"grant insert on {S}.script_execution_s to joe", f"not released: table {S}.script_execution_s grant joe insert"),
     (
         f"alter table {SI}.script_execution_s_first add constraint mine check (xid is not null)",

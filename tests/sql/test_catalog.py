@@ -78,6 +78,8 @@ SIGNATURES = {
     "resume_tracking": ("", "boolean"),
     "acknowledge_losses": ("reason text", "bigint"),
     "revoke_tenant": ("code character varying, role_name name", "void"),
+    "get_untracked_changes": ("", "TABLE"),
+    "acknowledge_change": ("change_id bigint, reason text", "boolean"),
     "event_trigger_ddl_start": ("", "event_trigger"),
     "event_trigger_ddl_end": ("", "event_trigger"),
     "event_trigger_sql_drop": ("", "event_trigger"),

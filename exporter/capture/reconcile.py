@@ -1,0 +1,67 @@
+"""Changes of the catalog that went round the event triggers: found by comparing it with the record."""
+
+from __future__ import annotations
+
+from exporter.database import fetch
+from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.schedule import monotonic
+from exporter.sqlfiles import query
+from exporter.target import Target
+
+log = get_logger("capture")
+
+STATEMENT_TIMEOUT_SECONDS = 60.0
+LONGEST_CONFIRMATION_SECONDS = 5.0
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+class Reconciler:
+    """Makes a pass when one is due.
+
+    A difference is reported when a second pass sees it still unaccounted for. That pass follows sooner, so that both
+    lie within `interval` seconds of the change.
+    """
+
+    def __init__(self, target: Target, interval: float) -> None:
+        self._target = target
+        self._confirmation = min(LONGEST_CONFIRMATION_SECONDS, interval / 4)
+        self._pause = interval - self._confirmation
+        self._due = 0.0
+        self._failing: str | None = None
+
+    async def round(self) -> bool:
+        """One round; whether it went well. Never raises for a fault of the database."""
+        if monotonic() < self._due:
+            return self._failing is None
+        began = monotonic()
+        try:
+            rows = await fetch(
+                await self._target.capturing.get(),
+                query("capture", "reconcile"),
+                timeout=STATEMENT_TIMEOUT_SECONDS + 1,
+                statement_timeout=STATEMENT_TIMEOUT_SECONDS,
+            )
+        except (QueryFailed, TargetUnavailable) as error:
+            if isinstance(error, TargetUnavailable):
+                await self._target.capturing.discard()
+            elif error.sqlstate == LOCK_NOT_AVAILABLE:  # a catalog is being rewritten: in the next round
+                return True
+            if self._failing != str(error):
+                log.warning("capture_failed", target=self._target.name, source="reconciler", reason=str(error))
+            self._failing = str(error)
+            self._due = monotonic() + self._confirmation
+            return False
+        if self._failing is not None:
+            log.info("capture_recovered", target=self._target.name, source="reconciler")
+            self._failing = None
+        wait = self._pause
+        for found in rows:  # none where another exporter makes the pass
+            if found["baseline"]:
+                log.warning("catalog_baseline", target=self._target.name, objects=found["objects"])
+            if found["reported"]:
+                log.warning("untracked_changes", target=self._target.name, changes=found["reported"])
+            if found["fresh"]:
+                wait = self._confirmation
+        self._due = began + wait
+        return True

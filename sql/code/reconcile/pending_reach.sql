@@ -1,0 +1,23 @@
+-- Every object whose DDL may account for each pending difference: itself, its table, the tables that this one inherits
+-- from, what a constraint references, the extension that it is a member of, before and after.
+create or replace function script_tracking_internal.pending_reach()
+returns table (class_id oid, object_id oid, sub_id oid, root oid)
+language sql stable
+as $function$
+  with recursive edge as materialized (
+    select s.object_id, r.root
+    from script_tracking_internal.catalog_state as s cross join pg_catalog.unnest(s.roots) as r (root)
+    where s.class_id = 1259
+    union
+    select p.object_id, r.root
+    from script_tracking_internal.catalog_pending as p cross join pg_catalog.unnest(p.roots) as r (root)
+    where p.class_id = 1259
+  ), reach (class_id, object_id, sub_id, root) as (
+    select p.class_id, p.object_id, p.sub_id, r.root
+    from script_tracking_internal.catalog_pending as p cross join pg_catalog.unnest(p.object_id || p.roots) as r (root)
+    union
+    select q.class_id, q.object_id, q.sub_id, e.root
+    from reach as q join edge as e on e.object_id = q.root
+  )
+  select q.class_id, q.object_id, q.sub_id, q.root from reach as q
+$function$;
