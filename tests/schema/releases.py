@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,13 +116,10 @@ def fewer_functions(base: Path) -> None:
     edit(
         base,
         "grants.sql",
-        lambda text: (
-            text.replace("script_tracking_internal.collect_health(),", "")
-            .replace(", script_tracking.get_system_health()\nto script_tracking_daemon", "\nto script_tracking_daemon")
-            .replace(
-                "script_tracking.get_performance_metrics(), script_tracking.get_system_health(),",
-                "script_tracking.get_performance_metrics(),",
-            )
+        lambda text: re.sub(
+            r",\s+script_tracking\.get_system_health\(\)(?=,|\nto)",
+            "",
+            text.replace("script_tracking_internal.collect_health(),", ""),
         ),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import MigrationEdited, NotInstalled, QueryFailed, SchemaTooNew
+from exporter.sqlfiles import migrations
 from tests.catalog_dump import dump
 from tests.schema.conftest import MakeDatabase
 from tests.schema.releases import (
@@ -24,6 +25,7 @@ from tests.schema.releases import (
 )
 from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
 
+NEXT = len(migrations()) + 1
 OLDER = (older_result, older_arguments, older_view, more_functions, more_grants, fewer_functions, older_trigger)
 
 
@@ -53,12 +55,12 @@ async def test_fresh_equals_upgraded(empty: str, fresh: str, release: Path, olde
 
 async def test_migrations_are_applied_in_order_to_what_stands(empty: str, release: Path, fresh: str) -> None:
     await installed(empty)
-    later = release / "migrations" / "0006_add_note.sql"
+    later = release / "migrations" / f"{NEXT:04d}_add_note.sql"
     later.write_text("alter table script_tracking_internal.setting add column note text;", encoding="utf-8")
     report = await installed(empty, release)
-    assert (report.version, report.migrations, report.code) == (6, ("migrations/0006_add_note.sql",), ())
+    assert (report.version, report.migrations, report.code) == (NEXT, (f"migrations/{NEXT:04d}_add_note.sql",), ())
     rebuilt = await installed(fresh, release)
-    assert rebuilt.version == 6
+    assert rebuilt.version == NEXT
     assert dump(empty) == dump(fresh)
 
 
@@ -100,11 +102,11 @@ async def test_windows_line_ends_are_no_edit(empty: str, release: Path) -> None:
 async def test_a_newer_database_is_not_touched_and_read_unless_it_broke(
     empty: str, release: Path, breaking: bool
 ) -> None:
-    later = release / "migrations" / "0006_change_much.sql"
+    later = release / "migrations" / f"{NEXT:04d}_change_much.sql"
     later.write_text(("-- breaking\n" if breaking else "") + "select 1;", encoding="utf-8")
     await installed(empty, release)
     before = dump(empty)
-    with pytest.raises(SchemaTooNew, match="0006_change_much"):
+    with pytest.raises(SchemaTooNew, match=f"{NEXT:04d}_change_much"):
         await installed(empty)
     refused = program("schema", "upgrade", "--dsn", empty)
     assert (refused.returncode, "upgrade the program" in refused.stderr) == (1, True)
@@ -113,7 +115,7 @@ async def test_a_newer_database_is_not_touched_and_read_unless_it_broke(
     assert 'script_tracking_up{target="' in collected.stdout
     assert ("script_tracking_operations_total{" in collected.stdout) is not breaking
     assert collected.returncode == (1 if breaking else 0)
-    assert "0006_change_much" in collected.stderr
+    assert f"{NEXT:04d}_change_much" in collected.stderr
 
 
 async def test_an_older_program_does_not_take_newer_code_back(empty: str, release: Path) -> None:
