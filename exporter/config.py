@@ -65,8 +65,8 @@ class CollectorConfig(_Model):
 
 
 class CaptureConfig(_Model):
-    """How DDL that fails, is rolled back or goes round the event triggers is captured: whether by a replication slot and
-    what that may hold back, and how soon a change of the catalog that no record accounts for is reported."""
+    """How DDL that fails, is rolled back or goes round the event triggers is captured: whether by a replication slot,
+    and what that may hold back; how soon a change of the catalog that no record accounts for is reported."""
 
     slot: Literal["auto", "off"] = "auto"
     slot_max_bytes: Bytes = 1024**3
