@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from exporter.collect.collector import configured
 from exporter.config import Dsn, TargetConfig
@@ -18,6 +21,7 @@ from exporter.schema.verify import verify
 from exporter.target import Target
 from exporter.upkeep.keeper import Keeper
 from tests.fix_exporter import StartExporter
+from tests.fix_sessions import MakeRole, Session, history, value
 from tests.harmless.pooler import Pooler
 
 NextClient = psycopg.Connection[tuple[object, ...]]
@@ -111,3 +115,81 @@ def test_the_daemon_installs_collects_and_keeps_house_through_it(
     running.wait_for_value(1, "script_tracking_upkeep_success", **target)
     assert running.stop() == 0
     assert _session(next_client) == fresh
+
+
+@pytest.fixture
+def clients(pooler: Pooler, installed_database: str) -> Iterator[tuple[Session, Session]]:
+    """Two clients of a tracked database, who get the same session of the server in turn."""
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(
+                psycopg.connect(
+                    pooler.dsn(installed_database), autocommit=True, prepare_threshold=None, row_factory=dict_row
+                )
+            )
+            for _ in range(2)
+        )
+        pid = "select pg_backend_pid()"
+        assert value(first, pid) == value(second, pid)
+        yield first, second
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["simple", "extended"])
+def test_no_statement_takes_anything_over_from_the_client_before(
+    clients: tuple[Session, Session], binary: bool
+) -> None:
+    """With `binary` psycopg speaks the extended protocol, unprepared."""
+    first, second = clients
+    with first.transaction():
+        for setting in ("tenant = 'acme'", "app_user = 'joe'", "change_ref = 'CR-1'"):
+            first.execute(f"set local script_tracking.{setting}".encode())
+        first.execute("set local role script_tracking_app; set local role none")
+        first.execute("create table public.a (id int)", binary=binary)
+    with pytest.raises(psycopg.errors.DuplicateTable):
+        first.execute("create table public.a (id int)", binary=binary)
+    with pytest.raises(psycopg.errors.RaiseException):
+        first.execute("do $$ begin drop table public.a; raise exception 'no'; end $$", binary=binary)
+    first.execute("select pg_sleep(0.3)", binary=binary)
+    second.execute("create table public.b (id int)", binary=binary)
+    second.execute("drop table public.b", binary=binary)
+    recorded = [row for row in history(second) if row["execution_status"] == "COMPLETED"]
+    assert [(row["script_name"], row["affected_objects"]) for row in recorded] == [
+        ("CREATE TABLE", ["public.a"]),
+        ("CREATE TABLE", ["public.b"]),
+        ("DROP TABLE", ["public.b"]),
+    ]
+    claimed, created, dropped = (row["metadata"] for row in recorded)
+    assert "acme" in str(claimed)
+    for metadata, row in ((created, recorded[1]), (dropped, recorded[2])):
+        assert not {"acme", "joe", "CR-1"}.intersection(re.findall(r"[\w-]+", str(metadata)))
+        assert row["duration_seconds"] < 0.3
+        assert not metadata.get("nested")
+        assert metadata.get("parent_hk") is None
+    assert created.get("batch_id", 1) != claimed.get("batch_id", 2)
+
+
+def test_the_session_user_and_the_role_are_those_of_each_client(
+    clients: tuple[Session, Session], make_role: MakeRole
+) -> None:
+    first, second = clients
+    group = make_role()
+    first.execute(f"grant create on schema public to {group}".encode())
+    with first.transaction():
+        first.execute(f"set local role {group}".encode())
+        first.execute("create table public.theirs ()")
+    second.execute("create table public.mine ()")
+    theirs, mine = history(second, "CREATE TABLE")
+    assert theirs["db_session_user"] == mine["db_session_user"] == second.info.user
+    assert (theirs["metadata"]["effective_role"], mine["metadata"].get("effective_role", second.info.user)) == (
+        group,
+        second.info.user,
+    )
+
+
+def test_an_operation_ends_in_another_transaction_than_it_began_in(clients: tuple[Session, Session]) -> None:
+    first, second = clients
+    key = value(first, "select script_tracking.track_operation('nightly', 'BATCH')")
+    second.execute("create table public.t ()")
+    assert value(second, "select script_tracking.complete_operation(%s, true)", key) is True
+    assert value(first, "select script_tracking.complete_operation(%s, true)", key) is False
+    assert [row["execution_status"] for row in history(first, "nightly")] == ["COMPLETED"]
