@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pwd
+import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -159,6 +161,30 @@ class LocalServer(Server):
 
     def stop(self) -> None:
         self._process.stop()
+
+    def single_user(self, database: str, script: str) -> str:
+        """What the stopped server says, run in single-user mode, to a script of a statement a line."""
+        home, user = self._process._home, self._process._user
+        assert home is not None
+        done = subprocess.run(
+            [self._process._binaries / "postgres", "--single", "-D", home / "data", database],
+            cwd=home,
+            input=script,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+            user=user,
+            extra_groups=None if user is None else [],
+        )
+        return done.stdout
+
+    def limit_file_size(self, pid: int, size: int) -> None:
+        """From now on the process of a session can let no file grow past `size` bytes, as on a disk that is full."""
+        user = self._process._user
+        group = None if user is None else pwd.getpwnam(user).pw_gid
+        command = ["prlimit", f"--pid={pid}", f"--fsize={size}"]
+        subprocess.run(command, check=True, user=user, group=group, extra_groups=None if user is None else [])
 
     def close(self) -> None:
         self._process.close()
