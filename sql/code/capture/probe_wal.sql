@@ -1,4 +1,4 @@
--- requires: capture/slot_name.sql, capture/create_slot.sql
+-- requires: capture/slot_name.sql, capture/create_slot.sql, rules/pause_state.sql
 -- What reading attempts from the write-ahead log lacks, in a word and in words; both NULL where it works. The word slot
 -- says that nothing is missing but the slot itself.
 create or replace function script_tracking_internal.probe_wal(out lacks text, out missing text)
@@ -20,6 +20,9 @@ begin
   if pg_catalog.pg_is_in_recovery() then
     lacks := 'primary';
     missing := 'this server is a standby: the exporter has to be pointed at the primary';
+  elsif exists (select from script_tracking_internal.pause_state()) then
+    lacks := 'pause';
+    missing := 'tracking pauses: script_tracking.resume_tracking() ends it';
   elsif not v_state.slot_wanted then
     lacks := 'configuration';
     missing := 'capture.slot is off in the exporter''s configuration';

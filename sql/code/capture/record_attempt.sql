@@ -1,4 +1,4 @@
--- requires: capture/invalid_indexes.sql, tenancy/role_context.sql, vault/record_outside.sql
+-- requires: capture/invalid_indexes.sql, tenancy/role_context.sql, vault/record_outside.sql, rules/matching_noise_rule.sql
 -- Writes the record of a judged attempt that failed, was rolled back or interrupted; again, it adds SQLSTATE and message
 -- where they have come since. Returns whether anything was written. Idempotent.
 -- What the server's log says of the error decides between FAILED and INTERRUPTED where both would do.
@@ -29,6 +29,18 @@ begin
     when v_attempt.verdict = 'ROLLED_BACK' or v_attempt.sqlstate is null then v_attempt.verdict
     when v_attempt.sqlstate like '57P%' then 'INTERRUPTED'  -- shut down, crashed, idle for too long
     else 'FAILED' end;
+  -- what succeeded and was rolled back was measured by the rules when it ended
+  if v_status <> 'ROLLED_BACK' and (select i.noise_rules from script_tracking_internal.installation as i)
+    and script_tracking_internal.matching_noise_rule(
+      v_attempt.tag, (v_attempt.payload ->> 'user')::name, (v_attempt.payload ->> 'role')::name, null,
+      case when (v_attempt.payload ->> 'sql_len')::integer <= 4096 then v_attempt.payload ->> 'sql' end) is not null
+  then
+    if v_attempt.recorded_at is null then
+      perform nextval('script_tracking_internal.noise_ddl_seq');
+      update script_tracking_internal.attempt as a set recorded_at = clock_timestamp() where a.attempt_id = p_attempt_id;
+    end if;
+    return false;
+  end if;
   if v_attempt.tag in ('CREATE INDEX', 'REINDEX') and v_status <> 'ROLLED_BACK' then
     v_invalid := script_tracking_internal.invalid_indexes(v_attempt.started_at, v_attempt.payload ->> 'sql');
   end if;

@@ -1,6 +1,6 @@
--- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql
--- Takes the event triggers away for a while, on record, and nothing else: managed services want them gone before a major
--- upgrade. Runs as its caller, to whom they belong.
+-- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql
+-- Takes the event triggers away for a while, on record, and the slot: managed services want both gone before a major
+-- upgrade. Nothing else. Runs as its caller, to whom they belong.
 create or replace function script_tracking.pause_tracking(reason text)
 returns boolean
 language plpgsql volatile
@@ -30,8 +30,13 @@ begin
   for v_name in select t.name from script_tracking_internal.event_triggers() as t loop
     execute format('drop event trigger if exists %I', v_name);
   end loop;
+  begin
+    perform script_tracking_internal.guard_slot();
+  exception when object_in_use then
+    raise notice 'the slot is being read at the moment: the exporter drops it in its next round';
+  end;
   return true;
 end
 $function$;
 comment on function script_tracking.pause_tracking(text) is
-  'Drops the event triggers until resume_tracking(), on record; false where tracking pauses already; ST003 without a reason';
+  'Drops the event triggers and the slot until resume_tracking(), on record; false where tracking pauses already; ST003 without a reason';
