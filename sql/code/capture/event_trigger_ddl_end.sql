@@ -28,6 +28,7 @@ declare
   v_outer      text := '';
   v_start      text;
   v_id         text;
+  v_ordinal    text;
   v_dropped    text;
   v_claim      text;
   v_started_at timestamptz := statement_timestamp();
@@ -77,7 +78,12 @@ begin
       v_attempt := split_part(split_part(v_state, ',', -2), ';', -1);
       v_start := split_part(v_attempt, ':', 1);
       v_id := split_part(v_attempt, ':', 2);
-      if v_attempt ~ '^[0-9]{16}:[0-9a-f]{32}:[0-9]{1,9}:' and split_part(v_attempt, ':', 4) = tg_tag then
+      v_ordinal := split_part(v_attempt, ':', 3);
+      -- no regular expression on the way of every statement: it would build its automaton each time
+      if length(v_start) = 16 and length(v_id) = 32 and length(v_ordinal) between 1 and 9
+        and translate(v_start || v_ordinal, '0123456789', '') = '' and translate(v_id, '0123456789abcdef', '') = ''
+        and split_part(v_attempt, ':', 4) = tg_tag
+      then
         v_started_at := least(greatest(v_started_at, to_timestamp(v_start::numeric / 1000000)), v_began);
         v_state := set_config('script_tracking_internal.attempts', left(v_state, - length(v_attempt) - 1), false);
         v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
@@ -245,7 +251,7 @@ begin
     v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
       'attempt_id', v_id,
       'batch_id', v_batch,
-      'ordinal', nullif(split_part(v_attempt, ':', 3), '')::integer,
+      'ordinal', case when v_attempt is not null then v_ordinal::integer end,
       'duration_us', v_duration,
       'objects', v_objects,
       'tracking_us', (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint)) || v_special;
