@@ -29,6 +29,7 @@ from script_tracking.script_execution_s as s
 where s.script_type = 'DDL' and s.load_end_date is null
 order by s.version_number
 """
+OURS = r"--\n-- Name: (et_\w+; Type: EVENT TRIGGER|script_tracking_capture; Type: PUBLICATION);"
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
 
 
@@ -54,7 +55,7 @@ def catalog(dsn: str) -> str:
         re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE),
         flags=re.MULTILINE,
     )
-    return "".join(block for block in blocks if not re.match(r"--\n-- Name: et_\w+; Type: EVENT TRIGGER;", block))
+    return "".join(block for block in blocks if not re.match(OURS, block))
 
 
 def rows(dsn: str) -> dict[str, int]:
