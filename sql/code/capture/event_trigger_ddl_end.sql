@@ -220,6 +220,10 @@ begin
     then
       perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'noise');
       v_count := nextval('script_tracking_internal.noise_ddl_seq');
+      if v_objects is not null then  -- for the comparison of the catalogs
+        insert into script_tracking_internal.noise_ddl (incarnation, tag, objects)
+        values (v_context.incarnation, tg_tag, v_objects);
+      end if;
       return;
     end if;
     if v_claim is not null and v_context.refused is not null then

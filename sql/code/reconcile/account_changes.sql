@@ -1,5 +1,6 @@
 -- requires: reconcile/pending_reach.sql, reconcile/accept_pending.sql, reconcile/changed_facts.sql
--- Second step of a pass: what the event triggers recorded since each difference's base accounts for it. Returns how many.
+-- Second step of a pass: what the event triggers recorded, or left out by a noise rule, since each difference's base
+-- accounts for it. Returns how many.
 -- DDL of an object accounts for what it reaches: a table's for its indexes, constraints, triggers and sequences, and for those
 -- of the tables that inherit from it. Other objects are created only by DDL that names them, or their extension; nothing
 -- is dropped by DDL that names it but does not drop it, and everything with its schema. COMMENT and the like change no definition and account for nothing.
@@ -12,6 +13,11 @@ as $function$
 declare
   v_keys text[];
 begin
+  -- what the oldest base has seen accounts for nothing any more
+  delete from script_tracking_internal.noise_ddl as n
+  where n.noted_at < now() - interval '1 day' or pg_visible_in_snapshot(n.xid, coalesce(
+    (select p.base from script_tracking_internal.catalog_pending as p order by pg_snapshot_xmin(p.base) limit 1),
+    (select r.snapshot from script_tracking_internal.reconcile_state as r)));
   if not exists (select from script_tracking_internal.catalog_pending) then
     return 0;
   end if;
@@ -24,6 +30,11 @@ begin
       and s.xid >= (
         select pg_snapshot_xmin(p.base) from script_tracking_internal.catalog_pending as p order by 1 limit 1)
       and s.script_name not in ('COMMENT', 'SECURITY LABEL', 'CREATE STATISTICS', 'ALTER STATISTICS', 'DROP STATISTICS')
+    union all
+    select n.xid, n.tag, 'COMPLETED', n.objects
+    from script_tracking_internal.noise_ddl as n
+    where n.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
+      and n.tag not in ('COMMENT', 'SECURITY LABEL', 'CREATE STATISTICS', 'ALTER STATISTICS', 'DROP STATISTICS')
   ), recorded as materialized (
     select e.xid, (o.value ->> 'oid')::oid as id, coalesce((o.value ->> 'dropped')::boolean, false) as dropped,
       lower(o.value ->> 'type') as type, e.tag in ('GRANT', 'REVOKE') as of_rights

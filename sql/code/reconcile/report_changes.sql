@@ -61,6 +61,10 @@ begin
         'evidence', 'reconciler', 'objects', jsonb_path_query_array(v_top.list, '$[0 to 999]'),
         'changed_objects', v_top.objects, 'cluster_wide', case when v_top.cluster_wide then true end,
         'changed_after', v_top.since, 'seen_at', v_top.first_seen_at, 'gone', case when v_top.gone then true end,
+        'pause', (select jsonb_strip_nulls(jsonb_build_object('reason', a.reason, 'from', a.paused_at, 'to', a.resumed_at))
+          from script_tracking_internal.tracking_pause as a
+          where a.paused_at < v_top.first_seen_at and coalesce(a.resumed_at, 'infinity') > v_top.since
+          order by a.pause_id desc limit 1),
         'before', array(select script_tracking_internal.described_fact(f.fact)
           from unnest(script_tracking_internal.changed_facts(v_top.before, v_top.after)) as f (fact)),
         'after', array(select script_tracking_internal.described_fact(f.fact)

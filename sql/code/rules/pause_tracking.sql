@@ -1,4 +1,4 @@
--- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql
+-- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql, reconcile/settle_own.sql
 -- Takes the event triggers away for a while, on record, and the slot: managed services want both gone before a major
 -- upgrade. Nothing else. Runs as its caller, to whom they belong.
 create or replace function script_tracking.pause_tracking(reason text)
@@ -30,6 +30,7 @@ begin
   for v_name in select t.name from script_tracking_internal.event_triggers() as t loop
     execute format('drop event trigger if exists %I', v_name);
   end loop;
+  perform script_tracking_internal.settle_own();
   begin
     perform script_tracking_internal.guard_slot();
   exception when object_in_use then
