@@ -197,3 +197,23 @@ async def test_a_whole_dump_that_an_ordinary_owner_restores_leaves_schemas_that_
     with session(copy) as there:
         there.execute("drop table public.more")
         assert [row["script_name"] for row in history(there)] == ["DROP TABLE"]
+
+
+async def test_a_copy_made_as_a_template_is_told_from_its_original(
+    original: Session, installed_database: str, postgres: Server
+) -> None:
+    """Two tracked databases of one cluster share roles and nothing else."""
+    name = original.info.dbname
+    stood = original.execute(VERSIONS).fetchall()
+    original.close()
+    with new_database(postgres, template=name) as dsn, session(dsn) as there, session(installed_database) as here:
+        assert there.execute(VERSIONS).fetchall() == stood
+        assert value(there, INCARNATION) == 2
+        assert value(here, INCARNATION) == 1
+        there.execute("create table public.there ()")
+        here.execute("create table public.here ()")
+        for own, other in ((there, "public.here"), (here, "public.there")):
+            row = own.execute(VERSIONS).fetchall()[-1]
+            assert f"/{own.info.dbname}/" in row["record_source"]
+            assert other not in str(history(own))
+        assert await failed_checks(dsn) == []

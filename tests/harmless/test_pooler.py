@@ -112,7 +112,8 @@ def test_the_daemon_installs_collects_and_keeps_house_through_it(
     running.wait_for_value(1, "script_tracking_operations_total", **target, **ddl)
     for spec in load():
         running.wait_for_value(1, "script_tracking_collector_success", **target, collector=spec.name)
-    running.wait_for_value(1, "script_tracking_upkeep_success", **target)
+    for task in ("upkeep", "capture"):
+        running.wait_for_value(1, f"script_tracking_{task}_success", **target)
     assert running.stop() == 0
     assert _session(next_client) == fresh
 
