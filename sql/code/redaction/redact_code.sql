@@ -109,7 +109,7 @@ begin
                 when 'd' then substring(v_token.raw from '^[$][^$]*[$]') || v_text || substring(v_token.raw from '^[$][^$]*[$]')
                 when 'e' then 'E''' || replace(replace(v_text, chr(92), chr(92) || chr(92)), '''', '''''') || ''''
                 else '''' || replace(v_text, '''', '''''') || '''' end;
-              v_zone := v_zone or v_token.kind <> 'd';
+              v_zone := true;
             elsif length(v_value) < 200 then
               if script_tracking_internal.is_secret_name(v_value)
                 and (v_previous in ('->', '->>', '#>', '#>>')
@@ -122,7 +122,7 @@ begin
               end if;
             end if;
             -- the announcement itself: EXECUTE 'alter role joe password ' || quote_literal('..'), format('.. password %L', ..)
-            if v_token.kind <> 'd' and lower(right(v_value, 200)) ~
+            if lower(right(v_value, 200)) ~
               e'(passw(or)?d|passwd|pwd|passphrase|secret|token|key|credentials?|pass|connection)["\']?[[:space:]]*(=>|:=|=|:|to|is|by)?[[:space:]]*[eE]?["\']?$'
               and script_tracking_internal.is_suspect(v_value) and lower(v_value) ~ e'([[:space:]=:]|["\'])$'
             then

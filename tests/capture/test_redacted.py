@@ -1,0 +1,55 @@
+"""Statements with secrets, run for real: nothing of them in a row, a message of the write-ahead log or a metric."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from tests.capture.slot import open_slot
+from tests.fix_sessions import Session, history
+from tests.sql.test_redact_properties import EXAMPLES, SECRET, conninfo_of, dollars, escaped, plain, unicoded
+
+COLLECTED = ("collect_errors", "collect_operations", "collect_capture", "collect_health", "collect_dashboard")
+
+
+def test_no_secret_survives_anywhere(admin: Session) -> None:
+    cores: list[str] = []
+
+    @given(SECRET)
+    @EXAMPLES
+    def run(example: tuple[str, str]) -> None:
+        secret, core = example
+        cores.append(core)
+        for quote in (plain, escaped, unicoded, dollars):
+            literal = quote(secret)
+            admin.execute(
+                f"create role r_redacted password {literal}; drop role r_redacted;"
+                f" create table public.t (password text default {literal});"
+                f" comment on table public.t is {quote(conninfo_of(secret))};"
+                f" do $do$ begin execute {quote('create role r_redacted password ' + plain(secret))};"
+                " execute 'create view public.v as select 1'; drop role r_redacted; end $do$;"
+                " drop table public.t; drop view public.v".encode()
+            )
+        with admin.transaction():
+            key = admin.execute(
+                "select script_tracking.track_operation('job', 'BATCH', metadata => jsonb_build_object('token', %s::text),"
+                " sql_command => %s) as k",
+                (secret, f"alter role joe password {plain(secret)}"),
+            ).fetchone()
+            assert key is not None
+            admin.execute(
+                "select script_tracking.complete_operation(%s, false, %s)", (key["k"], f"bad {conninfo_of(secret)}")
+            )
+
+    with open_slot(admin) as slot:
+        run()
+        messages = slot.contents()
+    rows = history(admin)
+    collected = [
+        admin.execute(f"select * from script_tracking_internal.{function}()".encode()).fetchall()
+        for function in COLLECTED
+    ]
+    assert len(rows) > 10 * len(cores)
+    assert messages
+    everything = str(rows) + str(messages) + str(collected)
+    for core in cores:
+        assert core not in everything
