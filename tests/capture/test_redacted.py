@@ -31,9 +31,9 @@ def test_no_secret_survives_anywhere(admin: Session) -> None:
             )
         with admin.transaction():
             key = admin.execute(
-                "select script_tracking.track_operation('job', 'BATCH', metadata => jsonb_build_object('token', %s::text),"
-                " sql_command => %s) as k",
-                (secret, f"alter role joe password {plain(secret)}"),
+                "select script_tracking.track_operation('job', 'BATCH', sql_command => %s,"
+                " metadata => jsonb_build_object('token', %s::text)) as k",
+                (f"alter role joe password {plain(secret)}", secret),
             ).fetchone()
             assert key is not None
             admin.execute(

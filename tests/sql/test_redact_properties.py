@@ -29,7 +29,7 @@ EXAMPLES = settings(
 # Each example is many statements in one query: a round trip costs more than a redaction.
 TOGETHER = 40
 
-# A secret is a rare word between parts of any kind: the word is looked for, as what is around it may well stand elsewhere.
+# A rare word between parts of any kind: the word is looked for, as what is around it may well stand elsewhere.
 PART = st.text(st.sampled_from("'\"\\$;,()=:@/%-* \n\tabcXYZ019éß漢🔑"), max_size=6)
 CORE = st.text(st.sampled_from("bcdfghjklmnpqrstvwxz"), min_size=10, max_size=12).map(lambda word: f"{word}7Q")
 SECRET = st.builds(lambda before, core, after: (before + core + after, core), PART, CORE, PART)
