@@ -67,7 +67,7 @@ grant execute on function
   script_tracking_internal.collect_errors(), script_tracking_internal.collect_running(),
   script_tracking_internal.collect_event_triggers(), script_tracking_internal.collect_capture(),
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
-  script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
+  script_tracking_internal.collect_attempts(), script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
   script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),

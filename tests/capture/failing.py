@@ -13,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from exporter.capture.wal import AttemptReader
 from exporter.config import CaptureConfig, TargetConfig
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.target import Target
 from tests.fix_databases import new_database
@@ -29,19 +30,20 @@ def session(dsn: str) -> Iterator[Session]:
         yield connection
 
 
+async def prepare(dsn: str) -> None:
+    """Installs the schema."""
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        await install(connection)
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def installed(server: Server) -> Iterator[str]:
     """DSN of a database with the schema, for a module."""
     with new_database(server) as dsn:
-
-        async def prepare() -> None:
-            connection = await connect(TargetConfig.model_validate({"dsn": dsn}).dsn, application_name="tests")
-            try:
-                await install(connection)
-            finally:
-                await connection.close()
-
-        asyncio.run(prepare())
+        asyncio.run(prepare(dsn))
         yield dsn
 
 

@@ -149,9 +149,10 @@ def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExpo
 def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     installed_database: str, exporter: StartExporter
 ) -> None:
-    running = exporter(installed_database)
+    running = exporter(installed_database, collectors={"attempts": {"interval": "1s"}})
     with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute("select script_tracking.track_operation('long', 'BATCH')")
+    eventually(lambda: running.value("script_tracking_capture_slot_lag_bytes") is not None, 20)
     running.wait_for_value(1, "script_tracking_operations_running", tenant="system", script_type="BATCH")
     running.wait_for_value(1, "script_tracking_collector_success", collector="health")
     operate(installed_database, success=True)

@@ -9,6 +9,7 @@ as $function$
   update script_tracking_internal.capture_state as s
   set slot_wanted = p_slot_wanted, slot_bound = p_slot_bound,
       level_reached = case when s.slot_wanted = p_slot_wanted then s.level_reached else 1 end,
+      slot_failed_at = null,  -- whoever connects anew tries anew
       slot_dropped_at = case when s.slot_bound = p_slot_bound then s.slot_dropped_at end
-  where s.slot_wanted <> p_slot_wanted or s.slot_bound <> p_slot_bound
+  where s.slot_wanted <> p_slot_wanted or s.slot_bound <> p_slot_bound or s.slot_failed_at is not null
 $function$;

@@ -1,7 +1,7 @@
 -- requires: upkeep/operation_totals.sql, upkeep/vault_partition.sql
 -- For the daemon: state of the tracker itself.
 create or replace function script_tracking_internal.collect_capture()
-returns table (level text, lost_records_total bigint, temporary_ddl_total bigint, tracking_seconds_total double precision, rollup_lag_seconds double precision, partitions_ahead integer, refused_claims_total bigint)
+returns table (level text, lost_records_total bigint, temporary_ddl_total bigint, tracking_seconds_total double precision, rollup_lag_seconds double precision, partitions_ahead integer, refused_claims_total bigint, lacks text)
 language sql stable
 security definer
 set search_path = pg_catalog, pg_temp
@@ -18,6 +18,7 @@ as $function$
         and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)), 0)::double precision,
     (select count(*) from script_tracking_internal.vault_partition as p
      where p.relation = 'script_execution_s' and p.lower_bound > now())::integer,
-    (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q)
-  from script_tracking_internal.installation as i
+    (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q),
+    s.lacks
+  from script_tracking_internal.installation as i cross join script_tracking_internal.capture_state as s
 $function$;

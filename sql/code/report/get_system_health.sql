@@ -1,4 +1,4 @@
--- requires: capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
+-- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -69,8 +69,23 @@ as $function$
     select 'capture_level',
       (select case i.capture_level when 'basic' then 1 when 'failures' then 2 else 3 end
        from script_tracking_internal.installation as i)::double precision,
-      1, 'level', 'warning',
-      'Level 1 (basic): DDL that succeeded is recorded; failed and rolled back DDL leaves no record.'
+      k.level_reached, 'level', 'warning',
+      (select case i.capture_level
+         when 'basic' then 'Level 1 (basic): DDL that succeeded is recorded; failed and rolled back DDL leaves no record.'
+         when 'failures' then 'Level 2 (failures): DDL that failed or was rolled back is recorded as well, without SQLSTATE and message.'
+         else 'Level 3 (full): DDL that failed or was rolled back is recorded with SQLSTATE and message.' end
+       from script_tracking_internal.installation as i)
+        || coalesce(' To raise it: ' || nullif(array_to_string(k.missing, '; '), '') || '.', '')
+    from script_tracking_internal.capture_state as k
+    union all
+    select 'capture_slot_lag', coalesce(script_tracking_internal.slot_lag(), 0)::double precision,
+      script_tracking_internal.slot_bound()::double precision, 'bytes', 'warning',
+      'Write-ahead log that the replication slot holds back; over the threshold the exporter drops the slot. Is the exporter running, is a transaction open for long?'
+    union all
+    select 'refused_messages',
+      (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_message_seq as q)::double precision,
+      0, 'messages', 'warning',
+      'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded.'
   )
   select c.check_name,
     case when c.value is null then 'unknown'
