@@ -49,6 +49,20 @@ def test_installs_into_an_empty_database_and_counts_what_happens_there(database:
     running.wait_for_value(1, "script_tracking_capture_level_info", level="failures")
 
 
+def test_an_operation_whose_session_is_gone_is_counted_as_interrupted(
+    installed_database: str, exporter: StartExporter
+) -> None:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute(
+            "select script_tracking.track_operation('abandoned', 'BATCH',"
+            " metadata => '{\"interrupted_after_seconds\": 0}')"
+        )
+    running = exporter(installed_database)
+    series = {**TARGET, "tenant": "system", "script_type": "BATCH"}
+    running.wait_for_value(1, "script_tracking_operations_total", 30, **series, status="INTERRUPTED")
+    running.wait_for_value(0, "script_tracking_operations_running", **series)
+
+
 def test_a_kept_connection_does_not_wait_for_delayed_acknowledgements(database: str, exporter: StartExporter) -> None:
     """Without TCP_NODELAY every answer takes the kernel's 40 ms, however idle the machine."""
     running = exporter(database)
