@@ -109,11 +109,13 @@ def test_what_a_session_says_of_itself_holds_no_secret(admin: Session) -> None:
     admin.execute("set application_name = 'job password=hunter2'")
     admin.execute("set script_tracking.app_user = 'https://joe:hunter2@h'")
     admin.execute("set script_tracking.change_ref = 'token: hunter2'")
+    admin.execute("set script_tracking.tenant = 'password=hunter2'")
     admin.execute("create table public.t ()")
     (row,) = history(admin)
     assert row["metadata"]["application_name"] == "job password=[redacted]"
     assert row["metadata"]["claimed_app_user"] == "https://joe:[redacted]@h"
     assert row["metadata"]["claimed_change_ref"] == "token: [redacted]"
+    assert row["metadata"]["refused_tenant_claim"]["claim"] == "password=[redacted]"
 
 
 SPLIT = "select array_agg(statement order by ordinal) as r from script_tracking_internal.split_statements(%s)"

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, tenancy/writing_context.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
@@ -228,7 +228,7 @@ begin
     end if;
     if v_claim is not null and v_context.refused is not null then
       v_special := v_special || jsonb_build_object(
-        'refused_tenant_claim', jsonb_build_object('claim', left(v_claim, 100), 'reason', v_context.refused));
+        'refused_tenant_claim', jsonb_build_object('claim', left(script_tracking_internal.redact_text(v_claim), 100), 'reason', v_context.refused));
       v_count := nextval('script_tracking_internal.refused_claim_seq');
     end if;
     -- from the level failures on, an attempt is one that the start told the write-ahead log

@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, tenancy/session_identity.sql
+-- requires: vault/record_execution.sql, redaction/redact_text.sql, tenancy/session_identity.sql
 -- Acknowledges an untracked change: it no longer alerts, and stays on record. For superusers and auditors: it changes
 -- nothing that is audited, and whoever answers for the record should not need the power to change the catalog.
 create or replace function script_tracking.acknowledge_change(change_id bigint, reason text)
@@ -17,7 +17,7 @@ set plpgsql.extra_errors = 'none'
 as $function$
 #variable_conflict use_column
 declare
-  v_reason   text := script_tracking_internal.redact(left(btrim(acknowledge_change.reason), 1000));
+  v_reason   text := left(script_tracking_internal.redact_text(btrim(acknowledge_change.reason)), 1000);
   v_identity name := script_tracking_internal.session_identity();
   v_change   record;
 begin
