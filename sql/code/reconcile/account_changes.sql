@@ -44,7 +44,15 @@ begin
   ), pending as materialized (
     select p.*, p.change = 'ALTER' and not exists (
         select from unnest(script_tracking_internal.changed_facts(p.before, p.after)
-          || script_tracking_internal.changed_facts(p.after, p.before)) as f (fact) where f.fact not like 'grant%') as rights_alone
+          || script_tracking_internal.changed_facts(p.after, p.before)) as f (fact) where f.fact not like 'grant%') as rights_alone,
+      -- what DROP ... CASCADE takes of objects that it leaves: columns, defaults and indexes, which it does not name
+      p.change = 'DROP' and p.object_type = 'index'
+        or p.change = 'ALTER' and p.class_id = 1259 and not exists (
+          select from unnest(script_tracking_internal.changed_facts(p.before, p.after)) as f (fact) where f.fact not like 'column %')
+        and not exists (
+          select from unnest(script_tracking_internal.changed_facts(p.after, p.before)) as f (fact)
+          where f.fact <> all (array(
+            select regexp_replace(b.fact, ' default [0-9a-f]{32}', '') from unnest(p.before) as b (fact)))) as by_cascade
     from script_tracking_internal.catalog_pending as p
     where not p.cluster_wide and p.object_type <> 'event trigger'
   ), accounted as (
@@ -57,7 +65,7 @@ begin
       and (p.rights_alone or not r.of_rights)
       and case p.change
         when 'CREATE' then not r.dropped and (r.id = p.object_id or r.type = 'extension'
-          or p.object_type in ('index', 'constraint', 'trigger', 'sequence'))
+          or p.object_type in ('index', 'constraint', 'trigger', 'sequence', 'function', 'composite type'))
         when 'DROP' then r.dropped or r.id <> p.object_id
         else true end
     union
@@ -76,6 +84,10 @@ begin
     select p.class_id, p.object_id, p.sub_id
     from pending as p join executed as e on e.tag = 'ALTER DEFAULT PRIVILEGES' and p.class_id = 826
       or e.tag = 'DROP OWNED' and (p.rights_alone or p.object_type in ('policy', 'default privileges'))
+    where not pg_visible_in_snapshot(e.xid, p.base)
+    union
+    select p.class_id, p.object_id, p.sub_id
+    from pending as p join executed as e on p.by_cascade and e.tag like 'DROP %' and e.objects @> '[{"dropped": true}]'
     where not pg_visible_in_snapshot(e.xid, p.base)
     union
     select p.class_id, p.object_id, p.sub_id

@@ -20,7 +20,11 @@ as $function$
     from script_tracking_internal.relation_units((select w.schemas from watched as w)) as u
     union all
     select 1255, p.oid, 0, case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
-      p.oid::regprocedure::text, p.pronamespace, '{}'::oid[],
+      p.oid::regprocedure::text, p.pronamespace,
+      array(  -- of a range type's constructors: that type
+        select coalesce(r.rngtypid, d.refobjid) from pg_catalog.pg_depend as d
+        left join pg_catalog.pg_range as r on r.rngmultitypid = d.refobjid
+        where d.classid = 1255 and d.objid = p.oid and d.deptype = 'i' and d.refclassid = 1247),
       array['name ' || p.proname, 'schema{' || p.pronamespace || '}', 'owner role{' || p.proowner || '}', 'body ' || pg_catalog.md5(p.prosrc),
         pg_catalog.concat('language ', p.prolang, ' kind ', p.prokind, ' volatile ', p.provolatile, ' parallel ', p.proparallel,
           case when p.prosecdef then ' security definer' end, case when p.proleakproof then ' leakproof' end,

@@ -7,11 +7,11 @@ as $function$
   with recursive edge as materialized (
     select s.object_id, r.root
     from script_tracking_internal.catalog_state as s cross join pg_catalog.unnest(s.roots) as r (root)
-    where s.class_id = 1259
+    where s.class_id in (1259, 2620)
     union
     select p.object_id, r.root
     from script_tracking_internal.catalog_pending as p cross join pg_catalog.unnest(p.roots) as r (root)
-    where p.class_id = 1259
+    where p.class_id in (1259, 2620)
   ), reach (class_id, object_id, sub_id, root) as (
     select p.class_id, p.object_id, p.sub_id, r.root
     from script_tracking_internal.catalog_pending as p cross join pg_catalog.unnest(p.object_id || p.roots) as r (root)

@@ -101,7 +101,8 @@ as $function$
   left join pg_catalog.pg_type as t on t.oid = o.contypid
   where o.oid >= 16384 and o.connamespace = any (p_schemas) and o.contype <> 'n'
   union all
-  select 2620, t.oid, 0, 'trigger', pg_catalog.quote_ident(t.tgname) || ' on ' || r.identity, r.relnamespace, array[t.tgrelid],
+  select 2620, t.oid, 0, 'trigger', pg_catalog.quote_ident(t.tgname) || ' on ' || r.identity, r.relnamespace,
+    pg_catalog.array_remove(array[t.tgrelid, t.tgparentid], 0::oid),
     array['name ' || t.tgname, 'on relation{' || t.tgrelid || '}', 'calls function{' || t.tgfoid || '}', 'enabled ' || t.tgenabled::text,
       pg_catalog.concat('type ', t.tgtype, ' columns ', t.tgattr, case when t.tgdeferrable then ' deferrable' end,
         case when t.tginitdeferred then ' deferred' end, ' when ' || pg_catalog.md5(t.tgqual::text), ' arguments ', pg_catalog.md5(t.tgargs),
