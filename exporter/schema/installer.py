@@ -119,6 +119,7 @@ async def _guard_subscribers(connection: Connection) -> None:
 async def _apply(connection: Connection, plan: Plan) -> None:
     if not any(migration.version == 1 for migration in plan.migrations):  # the first joins by itself
         await run(connection, "join_owner")
+        await run(connection, "lock_upkeep")
     for migration in plan.migrations:
         await _execute(connection, migration)
         await run(

@@ -16,6 +16,10 @@ select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_
 -- name: lock
 select pg_advisory_xact_lock(6001874101)
 
+-- name: lock_upkeep
+-- Upkeep goes by a lock that only the owner can take; before a first installation there is none.
+lock table script_tracking_internal.schema_migration in share row exclusive mode
+
 -- name: limit_waiting
 select set_config('lock_timeout', '10s', true)
 

@@ -129,5 +129,5 @@ def older_trigger(base: Path) -> None:
     edit(
         base,
         "code/capture/make_event_triggers.sql",
-        lambda text: text.replace("on %I execute", "on %I when tag in (''CREATE TABLE'') execute"),
+        lambda text: text.replace("on %I execute", "on %I when tag in (''ALTER TABLE'') execute"),
     )

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from exporter.config import Dsn
 from exporter.database import connect
 from exporter.schema.verify import verify
-from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.fix_sessions import Login, MakeRole, Session, history, value
 from tests.vault_steps import INTERNAL, THIS_MONTH, counted, make_past, record, set_setting
 
 WHO = {
@@ -205,6 +205,20 @@ async def test_more_months_are_split_off_the_newest_while_it_is_empty(installed_
     assert await failed_checks(installed_database) == []
     assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 0
     assert value(admin, f"select count(*) from {HUB}") == 0, "upkeep leaves no record of itself"
+
+
+def test_nobody_else_can_keep_upkeep_waiting_or_pass_for_it(admin: Session, make_role: MakeRole, login: Login) -> None:
+    other = login(make_role("script_tracking_daemon"))  # may read the table that upkeep locks
+    other.execute("select pg_advisory_lock(6001874101)")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), other.transaction():
+        other.execute(f"lock table {INTERNAL}.schema_migration in share row exclusive mode".encode())
+    set_setting(admin, "partitions.ahead", "6")
+    with admin.transaction():
+        admin.execute("set local role script_tracking_daemon")
+        assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 6
+        reading = f"select count(*) > 0 from {INTERNAL}.schema_migration"
+        assert value(other, reading) is True
+    assert history(admin) == []
 
 
 async def test_a_newest_partition_that_is_in_use_stays_wide_and_takes_everything(

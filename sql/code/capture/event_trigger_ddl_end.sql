@@ -167,8 +167,8 @@ begin
       v_count := nextval('script_tracking_internal.temporary_ddl_seq');
       return;
     end if;
-    -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take a
-    -- lock, it counts for objects that only the owner can make, and for whoever may act as the owner.
+    -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take the
+    -- installer's, it counts for objects that only the owner can make, and for whoever may act as the owner.
     if strpos(v_names[1], 'script_tracking') > 0
       or coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
     then
@@ -183,8 +183,10 @@ begin
         -- asked only here: reading pg_locks is slow
         and exists (
           select from pg_locks as l
-          where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
-            and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1)
+          where l.pid = pg_backend_pid() and l.granted and (
+            l.locktype = 'advisory' and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1
+            or l.locktype = 'relation' and l.mode = 'ShareRowExclusiveLock'
+              and l.relation = to_regclass('script_tracking_internal.schema_migration')))
       then
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'tracker');
         return;

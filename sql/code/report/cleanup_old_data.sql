@@ -29,7 +29,9 @@ begin
       using hint = 'A superuser declares the record disposable by: update script_tracking_internal.setting set value = ''all'' where name = ''retention.disposable''';
     return 0;
   end if;
-  perform pg_advisory_xact_lock(6001874101);
+  -- one at a time, installer included, and the event triggers know upkeep by it; only the owner can take it, readers do
+  -- not feel it
+  lock table script_tracking_internal.schema_migration in share row exclusive mode;
   perform script_tracking_internal.roll_up();
   v_oldest := now() - make_interval(days => cleanup_old_data.retention_days);
   for v_part in

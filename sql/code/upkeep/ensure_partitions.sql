@@ -27,8 +27,9 @@ begin
   if v_newest >= v_month + make_interval(months => v_ahead) then
     return 0;
   end if;
-  -- the same lock as the installer's: one at a time, and the event triggers know upkeep by it
-  perform pg_advisory_xact_lock(6001874101);
+  -- one at a time, installer included, and the event triggers know upkeep by it; only the owner can take it, readers do
+  -- not feel it
+  lock table script_tracking_internal.schema_migration in share row exclusive mode;
   loop
     select min(p.lower_bound) into v_newest
     from script_tracking_internal.vault_partition as p where p.upper_bound = 'infinity';
