@@ -125,9 +125,9 @@ def fewer_functions(base: Path) -> None:
 
 
 def older_trigger(base: Path) -> None:
-    """The event triggers looked at some commands only."""
+    """The event triggers did not fire under session_replication_role = replica."""
     edit(
         base,
         "code/capture/make_event_triggers.sql",
-        lambda text: text.replace("on %I execute", "on %I when tag in (''ALTER TABLE'') execute"),
+        lambda text: text.replace("alter event trigger %I enable always", "alter event trigger %I enable"),
     )
