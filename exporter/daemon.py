@@ -16,6 +16,7 @@ import uvicorn
 
 from exporter import metricmap
 from exporter.capture.reconcile import Reconciler
+from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector, configured
 from exporter.collect.snapshot import Snapshot
@@ -48,7 +49,11 @@ class Watch:
         self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
         self._keeper = Keeper(self.target)
         capture = config.capture or daemon.capture
-        self._readers = (AttemptReader(self.target, capture), Reconciler(self.target, capture.reconcile_interval))
+        self._readers = (
+            AttemptReader(self.target, capture),
+            LogReader(self.target),
+            Reconciler(self.target, capture.reconcile_interval),
+        )
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
         self._seen = False  # whether the schema stood in the database since the start

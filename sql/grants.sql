@@ -78,6 +78,8 @@ grant execute on function
   script_tracking_internal.note_slot_failure(text), script_tracking_internal.note_activity(),
   script_tracking_internal.flush_messages(), script_tracking_internal.read_messages(),
   script_tracking_internal.advance_messages(), script_tracking_internal.judge_attempts(),
+  script_tracking_internal.log_position(), script_tracking_internal.attempt_pids(),
+  script_tracking_internal.merge_log_errors(jsonb), script_tracking_internal.collect_server_log(),
   script_tracking.get_system_health()
 to script_tracking_daemon;
 

@@ -148,6 +148,13 @@ def tag_of(words: list[str]) -> str | None:
     return words[0]
 
 
+def is_temporary(text: str) -> bool:
+    """Whether the DDL of a client string, as far as its first words tell, is on temporary objects only."""
+    all_words = [words for _, words in statements(text)]
+    made = [words for words in all_words if words[0] == "CREATE" and any(word in _LOCAL for word in words[1:5])]
+    return bool(made) and not any(tag_of(words) for words in all_words)
+
+
 def tag_at(text: str, position: int = 0) -> str | None:
     """The tag of the DDL statement of a client string that an error at this position (from 1; 0 for unknown) is of;
     without a position that of its first DDL statement.

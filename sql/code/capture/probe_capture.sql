@@ -1,4 +1,4 @@
--- requires: capture/probe_wal.sql, capture/give_up_attempts.sql
+-- requires: serverlog/probe_log.sql, capture/probe_wal.sql, capture/give_up_attempts.sql
 -- Finds out which level of capture can be had, sets it, and says what would raise it: one word for all that is missing at
 -- the next level, and words for an operator.
 create or replace function script_tracking_internal.probe_capture(out level text, out lacks text, out missing text[])
@@ -18,9 +18,9 @@ begin
     lacks := v_wal.lacks;
     missing := array[v_wal.missing];
   else
-    level := 'failures';
-    lacks := 'server_log';
-    missing := array['the server''s log is not read'];
+    missing := script_tracking_internal.probe_log();
+    level := case when missing = '{}' then 'full' else 'failures' end;
+    lacks := case when missing = '{}' then 'nothing' else 'server_log' end;
   end if;
   if pg_is_in_recovery() then
     return;

@@ -82,6 +82,7 @@ begin
   -- where nothing waits for it, not at every step: it would be a write a second on a server that does nothing
   if v_state.read_lsn is null or abs(v_upto - v_state.read_lsn) > 1048576
     or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.attempt as a where a.verdict is null))
+    or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.log_error as e where e.settled_at is null))
   then
     update script_tracking_internal.capture_state set read_lsn = v_upto;
   end if;

@@ -27,7 +27,8 @@ begin
   end if;
   v_status := case
     when v_attempt.verdict = 'ROLLED_BACK' or v_attempt.sqlstate is null then v_attempt.verdict
-    when v_attempt.sqlstate like '57P%' then 'INTERRUPTED'  -- shut down, crashed, idle for too long
+    when v_attempt.sqlstate like '57P%' or (v_attempt.log_evidence ->> 'ends_session')::boolean
+      then 'INTERRUPTED'  -- shut down, crashed, idle for too long, or whatever else ended the session
     else 'FAILED' end;
   -- what succeeded and was rolled back was measured by the rules when it ended
   if v_status <> 'ROLLED_BACK' and (select i.noise_rules from script_tracking_internal.installation as i)

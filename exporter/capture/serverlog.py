@@ -1,0 +1,259 @@
+"""Reads the server's own log over SQL: which errors ended DDL, with SQLSTATE and message."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from exporter.capture.ddltag import is_ddl_tag, is_temporary, tag_at
+from exporter.capture.logentry import Crash, Entry, codec, ends_within, scan
+from exporter.capture.logplace import MARK_BYTES, LogFile, Place, after, starting, unread
+from exporter.database import Row, fetch
+from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.schedule import Timer, monotonic
+from exporter.sqlfiles import query
+from exporter.target import Target
+
+log = get_logger("capture")
+
+TIMEOUT_SECONDS = 30.0
+PROBE_INTERVAL_SECONDS = 15.0
+READ_BYTES = 1024 * 1024
+LONGEST_RECORD = 8 * READ_BYTES
+ROUND_BYTES = 8 * READ_BYTES
+STALL_SECONDS = 10.0  # after so long nobody goes on writing half an entry
+IDLE_SECONDS = 10.0  # how often the position is confirmed while nothing is written
+BUSY = ("55P03", "57014")
+
+
+@dataclass
+class Stretch:
+    """What was read in a round and is merged in the next, after the attempts that were announced meanwhile."""
+
+    begin: Place | None  # None the first time
+    end: Place
+    behind: int = 0
+    unparsed: int = 0
+    gaps: int = 0
+    entries: list[Entry | Crash] = field(default_factory=list)
+
+
+class LogReader:
+    """Reads on where the database says that it was read to, a round at a time."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._probe = Timer("probe", PROBE_INTERVAL_SECONDS)
+        self._held: Stretch | None = None
+        self._unsettled = True  # what an earlier run has left
+        self._merged_at = 0.0
+        self._stalled: tuple[str, int, float] | None = None
+        self._missing: list[str] | None = None
+        self._failing: str | None = None
+
+    async def round(self) -> bool:
+        """One round; whether it went well. Never raises for a fault of the database. A log that cannot be read is no
+        fault: the level says so.
+        """
+        try:
+            if await self._is_readable():
+                await self._merge()
+                await self._read()
+        except (QueryFailed, TargetUnavailable) as error:
+            self._held = None
+            if isinstance(error, QueryFailed) and error.sqlstate in BUSY:
+                return True  # the next round tries again
+            if self._failing != str(error):
+                log.warning("capture_failed", target=self._target.name, source="server_log", reason=str(error))
+            self._failing = str(error)
+            self._probe.due = 0.0
+            if isinstance(error, TargetUnavailable):
+                await self._target.capturing.discard()
+            return False
+        if self._failing is not None:
+            log.info("capture_recovered", target=self._target.name, source="server_log")
+            self._failing = None
+        return True
+
+    async def _ask(self, name: str, **values: object) -> list[Row]:
+        text = sql.SQL(query("serverlog", name)).format(**values)
+        return await fetch(await self._target.capturing.get(), text, timeout=TIMEOUT_SECONDS)
+
+    async def _is_readable(self) -> bool:
+        if self._missing is None or self._probe.due <= monotonic():
+            (row,) = await self._ask("probe")
+            if row["missing"] != self._missing:
+                log.info("server_log_probed", target=self._target.name, missing=row["missing"])
+            self._missing = row["missing"]
+            self._probe.done(monotonic())
+        return not self._missing
+
+    async def _merge(self) -> None:
+        held, self._held = self._held, None
+        if held is None:
+            return
+        idle = held.begin == held.end and not (held.entries or held.unparsed or held.gaps or self._unsettled)
+        if idle and monotonic() < self._merged_at + IDLE_SECONDS:
+            return
+        (row,) = await self._ask("attempt_pids")
+        pids = set(row["pids"])
+        batch = {
+            "from": None if held.begin is None else {"file": held.begin.file, "at": held.begin.at},
+            "to": {
+                "format": held.end.log_format,
+                "file": held.end.file,
+                "at": held.end.at,
+                "mark": held.end.mark.hex(),
+                "marked": held.end.mark_length,
+                "modified": held.end.modified_at.isoformat(),
+            },
+            "behind": held.behind,
+            "unparsed": held.unparsed,
+            "gaps": held.gaps,
+            "entries": [item for item in (_item(entry, pids) for entry in held.entries) if item],
+        }
+        # a text of the server holds no zero byte, and jsonb would refuse one
+        (row,) = await self._ask("merge", batch=json.dumps(batch).replace("\\u0000", "\\ufffd"))
+        self._unsettled = row["unsettled"] > 0
+        self._merged_at = monotonic()
+        if held.gaps:
+            log.warning("server_log_gap", target=self._target.name, file=held.end.file, gaps=held.gaps)
+
+    async def _read(self) -> None:
+        files = [LogFile(**row) for row in await self._ask("files")]
+        (row,) = await self._ask("position")
+        if not files:
+            self._missing = None
+            return
+        database, encoding = row.pop("database_name"), codec(row.pop("encoding"))
+        if row["file_name"] is None:
+            newest = files[-1]
+            mark = await self._bytes(newest.file_name, max(newest.size - MARK_BYTES, 0), min(newest.size, MARK_BYTES))
+            self._held = Stretch(None, Place.of(newest, newest.size, mark))
+            return
+        begin = Place(
+            row["log_format"], row["file_name"], row["read_to"], row["mark"], row["mark_length"], row["modified_at"]
+        )
+        stretch = Stretch(begin, begin)
+        here, at, tail = await self._find(begin, files, stretch)
+        budget = ROUND_BYTES
+        while budget > 0:
+            size = READ_BYTES
+            content = await self._bytes(here.file_name, at, size)
+            while len(content) == size < LONGEST_RECORD and ends_within(content, here.log_format, 0)[0] < 0:
+                content += await self._bytes(here.file_name, at + size, READ_BYTES)
+                size += READ_BYTES
+            whole = len(content) < size  # read to the end
+            stalled = whole and (not here.is_current or self._has_stalled(here.file_name, at, len(content)))
+            told = scan(content, here.log_format, database, encoding, stalled=stalled)
+            stretch.entries += told.entries
+            stretch.unparsed += told.unparsed
+            consumed = told.consumed
+            tail = (tail + content[:consumed])[-MARK_BYTES:]
+            if not whole and not consumed and (consumed := await self._skip(here, at, content)):
+                stretch.unparsed += 1
+                start = max(at + consumed - MARK_BYTES, 0)
+                tail = await self._bytes(here.file_name, start, at + consumed - start)
+            at += consumed
+            budget -= max(len(content), 1)
+            if whole and not here.is_current and (following := after(here, files)):
+                here, at, tail = following, 0, b""
+            elif whole or not consumed:
+                break
+        stretch.end = Place.of(here, at, tail)
+        stretch.behind = unread(here, at, files)
+        self._held = stretch
+
+    async def _bytes(self, file: str, offset: int, length: int) -> bytes:
+        (row,) = await self._ask("read", file=file, offset=offset, length=length)
+        return bytes(row["content"] or b"")
+
+    async def _find(self, place: Place, files: list[LogFile], stretch: Stretch) -> tuple[LogFile, int, bytes]:
+        """The file that was read last, under its name or, where it was renamed or copied away, another; the file after
+        it and a gap where neither is left.
+        """
+        candidates = [file for file in files if file.size >= place.at]
+        candidates.sort(key=lambda file: (file.file_name != place.file, -files.index(file)))
+        for file in candidates[:5]:
+            if file.file_name != place.file and not file.file_name.startswith(place.file):
+                continue
+            mark = await self._bytes(file.file_name, place.at - place.mark_length, place.mark_length)
+            if hashlib.sha256(mark).digest() == place.mark:
+                return file, place.at, mark
+        stretch.gaps += 1
+        return starting(place, files), 0, b""
+
+    def _has_stalled(self, file: str, at: int, length: int) -> bool:
+        """Whether half an entry has stood at the end of the current file for long."""
+        if not length:
+            self._stalled = None
+        elif self._stalled is None or self._stalled[:2] != (file, at):
+            self._stalled = file, at, monotonic()
+        return self._stalled is not None and monotonic() - self._stalled[2] > STALL_SECONDS
+
+    async def _skip(self, file: LogFile, at: int, content: bytes) -> int:
+        """Length of a record that is too long to be read; 0 where it has no end yet."""
+        end, quotes = ends_within(content, file.log_format, 0)
+        done = len(content)
+        while end < 0:
+            more = await self._bytes(file.file_name, at + done, READ_BYTES)
+            if not more:
+                return 0 if file.is_current else done
+            end, quotes = ends_within(more, file.log_format, quotes)
+            if end >= 0:
+                return done + end
+            done += len(more)
+        return end
+
+
+def _item(entry: Entry | Crash, pids: set[int]) -> dict[str, object] | None:
+    """What is told to the database of an entry; None where it has to do with no DDL."""
+    if isinstance(entry, Crash):
+        if entry.pid not in pids:
+            return None
+        return {
+            "at": entry.logged_at,
+            "session_start": entry.logged_at,
+            "session": entry.session_id,
+            "line": entry.line,
+            "pid": entry.pid,
+            "message": entry.message,
+            "ends_session": True,
+            "crash": True,
+        }
+    tag = ddl_tag(entry)
+    if tag is None and entry.pid not in pids:
+        return None
+    return {
+        "at": entry.logged_at,
+        "session_start": entry.session_start,
+        "session": entry.session_id,
+        "line": entry.line,
+        "pid": entry.pid,
+        "user": entry.user,
+        "host": entry.host,
+        "application": entry.application_name,
+        "tag": tag,
+        "ends_session": entry.ends_session,
+        "sqlstate": entry.sqlstate,
+        "message": entry.message,
+        "detail": entry.detail or None,
+        "hint": entry.hint or None,
+        "query": entry.internal_query or None,
+        "context": entry.context or None,
+        "statement": entry.statement or None,
+        "position": entry.position or None,
+    }
+
+
+def ddl_tag(entry: Entry) -> str | None:
+    """The command tag of the DDL that an error belongs to: what the process showed, else what the text begins with."""
+    if is_ddl_tag(entry.tag):
+        return None if is_temporary(entry.statement) else entry.tag
+    if entry.tag in ("", "idle") or not entry.tag.isupper() or entry.tag in ("PARSE", "BIND"):
+        return tag_at(entry.statement, entry.position)
+    return None

@@ -1,0 +1,49 @@
+-- requires: serverlog/record_log_error.sql, serverlog/attempt_of_error.sql, capture/record_attempt.sql
+-- Hands each error of the log to the attempt that it ended, and to those around it. An error without one becomes a record
+-- of its own as soon as no attempt can come any more: when the write-ahead log was read beyond what it held when the
+-- error was noted. Returns how many still wait.
+create or replace function script_tracking_internal.settle_log_errors()
+returns bigint
+language plpgsql volatile
+as $function$
+declare
+  v_error   script_tracking_internal.log_error;
+  v_attempt text;
+  v_evident text;
+  v_basic   boolean;
+  v_read    pg_lsn;
+begin
+  select i.capture_level = 'basic' into strict v_basic from script_tracking_internal.installation as i;
+  select s.read_lsn into v_read from script_tracking_internal.capture_state as s;
+  for v_error in
+    select e.* from script_tracking_internal.log_error as e
+    where e.settled_at is null order by e.logged_at, e.session_id, e.line limit 1000
+  loop
+    v_attempt := script_tracking_internal.attempt_of_error(v_error);
+    if v_attempt is null then
+      continue when not v_basic and coalesce(v_read < v_error.noted_lsn, true)
+        and v_error.seen_at > pg_catalog.clock_timestamp() - interval '1 minute';
+      if v_error.entry ? 'tag' then
+        perform script_tracking_internal.record_log_error(v_error);
+      end if;
+    end if;
+    -- an error that reached the log was caught by nobody, so whatever was under way around it failed of it
+    while v_attempt is not null loop
+      update script_tracking_internal.attempt as a
+      set sqlstate = v_error.entry ->> 'sqlstate', error_message = v_error.entry ->> 'message',
+        log_evidence = script_tracking_internal.log_evidence(v_error),
+        verdict = case when (v_error.entry ->> 'ends_session')::boolean then 'INTERRUPTED' else 'FAILED' end,
+        judged_at = coalesce(a.judged_at, pg_catalog.clock_timestamp())
+      where a.attempt_id = v_attempt and a.ended_at is null
+      returning a.attempt_id, a.payload ->> 'parent' into v_evident, v_attempt;
+      exit when not found;
+      perform script_tracking_internal.record_attempt(v_evident);
+    end loop;
+    update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()
+    where e.session_id = v_error.session_id and e.line = v_error.line;
+  end loop;
+  delete from script_tracking_internal.log_error as e
+  where e.settled_at < pg_catalog.clock_timestamp() - interval '1 day';
+  return (select count(*) from script_tracking_internal.log_error as e where e.settled_at is null);
+end
+$function$;

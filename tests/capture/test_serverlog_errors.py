@@ -1,0 +1,267 @@
+"""What the server's log adds to the record: SQLSTATE and message of DDL that failed, each failure once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+
+from exporter.capture.serverlog import LogReader
+from exporter.capture.wal import AttemptReader
+from exporter.config import CaptureConfig, Dsn, TargetConfig
+from exporter.target import Target
+from tests.capture.fix_serverlog import connected, log_database, log_server
+from tests.fix_exporter import eventually
+from tests.fix_sessions import Session, value
+from tests.postgres_server import Server
+
+__all__ = ["log_database", "log_server"]
+
+SI = "script_tracking_internal"
+
+
+class Readers:
+    """The daemon's readers of one database, a round at a time."""
+
+    def __init__(self, dsn: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.target = Target(TargetConfig(name="shop", dsn=Dsn(dsn)))
+        self.wal = AttemptReader(self.target, CaptureConfig())
+        self.log = LogReader(self.target)
+
+    def round(self) -> None:
+        """Both, in the daemon's order."""
+        for reader in (self.wal, self.log):
+            assert self.loop.run_until_complete(reader.round())
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.target.close())
+        self.loop.close()
+
+
+@pytest.fixture(scope="module")
+def readers(log_server: Server, log_database: str) -> Iterator[Readers]:
+    found = Readers(log_database)
+    try:
+        for _ in range(3):
+            found.round()
+        yield found
+    finally:
+        found.close()
+        with connected(log_database) as admin:
+            admin.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                " where database = current_database()"
+            )
+
+
+@pytest.fixture(scope="module")
+def admin(log_database: str, readers: Readers) -> Iterator[Session]:
+    with connected(log_database) as session:
+        yield session
+
+
+def failures(admin: Session, readers: Readers, expected: int, like: str = "%") -> list[dict[str, Any]]:
+    """Current versions of the failures whose statement is like this, after enough rounds; not one more comes later."""
+
+    def found() -> list[dict[str, Any]]:
+        return [
+            dict(row)
+            for row in admin.execute(
+                "select s.script_name, s.execution_status, s.error_message, s.metadata, s.sql_command, t.tenant_bk,"
+                " s.db_session_user, s.client_ip::text, s.execution_timestamp - clock_timestamp() as age"
+                " from script_tracking.script_execution_s as s join script_tracking.tenant_h as t using (tenant_hk)"
+                " where s.load_end_date is null and s.execution_status in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK')"
+                " and s.sql_command like %s order by s.execution_timestamp, (s.metadata ->> 'ordinal')::int",
+                (like,),
+            ).fetchall()
+        ]
+
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        readers.round()
+        waiting = value(admin, f"select count(*) from {SI}.log_error where settled_at is null")
+        open_attempts = value(admin, f"select count(*) from {SI}.attempt where recorded_at is null and verdict is null")
+        if len(found()) >= expected and not waiting and not open_attempts:
+            break
+        time.sleep(0.1)
+    for _ in range(2):
+        readers.round()
+    rows = found()
+    assert len(rows) == expected, [(row["script_name"], row["sql_command"], row["error_message"]) for row in rows]
+    return rows
+
+
+def fails(session: Session, statement: str) -> str | None:
+    """Runs what must fail; its SQLSTATE."""
+    with pytest.raises(psycopg.Error) as error:
+        session.execute(statement.encode())
+    return error.value.sqlstate
+
+
+def told(row: dict[str, Any]) -> tuple[object, ...]:
+    return row["script_name"], row["execution_status"], row["metadata"].get("sqlstate"), row["error_message"]
+
+
+def test_the_level_is_full(admin: Session, readers: Readers) -> None:
+    assert value(admin, f"select capture_level from {SI}.installation") == "full"
+
+
+def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers: Readers, log_database: str) -> None:
+    admin.execute("create table known (i int); create view seen as select * from known")
+    cases = {
+        "create table known (i int) /* case 1 */": ("CREATE TABLE", "42P07", 'relation "known" already exists'),
+        "alter table nowhere add j int /* case 2 */": ("ALTER TABLE", "42P01", 'relation "nowhere" does not exist'),
+        "drop table seen /* case 3 */": ("DROP TABLE", "42809", '"seen" is not a table'),
+        "create tabel x () /* case 4 */": ("CREATE", "42601", 'syntax error at or near "tabel"'),
+        "create role postgres /* case 5 */": ("CREATE ROLE", "42710", 'role "postgres" already exists'),
+        "create index on known (nothing) /* case 6 */": ("CREATE INDEX", "42703", 'column "nothing" does not exist'),
+    }
+    for statement, (_, sqlstate, _) in cases.items():
+        assert fails(admin, statement) == sqlstate
+    with connected(log_database, options="-c default_transaction_read_only=on") as session:
+        assert fails(session, "create table other (i int) /* case 7 */") == "25006"
+    rows = failures(admin, readers, 7, "%/* case%")
+    told_of = {row["sql_command"]: row for row in rows}
+    for statement, (tag, sqlstate, message) in cases.items():
+        assert told(told_of[statement]) == (tag, "FAILED", sqlstate, message)
+    assert told(told_of["create table other (i int) /* case 7 */"])[:3] == ("CREATE TABLE", "FAILED", "25006")
+    evidence = [told_of[f]["metadata"]["evidence"] for f in [*cases, "create table other (i int) /* case 7 */"]]
+    announced, alone = ["wal", "server_log"], "server_log"
+    assert evidence == [announced, announced, announced, alone, alone, announced, alone]
+    first = told_of["create table known (i int) /* case 1 */"]
+    assert first["client_ip"] == "127.0.0.1/32" and first["db_session_user"] == "postgres"
+    assert told_of["create tabel x () /* case 4 */"]["metadata"]["server_log"]["position"] == 8
+    assert all(abs(row["age"].total_seconds()) < 30 for row in rows)  # log_timezone is another one than the session's
+
+
+def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: str) -> None:
+    admin.execute("create table busy (i int)")
+    with connected(log_database) as holder, connected(log_database) as session:
+        holder.execute("begin; lock table busy")
+        session.execute("set lock_timeout = '50ms'")
+        assert fails(session, "alter table busy add a int /* timed */") == "55P03"
+        session.execute("set lock_timeout = 0; set statement_timeout = '100ms'")
+        assert fails(session, "alter table busy add b int /* timed */") == "57014"
+        session.execute("set statement_timeout = 0")
+        canceller = threading.Timer(0.2, session.cancel)
+        canceller.start()
+        assert fails(session, "alter table busy add c int /* timed */") == "57014"
+        canceller.join()
+        holder.execute("rollback")
+    rows = failures(admin, readers, 3, "%/* timed */")
+    assert [row["metadata"]["sqlstate"] for row in rows] == ["55P03", "57014", "57014"]
+    assert [row["script_name"] for row in rows] == ["ALTER TABLE"] * 3
+    assert "lock timeout" in rows[0]["error_message"]
+    assert "statement timeout" in rows[1]["error_message"]
+    assert "user request" in rows[2]["error_message"]
+
+
+def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, log_database: str) -> None:
+    statement = "create table slow as select 1 as x from pg_sleep(30) /* ended */"
+
+    def run() -> None:
+        with suppress(psycopg.Error), connected(log_database) as session:
+            session.execute(statement.encode())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    find = "select pg_terminate_backend(pid) from pg_stat_activity where query = %s and state = 'active'"
+    eventually(lambda: admin.execute(find.encode(), (statement,)).fetchall(), 10)
+    thread.join()
+    (row,) = failures(admin, readers, 1, "%/* ended */")
+    assert told(row)[:3] == ("CREATE TABLE AS", "INTERRUPTED", "57P01")
+
+
+def test_an_error_within_functions_belongs_to_all_that_it_ended(admin: Session, readers: Readers) -> None:
+    admin.execute(
+        "create function inner_ddl() returns int language plpgsql as"
+        " $$ begin execute 'create table known (i int)'; return 1; end $$"
+    )
+    assert fails(admin, "select inner_ddl() /* nested */") == "42P07"
+    assert fails(admin, "create table made as select inner_ddl() /* nested */") == "42P07"
+    assert (
+        fails(
+            admin,
+            "do $$ begin begin execute 'create table known ()'; exception when others then null; end; "
+            "create table caught_one (i int); perform 1 / 0; end $$ /* nested */",
+        )
+        == "22012"
+    )
+    rows = failures(admin, readers, 5, "%/* nested */")
+    assert [told(row)[:3] for row in rows[:3]] == [
+        ("CREATE TABLE", "FAILED", "42P07"),
+        ("CREATE TABLE AS", "FAILED", "42P07"),
+        ("CREATE TABLE", "FAILED", "42P07"),
+    ]
+    assert "create table known" in rows[0]["metadata"]["server_log"]["context"]
+    assert told(rows[4])[:3] == ("CREATE TABLE", "ROLLED_BACK", None)
+
+
+def test_one_of_several_statements(admin: Session, readers: Readers) -> None:
+    assert fails(admin, "create table one (i int); create view one as select 1; drop table a /* several */") == "42P07"
+    rows = failures(admin, readers, 2, "%/* several */")
+    assert [told(row)[:3] for row in rows] == [
+        ("CREATE TABLE", "ROLLED_BACK", None),
+        ("CREATE VIEW", "FAILED", "42P07"),
+    ]
+
+
+def test_what_is_no_ddl_leaves_nothing(admin: Session, readers: Readers, log_database: str) -> None:
+    before = value(admin, f"select count(*) from {SI}.log_error")
+    assert fails(admin, "select 1 / 0 /* no ddl */") == "22012"
+    assert fails(admin, "select 'create table x' from nowhere /* no ddl */") == "42P01"
+    assert fails(admin, "crate table t () /* no ddl */") == "42601"
+    with connected(log_database, dbname="postgres") as elsewhere:
+        assert fails(elsewhere, "create table pg_class_x (i nothing) /* no ddl */") == "42704"
+    assert failures(admin, readers, 0, "%/* no ddl */") == []
+    assert value(admin, f"select count(*) from {SI}.log_error") == before
+
+
+def test_no_secret_of_a_failed_statement_is_kept(admin: Session, readers: Readers) -> None:
+    fails(admin, "create role postgres password 'hunter2secret' /* hidden */")
+    fails(admin, "alter role nobody_here password hunter2secret /* hidden */")
+    fails(admin, "create table pw (a int) with (hunter2secret = 'password') /* hidden */")
+    deadline = time.monotonic() + 15
+    noted = f"select count(*) from {SI}.log_error where entry::text ~ 'withheld' and settled_at is not null"
+    while value(admin, noted) != 3:
+        assert time.monotonic() < deadline
+        readers.round()
+        time.sleep(0.1)
+    for text in (
+        f"select entry::text as t from {SI}.log_error",
+        f"select a::text as t from {SI}.attempt as a",
+        "select s::text as t from script_tracking.script_execution_s as s",
+    ):
+        assert not [row for row in admin.execute(text.encode()).fetchall() if "hunter2secret" in row["t"]]
+
+
+def test_two_exporters_record_each_failure_once(admin: Session, readers: Readers, log_database: str) -> None:
+    other = Readers(log_database)
+    try:
+        for number in range(5):
+            fails(admin, f"create table known (i int) /* twice {number} */")
+            fails(admin, f"create tabel known (i int) /* twice {number} */")
+            other.round()
+            readers.round()
+        failures(admin, other, 10, "%/* twice%")
+        failures(admin, readers, 10, "%/* twice%")
+    finally:
+        other.close()
+
+
+def test_the_same_bytes_read_again_change_nothing(admin: Session, readers: Readers) -> None:
+    fails(admin, "create tabel known (i int) /* again */")
+    fails(admin, "create table known (i int) /* again */")
+    failures(admin, readers, 2, "%/* again */")
+    versions = value(admin, "select count(*) from script_tracking.script_execution_s")
+    admin.execute(f"update {SI}.log_position set read_to = 0, mark = sha256(''), mark_length = 0".encode())
+    for _ in range(4):
+        readers.round()
+    assert value(admin, "select count(*) from script_tracking.script_execution_s") == versions
