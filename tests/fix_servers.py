@@ -22,7 +22,7 @@ from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, 
 
 NEWEST_MAJOR = 18
 KINDS = ("url", "testcontainers", "binaries", "embedded")
-SERVER_FIXTURES = {"postgres", "cluster"}
+SERVER_FIXTURES = {"postgres", "cluster", "log_server"}
 
 
 def binaries_cache() -> Path:

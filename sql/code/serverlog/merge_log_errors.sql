@@ -1,4 +1,4 @@
--- requires: serverlog/log_time.sql, serverlog/redact_log_text.sql, serverlog/settle_log_errors.sql
+-- requires: serverlog/log_time.sql, redaction/redact_message.sql, vault/redact.sql, serverlog/settle_log_errors.sql
 -- For the daemon: takes over what it found in a stretch of the log, and that the log was read so far. One that read from
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
 -- attempt.
@@ -52,11 +52,11 @@ begin
     cross join lateral (
       select script_tracking_internal.redact(e.value ->> 'statement') as statement) as r
     cross join lateral (
-      select script_tracking_internal.redact_log_text(t.message, e.value ->> 'statement', r.statement, e.value ->> 'sqlstate') as message,
-        script_tracking_internal.redact_log_text(t.detail, e.value ->> 'statement', r.statement, e.value ->> 'sqlstate') as detail,
-        script_tracking_internal.redact_log_text(t.hint, e.value ->> 'statement', r.statement, e.value ->> 'sqlstate') as hint,
-        script_tracking_internal.redact_log_text(t.query, e.value ->> 'statement', r.statement, e.value ->> 'sqlstate') as query,
-        script_tracking_internal.redact_log_text(t.context, e.value ->> 'statement', r.statement, e.value ->> 'sqlstate') as context
+      select script_tracking_internal.redact_message(t.message, e.value ->> 'statement') as message,
+        script_tracking_internal.redact_message(t.detail, e.value ->> 'statement') as detail,
+        script_tracking_internal.redact_message(t.hint, e.value ->> 'statement') as hint,
+        script_tracking_internal.redact_message(t.query, e.value ->> 'statement') as query,
+        script_tracking_internal.redact_message(t.context, e.value ->> 'statement') as context
       from jsonb_to_record(e.value) as t (message text, detail text, hint text, query text, context text)) as x
     cross join lateral (
       select greatest(s.value::integer, 4096) as characters
