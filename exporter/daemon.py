@@ -36,7 +36,7 @@ log = get_logger("daemon")
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
-CAPTURE_VERSION = 10  # the migration that brings what capture works with
+CAPTURE_VERSION = 11  # the migration that brings what capture works with
 STOP_SECONDS = 1.0
 
 
