@@ -64,6 +64,11 @@ def readers(log_server: Server, log_database: str) -> Iterator[Readers]:
 @pytest.fixture(scope="module")
 def admin(log_database: str, readers: Readers) -> Iterator[Session]:
     with connected(log_database) as session:
+        session.execute("create table known (i int); create view seen as select * from known")
+        session.execute(
+            "create function inner_ddl() returns int language plpgsql as"
+            " $$ begin execute 'create table known (i int)'; return 1; end $$"
+        )
         yield session
 
 
@@ -114,7 +119,6 @@ def test_the_level_is_full(admin: Session, readers: Readers) -> None:
 
 
 def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers: Readers, log_database: str) -> None:
-    admin.execute("create table known (i int); create view seen as select * from known")
     cases = {
         "create table known (i int) /* case 1 */": ("CREATE TABLE", "42P07", 'relation "known" already exists'),
         "alter table nowhere add j int /* case 2 */": ("ALTER TABLE", "42P01", 'relation "nowhere" does not exist'),
@@ -180,10 +184,6 @@ def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, l
 
 
 def test_an_error_within_functions_belongs_to_all_that_it_ended(admin: Session, readers: Readers) -> None:
-    admin.execute(
-        "create function inner_ddl() returns int language plpgsql as"
-        " $$ begin execute 'create table known (i int)'; return 1; end $$"
-    )
     assert fails(admin, "select inner_ddl() /* nested */") == "42P07"
     assert fails(admin, "create table made as select inner_ddl() /* nested */") == "42P07"
     assert (
