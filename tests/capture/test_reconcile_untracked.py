@@ -90,6 +90,14 @@ def test_a_trigger_that_was_off_for_a_moment_is_seen(watched: Watched) -> None:
     assert found == [("ALTER", "event trigger", name), ("CREATE", "table", "public.off")]
 
 
+def test_a_pause_leaves_what_was_done_in_it_and_not_itself(watched: Watched) -> None:
+    watched.session.execute("select script_tracking.pause_tracking('upgrade')")
+    passes(watched.session, 2)
+    assert watched.pending() == []
+    watched.session.execute("create table public.paused ()")
+    assert watched.report("select script_tracking.resume_tracking()") == [("CREATE", "table", "public.paused")]
+
+
 def test_a_comment_does_not_hide_a_change_of_the_same_table(watched: Watched) -> None:
     found = watched.report(
         "explain analyze create table public.veiled as select 1 as n; comment on table public.veiled is 'x'"

@@ -1,4 +1,4 @@
--- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
+-- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, reconcile/catalog_coverage.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -86,10 +86,23 @@ as $function$
       (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_message_seq as q)::double precision,
       0, 'messages', 'warning',
       'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded.'
+    union all
+    select 'untracked_changes',
+      (select count(*) from script_tracking_internal.untracked_change as u where u.acknowledged_at is null)::double precision,
+      0, 'changes', 'critical',
+      'The catalogs were changed without a record: see get_untracked_changes(), and acknowledge_change().'
+    union all
+    select 'catalog_coverage', script_tracking_internal.catalog_coverage(), 1, 'ratio', 'warning',
+      'Share of the watched catalog objects whose definition baseline, records and acknowledgements account for.'
+    union all
+    select 'catalog_compared',
+      (select extract(epoch from clock_timestamp() - r.passed_at) from script_tracking_internal.reconcile_state as r)::double precision,
+      600, 'seconds', 'warning',
+      'The catalogs were not compared with the record for so long: is the exporter running?'
   )
   select c.check_name,
     case when c.value is null then 'unknown'
-      when case when c.check_name in ('event_triggers_enabled', 'partitions_ahead', 'capture_level')
+      when case when c.check_name in ('event_triggers_enabled', 'partitions_ahead', 'capture_level', 'catalog_coverage')
              then c.value < c.threshold else c.value > c.threshold end then c.bad_status
       else 'ok' end,
     c.value, c.threshold, c.unit, c.advice
