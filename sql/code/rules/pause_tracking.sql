@@ -1,4 +1,4 @@
--- requires: reconcile/settle_own.sql, capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql, reconcile/settle_own.sql
+-- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql, reconcile/settle_own.sql
 -- Takes the event triggers away for a while, on record, and the slot: managed services want both gone before a major
 -- upgrade. Nothing else. Runs as its caller, to whom they belong.
 create or replace function script_tracking.pause_tracking(reason text)

@@ -1,4 +1,4 @@
--- requires: reconcile/settle_own.sql, capture/make_event_triggers.sql, rules/record_change.sql, reconcile/settle_own.sql
+-- requires: capture/make_event_triggers.sql, rules/record_change.sql, reconcile/settle_own.sql
 -- Makes the event triggers again that pause_tracking() took away, and records from when to when nothing was recorded.
 -- Runs as its caller, to whom they will belong.
 create or replace function script_tracking.resume_tracking()
@@ -24,7 +24,6 @@ begin
     return false;
   end if;
   perform script_tracking_internal.make_event_triggers();
-  perform script_tracking_internal.settle_own();
   perform script_tracking_internal.settle_own();
   -- not earlier: until here nothing is recorded
   update script_tracking_internal.tracking_pause as p set resumed_at = clock_timestamp(), resumed_by = session_user
