@@ -16,7 +16,7 @@ from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
 from exporter.config import CaptureConfig, Dsn, TargetConfig
 from exporter.target import Target
-from tests.capture.fix_serverlog import connected, log_database, log_server
+from tests.capture.fix_serverlog import connected, log_database, log_server, shell
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
 from tests.postgres_server import Server
@@ -268,3 +268,54 @@ def test_the_same_bytes_read_again_change_nothing(admin: Session, readers: Reade
     for _ in range(4):
         readers.round()
     assert value(admin, "select count(*) from script_tracking.script_execution_s") == versions
+
+
+def current(admin: Session) -> str:
+    return str(value(admin, f"select file_name from {SI}.log_files() where is_current"))
+
+
+def test_a_rotated_log_is_read_to_its_end_and_then_the_next(admin: Session, readers: Readers) -> None:
+    first = current(admin)
+    for number in range(2):
+        fails(admin, f"create tabel t{number} () /* rotated */")
+        time.sleep(1.1)  # the name of a file has seconds
+        before = current(admin)
+        admin.execute("select pg_rotate_logfile()")
+        eventually(lambda before=before: current(admin) != before, 10)  # type: ignore[misc]
+    fails(admin, "create tabel t2 () /* rotated */")
+    assert current(admin) != first
+    failures(admin, readers, 3, "%/* rotated */")
+    assert value(admin, f"select file_name from {SI}.log_position") == current(admin)
+
+
+def test_a_log_that_is_copied_and_truncated_loses_nothing(admin: Session, readers: Readers) -> None:
+    readers.round()
+    readers.round()
+    gaps = value(admin, f"select gaps from {SI}.log_position")
+    fails(admin, "create tabel t0 () /* copied */")
+    name = current(admin)
+    shell(admin, f"cp {name} {name}.1 && : > {name}")
+    fails(admin, "create tabel t1 () /* copied */")
+    failures(admin, readers, 2, "%/* copied */")
+    assert value(admin, f"select gaps from {SI}.log_position") == gaps
+    shell(admin, f"rm {name}.1")
+
+
+def test_a_log_that_is_cut_short_is_a_gap_and_read_from_its_beginning(admin: Session, readers: Readers) -> None:
+    readers.round()
+    readers.round()
+    gaps = value(admin, f"select gaps from {SI}.log_position")
+    assert isinstance(gaps, int)
+    shell(admin, f": > {current(admin)}")
+    fails(admin, "create tabel t1 () /* cut short */")
+    failures(admin, readers, 1, "%/* cut short */")
+    assert value(admin, f"select gaps from {SI}.log_position") == gaps + 1
+
+
+def test_a_line_that_is_no_entry_is_counted_and_stops_nothing(admin: Session, readers: Readers) -> None:
+    unparsed = value(admin, f"select unparsed_lines from {SI}.log_position")
+    assert isinstance(unparsed, int)
+    shell(admin, f"echo 'half a line' >> {current(admin)}")
+    fails(admin, "create tabel t2 () /* after damage */")
+    failures(admin, readers, 1, "%/* after damage */")
+    assert value(admin, f"select unparsed_lines from {SI}.log_position") == unparsed + 1
