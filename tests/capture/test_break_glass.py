@@ -88,9 +88,9 @@ async def test_a_superusers_session_can_do_without_event_triggers(
     await restored(installed_database)
 
 
+@pytest.mark.majors
 async def test_in_single_user_mode_no_event_trigger_fires(installed_database: str, postgres: Server) -> None:
-    if not isinstance(postgres, LocalServer):
-        pytest.skip("needs a server whose process is ours")
+    assert isinstance(postgres, LocalServer)
     break_a_function(installed_database)
     script = "".join(DROP.format(name) + ";\n" for name in triggers(installed_database))
     postgres.stop()
@@ -126,10 +126,10 @@ from generate_series(1, 9000) as n
 """
 
 
+@pytest.mark.majors
 def test_a_full_disk_lets_ddl_through_and_counts_the_loss(admin: Session, postgres: Server) -> None:
     """No file of this session may grow past a segment of the write-ahead log: the satellite's is longer already."""
-    if not isinstance(postgres, LocalServer):
-        pytest.skip("needs a server whose process is ours")
+    assert isinstance(postgres, LocalServer)
     admin.execute(FILL.encode())
     admin.execute("create table public.t ()")
     before = value(admin, f"select count(*) from {S}.script_execution_s where script_type = 'DDL'")

@@ -231,10 +231,9 @@ def test_an_error_caught_inside_leaves_the_outer_completed(records: Records) -> 
     assert all("parent_hk" not in row["metadata"] for row in rows)
 
 
+@pytest.mark.majors  # the embedded server comes without postgres_fdw
 def test_every_imported_foreign_table_is_named(records: Records) -> None:
     session = records.session
-    if not value(session, "select exists (select from pg_available_extensions where name = 'postgres_fdw')"):
-        pytest.skip("this server comes without postgres_fdw")
     session.execute("create extension if not exists postgres_fdw")
     session.execute(
         "create schema if not exists remote; create table remote.a (id int); create table remote.b (id int)"
