@@ -207,7 +207,7 @@ from (
           coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
           'backend_activity', 'role_password_marks')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
             union all select r.oid from pg_roles as r where r.rolsuper))),
@@ -376,7 +376,7 @@ with recursive own as (
   where n.nspname in ('script_tracking', 'script_tracking_internal')
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot',
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
           'backend_activity', 'role_password_marks')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e

@@ -17,7 +17,7 @@ from exporter.schema.uninstall import uninstall
 from tests.capture.failing import installed, prepare, reading, recorded, session
 from tests.fix_databases import new_database
 from tests.fix_sessions import Login, MakeRole, Session, history, one, value
-from tests.postgres_server import Server
+from tests.postgres_server import LocalServer, Server
 from tests.vault_steps import counters, roll_up
 
 SI = "script_tracking_internal"
@@ -63,6 +63,23 @@ async def test_a_forged_message_is_refused_and_counted_and_a_true_one_beside_it_
         assert one(client, SEEN)["refused_messages_total"] == before + 7
         assert history(client, "DROP TABLE") == []
         assert value(client, f"select count(*) from {SI}.attempt where attempt_id = %s", "0" * 32) == 0
+
+
+@pytest.mark.majors  # whose log can be had
+async def test_reading_the_slot_writes_no_line_to_the_servers_log(
+    postgres: Server, slot_database: str, client: Session
+) -> None:
+    assert isinstance(postgres, LocalServer)
+    async with reading(slot_database) as reader:
+        assert await reader.round()
+        before = postgres.log().count("logical decoding")
+        assert before
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            client.execute("drop text search parser never_made")
+        (row,) = await recorded(reader, client, "DROP TEXT SEARCH PARSER")
+        assert row["execution_status"] == "FAILED"
+        assert postgres.log().count("logical decoding") == before
+    assert value(client, "show log_min_messages") == "warning"
 
 
 async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_guessed(
