@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -95,9 +97,12 @@ def _run(command: list[str], mask: set[int] | set[signal.Signals], operation: Op
             command[0], command, os.environ, setsigmask=mask, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
         )
     except OSError as error:
-        operation.fail(f"{command[0]}: {error.strerror}")
-        print(f"script-tracking-exporter: {command[0]}: {error.strerror}", file=sys.stderr)
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+        # where one folder of the PATH may not be searched the kernel says that of a command that is in none of them
+        missing = "/" not in command[0] and shutil.which(command[0], mode=os.F_OK) is None
+        reason = os.strerror(errno.ENOENT) if missing else error.strerror
+        operation.fail(f"{command[0]}: {reason}")
+        print(f"script-tracking-exporter: {command[0]}: {reason}", file=sys.stderr)
+        return NOT_FOUND if missing or isinstance(error, FileNotFoundError) else CANNOT_RUN
     code = os.waitstatus_to_exitcode(_wait(child))
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)

@@ -76,10 +76,17 @@ from pg_database as d where d.datname = current_database()
 """
 
 
+@contextmanager
+def installed_clone(server: Server, template: str) -> Iterator[str]:
+    """DSN, as superuser, of a clone of the template that is as if the schema had been installed there."""
+    with new_database(server, template) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            admin.execute(ORIGINAL, (template,))
+        yield dsn
+
+
 @pytest.fixture
 def installed_database(postgres: Server, _template: str) -> Iterator[str]:
     """DSN, as superuser, of a database with the schema just installed."""
-    with new_database(postgres, _template) as dsn:
-        with psycopg.connect(dsn, autocommit=True) as admin:
-            admin.execute(ORIGINAL, (_template,))
+    with installed_clone(postgres, _template) as dsn:
         yield dsn

@@ -18,7 +18,7 @@ import pytest
 from exporter.demo.monitoring import Monitoring
 from exporter.demo.shipped import alert_thresholds
 from exporter.demo.webhook import Notification
-from tests.fix_databases import new_database
+from tests.fix_databases import installed_clone
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_monitoring import SCRAPE_SECONDS, StartMonitoring
 from tests.postgres_server import Server
@@ -58,9 +58,10 @@ def prepare(dsn: str, gid: str) -> None:
 
 
 def register(dsn: str) -> None:
-    """Makes the tenant known."""
+    """Makes the tenant known, and known to the reconciler which roles and databases other tests have left."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("select script_tracking.register_tenant(%s)", (TENANT,))
+        connection.execute("select script_tracking_internal.take_baseline(script_tracking_internal.reconcile_format())")
 
 
 def counted(source: Monitoring, target: str) -> dict[str, float]:
@@ -157,7 +158,7 @@ def test_a_spike_pages_and_resolves_while_a_prepared_transaction_is_left_open(
     postgres: Server, _template: str, exporter: StartExporter, monitoring: StartMonitoring
 ) -> None:
     """In its own database and in another one of the same server, whose horizon it holds as well."""
-    with new_database(postgres, _template) as holder, new_database(postgres, _template) as neighbour:
+    with installed_clone(postgres, _template) as holder, installed_clone(postgres, _template) as neighbour:
         databases = {"holder": holder, "neighbour": neighbour}
         with psycopg.connect(holder) as connection:
             if connection.execute("show max_prepared_transactions").fetchone() == ("0",):

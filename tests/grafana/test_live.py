@@ -192,7 +192,7 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
     finally:
         postgres.start()
     scraped.wait_for("sum(script_tracking_up) == 2")
-    scraped.wait_for("sum(script_tracking_event_trigger_enabled) == 6")
+    scraped.wait_for("sum(script_tracking_event_trigger_enabled) == 8")
 
 
 def test_a_database_without_the_schema_counts_as_not_tracked(scraped: Scraped) -> None:
