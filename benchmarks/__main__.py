@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from benchmarks import tracking
-from benchmarks.daemon import exporter
+from benchmarks.daemon import at_level_full, exporter
 from benchmarks.load import Effort
-from benchmarks.place import machine, new_place
+from benchmarks.place import FULL, machine, new_place
 from benchmarks.report import Results, markdown
 from exporter.errors import ScriptTrackingError
 
@@ -37,7 +37,10 @@ def main() -> int:
             storage = tracking.storage(place, 1000 if arguments.short else 20000)
             _say("the exporter")
             served = exporter(place, *((100, 5.0) if arguments.short else (1000,)))
-            results = Results(machine(), place.version, effort, ddl, operations, storage, served)
+        _say("DDL, at the level full")
+        with new_place(FULL) as place, at_level_full(place.tracked):
+            captured = list(tracking.ddl(place, effort))
+        results = Results(machine(), place.version, effort, ddl, captured, operations, storage, served)
     except ScriptTrackingError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import statistics
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import yaml
 
 from benchmarks.place import Place
@@ -21,6 +24,7 @@ from exporter.errors import ScriptTrackingError
 STARTS = 5
 SETTLE_SECONDS = 40.0  # every collector has run by then, the slowest among them every 30 s
 WITHIN_SECONDS = 30.0
+_LEVEL = "select capture_level from script_tracking_internal.installation"
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,19 @@ class Running:
         """Ends it."""
         self.process.terminate()
         self.process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def at_level_full(dsn: str) -> Iterator[None]:
+    """Runs the exporter on a database, from when it has raised it to the level full. Raises ScriptTrackingError."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Running(Path(folder), dsn)):
+        deadline = time.monotonic() + WITHIN_SECONDS
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            while admin.execute(_LEVEL).fetchone() != ("full",):
+                if time.monotonic() > deadline:
+                    raise ScriptTrackingError("the exporter does not reach the level full")
+                time.sleep(0.1)
+        yield
 
 
 def _python_seconds() -> float:

