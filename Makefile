@@ -8,7 +8,7 @@ DURATION ?=
 PROMTOOL ?= promtool
 IMAGE ?= script-tracking-exporter:latest
 PYTEST := $(BIN)/python -m pytest
-# A server and a process for each core. `WORKERS=0` runs the tests one after the other.
+# Processes with a server each; they wait more than they work. `WORKERS=0` runs the tests one after the other.
 WORKERS ?= auto
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 

@@ -22,7 +22,7 @@ from exporter.collect.collector import TargetCollector, configured
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus, publish_build
 from exporter.config import Config, SchemaMode, TargetConfig
-from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError, TargetUnavailable
+from exporter.errors import ConfigurationError, QueryFailed, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
@@ -63,6 +63,18 @@ class Watch:
 
         Raises TargetUnavailable. What stands in the way is logged once.
         """
+        try:
+            return await self._settle_schema()
+        except QueryFailed as error:
+            if not error.is_locked_out:
+                raise
+            return self._is_usable  # somebody changes the schema right now: what is known stands until the next look
+
+    @property
+    def _is_usable(self) -> bool:
+        return bool(self.target.schema_version) and self.target.may_collect
+
+    async def _settle_schema(self) -> bool:
         connection = await self.target.keeping.get()
         reason: str | None = None
         try:
@@ -77,17 +89,19 @@ class Watch:
                 report = await install(connection)
                 if report.changed:
                     log.info("schema_installed", target=self.target.name, version=report.version)
-        except SchemaError as error:
-            reason = str(error)
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
+            if isinstance(error, QueryFailed) and error.is_locked_out:
+                raise
             reason = str(error)
         try:
             await self._learn_version()
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
+            if isinstance(error, QueryFailed) and error.is_locked_out:
+                raise
             self.target.schema_version = 0
             reason = reason or (
                 f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
@@ -105,7 +119,7 @@ class Watch:
             tell("schema_not_settled", target=self.target.name, reason=reason)
         self._refused = reason
         self.target.schema_known.set()
-        return bool(self.target.schema_version) and self.target.may_collect
+        return self._is_usable
 
     async def _learn_version(self) -> None:
         """Asks the database which schema it has, and whether this program may read it."""
@@ -119,8 +133,8 @@ class Watch:
         settled = (self.target.schema_version, self.target.may_collect)
         try:
             await self._learn_version()
-        except ScriptTrackingError:
-            return True
+        except ScriptTrackingError as error:
+            return not (isinstance(error, QueryFailed) and error.is_locked_out)
         return (self.target.schema_version, self.target.may_collect) != settled
 
     async def keep(self) -> None:

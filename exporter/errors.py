@@ -29,6 +29,11 @@ class QueryFailed(ScriptTrackingError):
         super().__init__(message)
         self.sqlstate = sqlstate
 
+    @property
+    def is_locked_out(self) -> bool:
+        """Whether somebody held a lock for longer than the statement waits: it may be tried again."""
+        return self.sqlstate == "55P03"
+
 
 class OperationNotRecorded(ScriptTrackingError):
     """The operation is not in the record."""

@@ -131,8 +131,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Workers of `--numprocesses auto`: each has a server of its own, so on a given one they would meet."""
-    return 0 if isinstance(choose(), ExternalServer) else min(os.cpu_count() or 1, 4)
+    """Workers of `--numprocesses auto`: they wait more than they work. Each has its own server; a given one has one."""
+    return 0 if isinstance(choose(), ExternalServer) else min(2 * (os.cpu_count() or 1), 4)
 
 
 def pytest_report_header() -> str:

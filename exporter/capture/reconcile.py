@@ -13,7 +13,6 @@ log = get_logger("capture")
 
 STATEMENT_TIMEOUT_SECONDS = 60.0
 LONGEST_CONFIRMATION_SECONDS = 5.0
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Reconciler:
@@ -45,7 +44,7 @@ class Reconciler:
         except (QueryFailed, TargetUnavailable) as error:
             if isinstance(error, TargetUnavailable):
                 await self._target.capturing.discard()
-            elif error.sqlstate == LOCK_NOT_AVAILABLE:  # a catalog is being rewritten: in the next round
+            elif error.is_locked_out:  # a catalog is being rewritten: in the next round
                 return True
             if self._failing != str(error):
                 log.warning("capture_failed", target=self._target.name, source="reconciler", reason=str(error))

@@ -22,7 +22,6 @@ ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
 
 OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
-LOCK_NOT_AVAILABLE = "55P03"
 UNDEFINED_OBJECT = "42704"  # no slot any more, or a stretch of the log in which the publication did not exist
 
 
@@ -44,7 +43,7 @@ class AttemptReader:
         try:
             await self._round()
         except (QueryFailed, TargetUnavailable) as error:
-            if isinstance(error, QueryFailed) and error.sqlstate in (OBJECT_IN_USE, LOCK_NOT_AVAILABLE):
+            if isinstance(error, QueryFailed) and (error.is_locked_out or error.sqlstate == OBJECT_IN_USE):
                 return True  # the next round tries again
             if self._failing != str(error):
                 log.warning("capture_failed", target=self._target.name, source="wal", reason=str(error))

@@ -18,7 +18,6 @@ INTERVALS_SECONDS = {
     "ensure_partitions": 600.0,
 }
 TIMEOUT_SECONDS = 60.0
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Keeper:
@@ -38,7 +37,7 @@ class Keeper:
                     try:
                         await fetch(connection, query("upkeep", timer.job), timeout=TIMEOUT_SECONDS)
                     except QueryFailed as error:
-                        if error.sqlstate != LOCK_NOT_AVAILABLE:
+                        if not error.is_locked_out:
                             raise
                         continue
                     timer.done(monotonic())

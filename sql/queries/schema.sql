@@ -61,7 +61,7 @@ begin
   from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
   where o.rolname = 'script_tracking_owner' and not u.rolsuper and u.rolname <> current_user
     and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
-      and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false');
+      and (to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false') is true);
   if v_found is not null then
     raise exception using errcode = 'object_not_in_prerequisite_state', message = format(
       'members of script_tracking_owner could take over a superuser''s DDL; first run: revoke script_tracking_owner from %s',
@@ -169,7 +169,7 @@ from (
       select from pg_auth_members as m join pg_roles as o on o.oid = m.roleid join pg_roles as u on u.oid = m.member
       where o.rolname = 'script_tracking_owner' and not u.rolsuper
         and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
-          and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false')),
+          and (to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false') is true)),
     'a member of script_tracking_owner can take over the next superuser''s DDL'
   union all
   select 'roles_without_powers', (

@@ -114,8 +114,10 @@ def test_the_daemon_installs_collects_and_keeps_house_through_it(
         running.wait_for_value(1, "script_tracking_collector_success", **target, collector=spec.name)
     for task in ("upkeep", "capture"):
         running.wait_for_value(1, f"script_tracking_{task}_success", **target)
-    assert running.stop() == 0
     assert _session(next_client) == fresh
+    assert running.stop() == 0
+    # a statement that the end broke off takes the server's session with it
+    assert _session(next_client)[1] == fresh[1]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ as $function$
        join pg_roles as u on u.oid = m.member
        where r.rolname = 'script_tracking_owner' and not u.rolsuper
          and not (coalesce((select e.evtowner = u.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
-           and to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false'))::double precision,
+           and (to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false') is true))::double precision,
       0, 'roles', 'critical',
       'Whoever is a member of script_tracking_owner can take over the next superuser''s DDL: revoke the membership.'
     union all
