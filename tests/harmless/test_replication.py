@@ -20,6 +20,8 @@ from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
 from tests.vault_steps import roll_up
 
+pytestmark = pytest.mark.majors  # a server in a container cannot reach itself by the address that we reach it by
+
 WITHIN_SECONDS = 30
 TABLE = "create table public.orders (id int primary key, note text)"
 
