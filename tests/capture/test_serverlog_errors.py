@@ -80,7 +80,8 @@ def failures(admin: Session, readers: Readers, expected: int, like: str = "%") -
             dict(row)
             for row in admin.execute(
                 "select s.script_name, s.execution_status, s.error_message, s.metadata, s.sql_command, t.tenant_bk,"
-                " s.db_session_user, s.client_ip::text, s.execution_timestamp - clock_timestamp() as age"
+                " s.execution_duration_ms, s.db_session_user, s.client_ip::text,"
+                " s.execution_timestamp - clock_timestamp() as age"
                 " from script_tracking.script_execution_s as s join script_tracking.tenant_h as t using (tenant_hk)"
                 " where s.load_end_date is null and s.execution_status in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK')"
                 " and s.sql_command like %s order by s.execution_timestamp, (s.metadata ->> 'ordinal')::int",
@@ -139,6 +140,7 @@ def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers:
     evidence = [told_of[f]["metadata"]["evidence"] for f in [*cases, "create table other (i int) /* case 7 */"]]
     announced, alone = ["wal", "server_log"], "server_log"
     assert evidence == [announced, announced, announced, alone, alone, announced, alone]
+    assert all(row["execution_duration_ms"] is None for row in told_of.values()), "no end was announced"
     first = told_of["create table known (i int) /* case 1 */"]
     assert first["client_ip"] in ("127.0.0.1/32", "172.17.0.1/32") and first["db_session_user"] == "postgres"
     assert told_of["create tabel x () /* case 4 */"]["metadata"]["server_log"]["position"] == 8

@@ -9,7 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session, history, one, value
+from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
 from tests.sql.redact_cases import ORDINARY, REDACTED, WITHHELD
 
@@ -116,43 +116,3 @@ def test_what_a_session_says_of_itself_holds_no_secret(admin: Session) -> None:
     assert row["metadata"]["claimed_app_user"] == "https://joe:[redacted]@h"
     assert row["metadata"]["claimed_change_ref"] == "token: [redacted]"
     assert row["metadata"]["refused_tenant_claim"]["claim"] == "password=[redacted]"
-
-
-SPLIT = "select array_agg(statement order by ordinal) as r from script_tracking_internal.split_statements(%s)"
-
-
-@pytest.mark.parametrize(
-    ("batch", "statements"),
-    [
-        ("create table a ();; drop table a ; -- ;\n", ["create table a ()", "drop table a"]),
-        ("comment on table a is 'x;''y'; select $$;$$, $a$;$$;$a$, \";\" /* ; /* ; */ ; */", None),
-        ("create rule r as on insert to a do also (delete from b; delete from c); select 1", None),
-        (
-            "create function f() returns int begin atomic select 1; select case when true then 1 end; end; select 2",
-            None,
-        ),
-        ("begin; create table a (); commit", ["begin", "create table a ()", "commit"]),
-        ("select E'a\\';b'; select ';'\n';'", ["select E'a\\';b'", "select ';'\n';'"]),
-        (" /* nothing */ ; -- nothing", None),
-        ("select 'a; select 1", None),
-    ],
-)
-def test_the_statements_of_a_batch(redacting: Session, batch: str, statements: list[str] | None) -> None:
-    counts = {" /* nothing */ ; -- nothing": 0, "select 'a; select 1": 0}
-    found = one(redacting, SPLIT, batch)["r"] or []
-    if statements is not None:
-        assert found == statements
-    assert len(found) == counts.get(batch, 2 if statements is None else len(statements))
-
-
-def test_a_batch_is_split_as_the_server_splits_it(admin: Session) -> None:
-    batch = (
-        "create table public.a (id int default 1); -- ;\n"
-        "create rule r as on insert to public.a do also (select ';'; select 2);\n"
-        "comment on table public.a is $x$;$$;$x$; create view public.v as select E'\\';' as \";\";"
-    )
-    admin.execute(batch.encode())
-    tags = sorted(str(row["script_name"]) for row in history(admin))
-    assert tags == ["COMMENT", "CREATE RULE", "CREATE TABLE", "CREATE VIEW"]
-    split = [str(part).removeprefix("-- ;\n").split()[:2] for part in one(admin, SPLIT, batch)["r"]]
-    assert split == [["create", "table"], ["create", "rule"], ["comment", "on"], ["create", "view"]]

@@ -20,6 +20,7 @@ declare
   v_status  varchar;
   v_invalid text[];
   v_written boolean;
+  v_duration bigint;  -- microseconds, NULL where no end was announced
 begin
   select * into v_attempt from script_tracking_internal.attempt as a where a.attempt_id = p_attempt_id for update;
   if not found or v_attempt.verdict is null or v_attempt.verdict not in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') then
@@ -42,6 +43,9 @@ begin
     end if;
     return false;
   end if;
+  if v_attempt.ended_at is not null then  -- clocks step back
+    v_duration := greatest((extract(epoch from v_attempt.ended_at - v_attempt.started_at) * 1000000)::bigint, 0);
+  end if;
   if v_attempt.tag in ('CREATE INDEX', 'REINDEX') and v_status <> 'ROLLED_BACK' then
     v_invalid := script_tracking_internal.invalid_indexes(v_attempt.started_at, v_attempt.payload ->> 'sql');
   end if;
@@ -49,7 +53,7 @@ begin
   select i.record_source || '/wal/v1' into strict v_source from script_tracking_internal.installation as i;
   v_written := script_tracking_internal.record_outside(
     v_context.tenant_hk, v_source, v_attempt.tag, 'DDL', v_status, v_attempt.started_at,
-    greatest((extract(epoch from v_attempt.ended_at - v_attempt.started_at) * 1000000)::bigint, 0),
+    v_duration,
     v_attempt.payload ->> 'user', (v_attempt.payload ->> 'ip')::inet, v_invalid,
     v_attempt.payload ->> 'sql', v_attempt.error_message,
     jsonb_strip_nulls(jsonb_build_object(
@@ -65,7 +69,7 @@ begin
       'batch_id', v_attempt.payload -> 'batch',
       'ordinal', v_attempt.payload -> 'ordinal',
       'parent_hk', v_attempt.payload -> 'parent_hk',
-      'duration_us', greatest((extract(epoch from v_attempt.ended_at - v_attempt.started_at) * 1000000)::bigint, 0),
+      'duration_us', v_duration,
       'sqlstate', v_attempt.sqlstate,
       'verdict_note', case when v_attempt.sqlstate is null then v_attempt.verdict_note end,
       'invalid_indexes', to_jsonb(v_invalid),

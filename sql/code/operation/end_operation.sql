@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
+-- requires: vault/add_version.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -60,20 +60,7 @@ begin
       'error_message_characters', case when pg_catalog.length(v_message) > 16384 then pg_catalog.length(v_message) end,
       'affected_rows', p_affected_rows,
       'tracking_us', (extract(epoch from pg_catalog.clock_timestamp() - v_began) * 1000000)::bigint));
-  insert into script_tracking.script_execution_s
-    (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
-     execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command, error_message, metadata,
-     record_source, tenant_hk, incarnation)
-  select v_version.script_execution_hk, v_version.load_date,
-    script_tracking_internal.hash_diff(
-      v_version.tenant_hk, v_version.script_name, v_version.script_type, v_version.execution_status,
-      v_version.execution_timestamp, v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip,
-      v_version.affected_objects, v_version.sql_command, v_version.error_message, v_version.metadata),
-    v_version.script_name, v_version.script_type, v_version.execution_status, v_version.execution_timestamp,
-    v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip, v_version.affected_objects,
-    v_version.sql_command, v_version.error_message, v_version.metadata, v_version.record_source, v_version.tenant_hk,
-    i.incarnation
-  from script_tracking_internal.installation as i where i.singleton;
+  perform script_tracking_internal.add_version(v_version);
   return true;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: vault/business_key.sql, vault/hash_diff.sql
+-- requires: vault/business_key.sql, vault/add_version.sql
 -- Records an execution from outside its session: evidence that was found afterwards, of a known suffix, so that the key is
 -- the same whichever evidence comes first. Text has been redacted and cut by the caller.
 -- Idempotent: where a version stands, another one follows only if that is a failure without SQLSTATE and this one has one.
@@ -26,7 +26,8 @@ begin
     v_version.script_name := p_script_name;
     v_version.script_type := p_script_type;
     v_version.execution_timestamp := p_started_at;
-    v_version.execution_duration_ms := least(p_duration_us / 1000, 2147483647)::integer;
+    -- least() passes a NULL by
+    v_version.execution_duration_ms := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
     v_version.db_session_user := p_session_user;
     v_version.client_ip := p_client_ip;
     v_version.affected_objects := p_affected_objects;
@@ -49,20 +50,7 @@ begin
   end if;
   v_version.execution_status := p_execution_status;
   v_version.error_message := p_error_message;
-  insert into script_tracking.script_execution_s
-    (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
-     execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command, error_message, metadata,
-     record_source, tenant_hk, incarnation)
-  select v_version.script_execution_hk, v_version.load_date,
-    script_tracking_internal.hash_diff(
-      v_version.tenant_hk, v_version.script_name, v_version.script_type, v_version.execution_status,
-      v_version.execution_timestamp, v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip,
-      v_version.affected_objects, v_version.sql_command, v_version.error_message, v_version.metadata),
-    v_version.script_name, v_version.script_type, v_version.execution_status, v_version.execution_timestamp,
-    v_version.execution_duration_ms, v_version.db_session_user, v_version.client_ip, v_version.affected_objects,
-    v_version.sql_command, v_version.error_message, v_version.metadata, v_version.record_source, v_version.tenant_hk,
-    i.incarnation
-  from script_tracking_internal.installation as i where i.singleton;
+  perform script_tracking_internal.add_version(v_version);
   return true;
 end
 $function$;
