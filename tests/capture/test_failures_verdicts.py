@@ -63,8 +63,8 @@ async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
 ) -> None:
     with session(failing_database) as holder:
         holder.execute("create sequence held")
-        holder.execute("begin; alter sequence held cache 2")
-        async with reading(failing_database) as reader:
+        async with reading(failing_database) as reader:  # first: a slot is not made while a transaction writes
+            holder.execute("begin; alter sequence held cache 2")
             client.execute("set lock_timeout = '20ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 client.execute("alter sequence held cache 3")
