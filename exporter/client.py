@@ -39,7 +39,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
-_around: ContextVar[Record | None] = ContextVar("script_tracking_operation", default=None)
+# the operation around, who delivers it, and in which process
+_around: ContextVar[tuple[Courier, int, Record] | None] = ContextVar("script_tracking_operation", default=None)
 
 
 class Tracker:
@@ -133,7 +134,7 @@ class Operation:
         self._courier = courier
         self._begin_with = (name, script_type, tenant, dict(metadata), sql_command)
         self._record: Record | None = None
-        self._token: Token[Record | None] | None = None
+        self._token: Token[tuple[Courier, int, Record] | None] | None = None
         self._failure: tuple[str, str | None] | None = None
         self.affected_rows: int | None = None
         self.metadata: dict[str, object] = {}
@@ -160,7 +161,11 @@ class Operation:
             try:
                 record.begun.result(self._tracker.timeout_seconds)
             except (TimeoutError, ScriptTrackingError) as error:
-                raise self._in_vain(error) from None
+                self._give_up()
+                raise self._not_recorded(error) from None
+            except BaseException:  # cancelled, or interrupted
+                self._give_up()
+                raise
         return self
 
     def __exit__(
@@ -179,7 +184,11 @@ class Operation:
             try:
                 await self._wait(record.begun)
             except (TimeoutError, ScriptTrackingError) as error:
-                raise self._in_vain(error) from None
+                self._give_up()
+                raise self._not_recorded(error) from None
+            except BaseException:  # cancelled, or interrupted
+                self._give_up()
+                raise
         return self
 
     async def __aexit__(
@@ -223,17 +232,22 @@ class Operation:
             None if tenant is None else _text(tenant),
             _object(metadata),
             None if command is None else _text(command),
-            _around.get(),
+            self._parent(),
         )
         self._courier.begin(record)
-        self._token = _around.set(record)
+        self._token = _around.set((self._courier, self._courier.epoch, record))
         return record
+
+    def _parent(self) -> Record | None:
+        """The operation around, of the same tracker, if its key is known or still to be had in this process."""
+        courier, epoch, record = _around.get() or (None, 0, None)
+        if record is None or courier is not self._courier:
+            return None
+        return record if epoch == courier.epoch or record.key is not None else None
 
     def _end(self, error: BaseException | None) -> Record:
         assert self._record is not None
-        if self._token is not None:
-            with contextlib.suppress(ValueError):  # it was entered in another context
-                _around.reset(self._token)
+        self._leave()
         failure = self._failure if error is None or _is_success(error) else (_describe(error), _sqlstate(error))
         message, sqlstate = failure or (None, None)
         rows = self.affected_rows if isinstance(self.affected_rows, int) and 0 <= self.affected_rows < 2**63 else None
@@ -241,7 +255,7 @@ class Operation:
             time.monotonic(),
             failure is None,
             message,
-            sqlstate if sqlstate and _SQLSTATE.fullmatch(sqlstate) else None,
+            sqlstate if isinstance(sqlstate, str) and _SQLSTATE.fullmatch(sqlstate) else None,
             rows,
             _object(self.metadata),
         )
@@ -254,12 +268,16 @@ class Operation:
         async with asyncio.timeout(self._tracker.timeout_seconds):
             await asyncio.shield(waiting)
 
-    def _in_vain(self, error: BaseException) -> OperationNotRecorded:
+    def _give_up(self) -> None:
+        """Nobody waits for its start any more, and its work will not be done."""
         assert self._record is not None
-        if self._token is not None:
-            _around.reset(self._token)
+        self._leave()
         self._courier.withdraw(self._record)
-        return self._not_recorded(error)
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            with contextlib.suppress(ValueError):  # it was entered in another context
+                _around.reset(self._token)
 
     def _not_recorded(self, error: BaseException) -> OperationNotRecorded:
         reason = str(error) or self._courier.failing or "no answer in time"
@@ -319,10 +337,13 @@ def _sqlstate(error: BaseException) -> str | None:
     """SQLSTATE of a driver's error, or of the one that an ORM's error wraps."""
     seen: set[int] = set()
     current: object = error
-    while isinstance(current, BaseException) and id(current) not in seen:
-        seen.add(id(current))
-        found = getattr(current, "sqlstate", None) or getattr(current, "pgcode", None)
-        if isinstance(found, str) and _SQLSTATE.fullmatch(found):
-            return found
-        current = getattr(current, "orig", None) or current.__cause__
+    try:
+        while isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            found = getattr(current, "sqlstate", None) or getattr(current, "pgcode", None)
+            if isinstance(found, str) and _SQLSTATE.fullmatch(found):
+                return found
+            current = getattr(current, "orig", None) or current.__cause__
+    except Exception:  # an error's own property
+        return None
     return None

@@ -61,7 +61,8 @@ class Record:
     started_at: datetime | None = None
     outcome: Outcome | None = None
     begun: Future[bytes] = field(default_factory=Future)
-    ended: Future[bool] = field(default_factory=Future)
+    ended: Future[None] = field(default_factory=Future)
+    end_sent: bool = False
 
     @property
     def key(self) -> bytes | None:
@@ -113,6 +114,7 @@ class Courier:
         self._timeout_seconds = timeout_seconds
         self._connection: Connection | None = None
         self._loop: _Loop | None = None
+        self.epoch = 0  # how many forks lie behind
         self._start_anew()
         in_child = weakref.WeakMethod(self._start_anew)
         os.register_at_fork(after_in_child=lambda: start() if (start := in_child()) is not None else None)
@@ -120,6 +122,7 @@ class Courier:
     def _start_anew(self) -> None:
         """Nothing taken, nothing open: what was taken before a fork is the parent's to deliver."""
         _inherited.extend((self._connection, self._loop))
+        self.epoch += 1
         self._connection = None
         self._loop = None
         self._lock = threading.Lock()
@@ -174,7 +177,7 @@ class Courier:
             if self._waiting.pop(record, self) is None:
                 self._dropped += 1
             self._running.pop(record, None)
-        record.refuse("withdrawn")
+            record.refuse("withdrawn")
 
     def close(self, timeout_seconds: float) -> None:
         """Delivers what waits, for so long at the most, and ends the thread."""
@@ -188,8 +191,8 @@ class Courier:
             self._closed = True
             left, self._waiting = list(self._waiting), {}
             self._dropped += len(left)
-        for record in left:
-            record.refuse(self._failing or "no time was left")
+            for record in left:
+                record.refuse(self._failing or "no time was left")
 
     def _close_at_exit(self) -> None:
         self.close(self._timeout_seconds)
@@ -276,7 +279,7 @@ class Courier:
             with self._lock:
                 self._refused += 1
                 self._waiting.pop(record, None)
-            record.refuse(str(error))
+                record.refuse(str(error))
 
     async def _begin(self, records: list[Record]) -> None:
         await self._connect()
@@ -296,17 +299,25 @@ class Courier:
             for record in records
         ]
         (row,) = await self._ask("begin", operations=json.dumps(given))
+        withdrawn = []
         with self._lock:
             for record, key in zip(records, row["keys"], strict=True):
+                if record.begun.done() and record.begun.exception() is not None:  # while the database wrote it
+                    withdrawn.append({"execution_hk": key.hex(), "success": False, "error_message": "withdrawn"})
+                    continue
                 if not record.begun.done():
                     record.begun.set_result(key)
                 if record.outcome is None and self._waiting.pop(record, self) is None:
                     self._running[record] = None
+        if withdrawn:
+            await self._ask("end", completions=json.dumps(withdrawn))
 
     async def _end(self, records: list[Record]) -> None:
         await self._connect()
         given = []
+        repeated = {record for record in records if record.end_sent}
         for record in records:
+            record.end_sent = True
             assert record.outcome is not None and record.key is not None
             given.append(
                 {
@@ -323,9 +334,13 @@ class Courier:
         with self._lock:
             for record, done in zip(records, row["done"], strict=True):
                 self._waiting.pop(record, None)
+                if not done and record not in repeated:  # an answer that was lost is no refusal
+                    self._refused += 1
+                    record.refuse("it had ended already, as interrupted or by somebody else")
+                    continue
                 self._delivered += 1
                 if not record.ended.done():
-                    record.ended.set_result(done)
+                    record.ended.set_result(None)
 
     async def _beat(self) -> None:
         with self._lock:

@@ -37,7 +37,7 @@ def restart(timers: Iterable[Timer[Job]]) -> None:
 
 @dataclass
 class BackOff:
-    """Waiting times after failures in a row: doubling from 1 s to 60 s, with a fifth of jitter."""
+    """Waiting times after failures in a row: doubling, by default from 1 s to 60 s, with a fifth of jitter."""
 
     first: float = 1.0
     longest: float = 60.0

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--heartbeat", type=float, default=30.0, metavar="SECONDS", help="by default every 30 s")
     parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="longest wait for the database, by default 5 s"
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="longest of each wait for the database (5)"
     )
     parser.add_argument(
         "--require-record", action="store_true", help="do not run the command where its start cannot be recorded"

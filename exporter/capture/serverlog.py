@@ -176,11 +176,9 @@ class LogReader:
         """The file that was read last, under its name or, where it was renamed or copied away, another; the file after
         it and a gap where neither is left.
         """
-        candidates = [file for file in files if file.size >= place.at]
+        candidates = [file for file in files if file.size >= place.at and file.file_name.startswith(place.file)]
         candidates.sort(key=lambda file: (file.file_name != place.file, -files.index(file)))
         for file in candidates[:5]:
-            if file.file_name != place.file and not file.file_name.startswith(place.file):
-                continue
             mark = await self._bytes(file.file_name, place.at - place.mark_length, place.mark_length)
             if hashlib.sha256(mark).digest() == place.mark:
                 return file, place.at, mark

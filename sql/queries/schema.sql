@@ -192,7 +192,7 @@ from (
   union all
   -- Whoever has one of his own, calling his own function, may.
   select 'event_triggers_call_ours_once', count(*) = 0,
-    'no event trigger but the three released calls the tracker''s functions'
+    'no event trigger but those released calls the tracker''s functions'
       || coalesce('; not so: ' || string_agg(e.evtname, ', ' order by e.evtname), '')
   from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal')

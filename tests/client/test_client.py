@@ -371,6 +371,59 @@ async def test_a_strict_tracker_waits_without_holding_the_loop_up(tracker: Track
     assert ticks.done()
 
 
+def test_trackers_of_two_databases_do_not_wait_for_each_other(tracker: Track, auditor: Session, name: str) -> None:
+    away = tracker(f"postgresql://postgres@127.0.0.1:{free_port()}/gone")
+    with away.operation("outer"), tracker().operation(name):
+        pass
+    (row,) = ended(auditor, name)
+    assert "parent_hk" not in row["metadata"]
+
+
+class BrokenError(Exception):
+    @property
+    def sqlstate(self) -> str:
+        raise RuntimeError("this property is broken")
+
+
+def test_what_the_caller_hands_over_wrongly_replaces_nothing(tracker: Track, auditor: Session, name: str) -> None:
+    track = tracker()
+    with pytest.raises(BrokenError), track.operation(name):
+        raise BrokenError
+    with track.operation(name) as operation:
+        operation.fail("by number", 42601)  # type: ignore[arg-type]  # as careless callers do
+    assert [(row["execution_status"], row["error_sqlstate"]) for row in ended(auditor, name, 2)] == [
+        ("FAILED", None)
+    ] * 2
+
+
+async def test_a_strict_operation_that_is_cancelled_at_its_start_is_given_up(tracker: Track, name: str) -> None:
+    track = tracker(f"postgresql://postgres@127.0.0.1:{free_port()}/gone", strict=True, timeout_seconds=20)
+
+    async def work() -> None:
+        async with track.operation(name):
+            raise AssertionError("it must not begin")
+
+    task = asyncio.create_task(work())
+    while not track.counts.waiting:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (track.counts.waiting, track.counts.dropped) == (0, 1)
+
+
+def test_a_strict_tracker_tells_that_the_operation_had_been_ended(
+    tracker: Track, auditor: Session, shop: str, name: str
+) -> None:
+    track = tracker(strict=True)
+    with pytest.raises(OperationNotRecorded, match="had ended"), track.operation(name) as operation:
+        with psycopg.connect(shop, autocommit=True) as other:
+            done = other.execute("select script_tracking.complete_operation(%s, true)", (operation.key,)).fetchone()
+        assert done == (True,)
+    assert track.counts.refused == 1
+    assert [row["execution_status"] for row in found(auditor, name)] == ["COMPLETED"]
+
+
 def test_close_is_bounded_where_the_server_is_silent(tracker: Track, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         track = tracker(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nowhere")
