@@ -135,8 +135,8 @@ async def failures_are_captured(scene: Scene) -> None:
     scene.repeat()
     scene.terminal.fact(
         "not captured",
-        "TRUNCATE, CLUSTER and VACUUM FULL: PostgreSQL fires no event trigger for them. DDL on roles, databases"
-        " and tablespaces is found by comparing the catalogs, without its author. DDL on temporary objects is counted only.",
+        "TRUNCATE, CLUSTER and VACUUM FULL, which fire no event trigger. DDL on roles, databases"
+        " and tablespaces is found by comparing catalogs, without its author. On temporary objects it is counted.",
     )
 
 
