@@ -128,6 +128,33 @@ def test_a_cascade_tells_its_roots_from_its_dependents(records: Records) -> None
     assert found["app.b.b_id_fkey"] == ("table constraint", True)
 
 
+def test_partitions_that_fall_with_their_parent_are_named(records: Records) -> None:
+    records.session.execute(PARTITIONED)
+    records.session.execute("alter table app.whole attach partition app.p1 for values from (1) to (2)")
+    (row,) = records.of("drop table app.whole")
+    assert dropped(row) == {"app.whole": ("table", False), "app.p1": ("table", True)}
+
+
+@pytest.mark.parametrize("inner", ["create temp table scratch (id int)", "drop table app.second"])
+def test_ddl_of_somebody_elses_event_trigger_takes_no_objects_from_the_statement_around(
+    records: Records, inner: str
+) -> None:
+    records.session.execute(
+        "create table app.first (id int); create table app.second (id int);"
+        " create function public.meddle() returns event_trigger language plpgsql as $$ begin"
+        " if current_setting('app.inside', true) is distinct from 'yes' then"
+        f" perform set_config('app.inside', 'yes', true); {inner}; end if; end $$;"
+        " create event trigger zz_after_ours on sql_drop execute function public.meddle()"
+    )
+    try:
+        rows = records.of("drop table app.first")
+    finally:
+        records.session.execute("drop event trigger zz_after_ours; drop function public.meddle()")
+    assert dropped(rows[0]) == {"app.first": ("table", False)}
+    assert [dropped(row) for row in rows[1:]] in ([], [{"app.second": ("table", False)}])
+    assert {row["execution_status"] for row in rows} == {"COMPLETED"}
+
+
 def test_dropping_a_schema_names_all_of_it(records: Records) -> None:
     records.session.execute("create schema gone; create table gone.a (id int); create table gone.b (id int)")
     (row,) = records.of("drop schema gone cascade")

@@ -98,6 +98,20 @@ def test_a_pause_leaves_what_was_done_in_it_and_not_itself(watched: Watched) -> 
     assert watched.report("select script_tracking.resume_tracking()") == [("CREATE", "table", "public.paused")]
 
 
+def test_the_body_of_a_function_in_standard_sql_is_watched(watched: Watched) -> None:
+    """A stored one, whose text is nowhere in the catalog; it is changed there, past every event trigger."""
+    watched.session.execute(
+        "create function public.answer() returns int begin atomic select 41; end;"
+        " create function public.other_answer() returns int begin atomic select 42; end"
+    )
+    assert watched.report("select 1") == []
+    found = watched.report(
+        "update pg_proc set prosqlbody = (select prosqlbody from pg_proc where proname = 'other_answer')"
+        " where proname = 'answer'"
+    )
+    assert found == [("ALTER", "function", "public.answer()")]
+
+
 def test_a_comment_does_not_hide_a_change_of_the_same_table(watched: Watched) -> None:
     found = watched.report(
         "explain analyze create table public.veiled as select 1 as n; comment on table public.veiled is 'x'"

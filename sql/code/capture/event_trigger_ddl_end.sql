@@ -124,9 +124,12 @@ begin
     end loop;
 
     if v_dropped <> '' then
-      v_payload := set_config('script_tracking_internal.dropped', '', false);
-      if left(v_dropped, 64) <> script_tracking_internal.state_mac(v_attempts, substr(v_dropped, 65)) then
-        v_dropped := '';  -- left over from another statement, or not the trigger's own
+      v_payload := v_dropped;
+      v_dropped := split_part(v_dropped, e'\n', 1);
+      if left(v_dropped, 64) = script_tracking_internal.state_mac(v_attempts, substr(v_dropped, 65)) then
+        v_payload := set_config('script_tracking_internal.dropped', substr(v_payload, length(v_dropped) + 2), false);
+      else
+        v_dropped := '';  -- of a statement around, left over, or not the trigger's own
       end if;
     end if;
     if v_dropped <> '' then
@@ -239,6 +242,8 @@ begin
       v_context.state_key, v_batch, v_outer, left(v_attempt, -33))
     then
       v_id := null;
+    elsif v_emits and v_id is not null then
+      v_started_at := to_timestamp(v_start::numeric / 1000000);  -- as announced, also where the clock has stepped back
     end if;
     if v_id is null then
       v_id := script_tracking_internal.random_suffix();
@@ -253,7 +258,7 @@ begin
           split_part(v_outer, ':', 4)::varchar, to_timestamp(split_part(v_outer, ':', 1)::numeric / 1000000),
           split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
     end if;
-    v_duration := (extract(epoch from v_began - v_started_at) * 1000000)::bigint;
+    v_duration := greatest((extract(epoch from v_began - v_started_at) * 1000000)::bigint, 0);
     v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
       'attempt_id', v_id,
       'batch_id', v_batch,

@@ -32,6 +32,7 @@ begin
   from (
     select d.* from pg_event_trigger_dropped_objects() with ordinality as d
     where d.original
+      or d.object_type in ('table', 'foreign table')  -- partitions fall with their parent, and are not called normal
       or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
     order by d.original desc, d.ordinality limit 1000) as d;
   if v_dropped is not null then

@@ -9,7 +9,7 @@ declare
 begin
   update script_tracking_internal.attempt as a
   set verdict = 'LOST', verdict_note = p_why, judged_at = pg_catalog.clock_timestamp()
-  where a.verdict is null and a.end_xid is null;
+  where a.verdict is null and a.ended_at is null;
   get diagnostics v_given_up = row_count;
   return v_given_up;
 end

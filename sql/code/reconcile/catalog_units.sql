@@ -25,7 +25,7 @@ as $function$
         select coalesce(r.rngtypid, d.refobjid) from pg_catalog.pg_depend as d
         left join pg_catalog.pg_range as r on r.rngmultitypid = d.refobjid
         where d.classid = 1255 and d.objid = p.oid and d.deptype = 'i' and d.refclassid = 1247),
-      array['name ' || p.proname, 'schema{' || p.pronamespace || '}', 'owner role{' || p.proowner || '}', 'body ' || pg_catalog.md5(p.prosrc),
+      array['name ' || p.proname, 'schema{' || p.pronamespace || '}', 'owner role{' || p.proowner || '}', 'body ' || pg_catalog.md5(pg_catalog.concat(p.prosrc, p.prosqlbody::text)),
         pg_catalog.concat('language ', p.prolang, ' kind ', p.prokind, ' volatile ', p.provolatile, ' parallel ', p.proparallel,
           case when p.prosecdef then ' security definer' end, case when p.proleakproof then ' leakproof' end,
           case when p.proisstrict then ' strict' end, case when p.proretset then ' set' end, ' cost ', p.procost, ' rows ', p.prorows,

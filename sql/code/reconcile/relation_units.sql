@@ -82,7 +82,8 @@ as $function$
       'name ' || r.relname, 'schema{' || r.relnamespace || '}', 'on relation{' || i.indrelid || '}', 'tablespace{' || r.reltablespace || '}',
       pg_catalog.concat('access method ', r.relam, case when i.indisunique then ' unique' end, case when i.indisprimary then ' primary' end,
         case when i.indisexclusion then ' exclusion' end, case when not i.indimmediate then ' deferrable' end,
-        case when not i.indisvalid then ' invalid' end, case when i.indisreplident then ' replica identity' end),
+        case when not i.indisvalid then ' invalid' end, case when i.indisreplident then ' replica identity' end,
+        case pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' when 'true' then ' nulls not distinct' end),
       pg_catalog.concat('columns ', i.indkey, ' of ', i.indnkeyatts, ' classes ', i.indclass, ' collations ', i.indcollation, ' options ', i.indoption,
         ' expressions ' || pg_catalog.md5(i.indexprs::text), ' where ' || pg_catalog.md5(i.indpred::text), ' with ' || r.reloptions::text)]
   from relation as r join pg_catalog.pg_index as i on i.indexrelid = r.oid
