@@ -49,7 +49,7 @@ class Watch:
         self.collector = TargetCollector(self.target, daemon.collectors, daemon.snapshot, self.status)
         self._keeper = Keeper(self.target)
         capture = config.capture or daemon.capture
-        self._readers = (
+        self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (
             AttemptReader(self.target, capture),
             LogReader(self.target),
             Reconciler(self.target, capture.reconcile_interval),
@@ -164,19 +164,29 @@ class Watch:
                     look = monotonic() + SCHEMA_LOOK_SECONDS
 
     async def capture(self) -> None:
-        """Lets each reader have its turn, again and again, until cancelled; they share one session."""
-        back_off = BackOff()
+        """Lets each reader have its turn, again and again, until cancelled; they share one session.
+
+        One that fails waits longer each time, and holds none of the others up.
+        """
+        waits = [BackOff() for _ in self._readers]
+        due = [0.0 for _ in self._readers]
+        wells = [True for _ in self._readers]
         await self.target.schema_known.wait()
         while True:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
             if not ready or self.target.standby:
                 await asyncio.sleep(CAPTURE_TICK_SECONDS)
                 continue
-            well = all([await reader.round() for reader in self._readers])
-            self.status.set("capture_success", float(well))
-            if well:
-                back_off.reset()
-            await asyncio.sleep(CAPTURE_TICK_SECONDS if well else back_off.next())
+            for number, reader in enumerate(self._readers):
+                if due[number] > monotonic():
+                    continue
+                wells[number] = await reader.round()
+                if wells[number]:
+                    waits[number].reset()
+                else:
+                    due[number] = monotonic() + waits[number].next()
+            self.status.set("capture_success", float(all(wells)))
+            await asyncio.sleep(CAPTURE_TICK_SECONDS)
 
 
 class Daemon:

@@ -98,6 +98,20 @@ def test_a_pause_leaves_what_was_done_in_it_and_not_itself(watched: Watched) -> 
     assert watched.report("select script_tracking.resume_tracking()") == [("CREATE", "table", "public.paused")]
 
 
+def test_ddl_of_the_parent_does_not_hide_that_a_partition_was_dropped(watched: Watched) -> None:
+    watched.session.execute(
+        "create table public.whole (id int) partition by range (id);"
+        " create table public.part partition of public.whole for values from (1) to (2)"
+    )
+    assert watched.report("select 1") == []
+    names = [row["evtname"] for row in watched.session.execute("select evtname from pg_event_trigger").fetchall()]
+    off = "; ".join(f"alter event trigger {name} disable" for name in names)
+    on = "; ".join(f"alter event trigger {name} enable always" for name in names)
+    found = watched.report(f"{off}; drop table public.part; {on}; alter table public.whole add column note text")
+    assert ("DROP", "table", "public.part") in found
+    assert all(change in ("DROP", "ALTER") and kind in ("table", "event trigger") for change, kind, _ in found)
+
+
 def test_the_body_of_a_function_in_standard_sql_is_watched(watched: Watched) -> None:
     """A stored one, whose text is nowhere in the catalog; it is changed there, past every event trigger."""
     watched.session.execute(

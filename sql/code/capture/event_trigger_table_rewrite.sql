@@ -1,6 +1,6 @@
--- requires: capture/note_for_end.sql, capture/count_loss.sql
+-- requires: capture/note_for_end.sql
 -- table_rewrite: notes which table a statement is about to write anew, and why, for the record of the statement.
--- It fires for such statements only, so it costs the others nothing.
+-- It fires for such statements only, so it costs the others nothing. What goes wrong costs the record this note alone.
 create or replace function script_tracking.event_trigger_table_rewrite()
 returns event_trigger
 language plpgsql
@@ -19,12 +19,11 @@ begin
       select r.name
       from (values (1, 'persistence'), (2, 'column default'), (4, 'column type'), (8, 'access method')) as r (bit, name)
       where pg_event_trigger_table_rewrite_reason() & r.bit <> 0)))));
-exception when others then
-  begin
-    perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
-  exception when others then
-    raise log 'script_tracking: rewrite by % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
-  end;
+exception
+  when statement_too_complex then
+    raise;  -- the caller has used up the stack
+  when others then
+    raise log 'script_tracking: rewrite by % not noted: % %', tg_tag, sqlstate, sqlerrm;
 end
 $function$;
 comment on function script_tracking.event_trigger_table_rewrite() is

@@ -66,7 +66,8 @@ begin
       and case p.change
         when 'CREATE' then not r.dropped and (r.id = p.object_id or r.type = 'extension'
           or p.object_type in ('index', 'constraint', 'trigger', 'sequence', 'function', 'composite type'))
-        when 'DROP' then r.dropped or r.id <> p.object_id
+        when 'DROP' then r.dropped or r.id <> p.object_id and (r.type = 'extension'
+          or p.object_type in ('index', 'constraint', 'trigger', 'sequence', 'rule', 'policy'))
         else true end
     union
     select p.class_id, p.object_id, p.sub_id

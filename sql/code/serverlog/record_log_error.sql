@@ -1,7 +1,8 @@
 -- requires: serverlog/log_evidence.sql, capture/message_mac.sql, tenancy/role_context.sql, vault/record_outside.sql
 -- Writes the record of a DDL statement that only the server's log knows: refused before ddl_command_start, or not
 -- announced. Its key is made of the entry's own number, so that whoever reads the entry again finds it written.
--- The tenant is that of the role that logged in: what the session claimed is not in the log.
+-- The tenant is that of the role that logged in: what the session claimed is not in the log. No noise rule keeps it out:
+-- as whom the session acted, and on which schema, is not in the log either.
 create or replace function script_tracking_internal.record_log_error(p_error script_tracking_internal.log_error)
 returns boolean
 language plpgsql volatile
