@@ -20,6 +20,7 @@ async def database_stops(scene: Scene) -> None:
         scene.terminal.fact("left out", "this server is not the demo's to stop")
         return
     await scene.workload.pause()
+    await scene.caught_up("before the outage")
     before = await scene.ended()
     counted = await _counted(scene, before)
     scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in the counters")
@@ -44,6 +45,7 @@ async def database_stops(scene: Scene) -> None:
         "good" if whole else "bad",
     )
     scene.terminal.curl(scene.watcher.metrics_url, f"^{UP}{{")
+    await scene.caught_up("after the outage")
     scene.workload.resume()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,17 @@ from exporter.demo.playground import Playground
 from exporter.demo.terminal import Terminal
 from exporter.demo.watcher import Watcher
 from exporter.demo.workload import Workload
+from exporter.schedule import monotonic
 
+SEEN_SECONDS = 15.0
 OPERATIONS = "script_tracking_operations_total"
 ENDED = (
     "select count(*) from script_tracking.script_execution_s"
     " where load_end_date is null and execution_status <> 'RUNNING'"
+)
+OF_CHANGE = (
+    "select script_name, execution_status from script_tracking.get_execution_history(1)"
+    " where metadata ->> 'claimed_change_ref' = '{}' order by execution_timestamp"
 )
 
 
@@ -56,6 +63,29 @@ class Scene:
         """How many executions the record holds that have ended."""
         (row,) = await self.playground.ask(None, ENDED)
         return int(row["count"])
+
+    async def level(self) -> str:
+        """The level of capture, as of now: what the metrics say of it is seconds old."""
+        (row,) = await self.playground.ask(None, "select capture_level from script_tracking_internal.installation")
+        return str(row["capture_level"])
+
+    async def recorded(self, change_ref: str, expected: int) -> list[Row]:
+        """What acme's reader finds under a change reference, once it is that much or long enough was waited for."""
+        end = monotonic() + SEEN_SECONDS
+        rows: list[Row] = []
+        while len(rows) < expected and monotonic() < end:
+            await asyncio.sleep(0.2)
+            rows = await self.look("acme_reader", OF_CHANGE.format(change_ref))
+        return rows
+
+    async def caught_up(self, change_ref: str) -> None:
+        """Waits until capture has read all that happened so far, and this: a rollback under that reference."""
+        if await self.level() == "basic":
+            return
+        table = "create table acme.never ()"
+        change = f"set script_tracking.change_ref = '{change_ref}'"
+        await self.playground.ask("acme_dev", change, "begin", table, "rollback")
+        await self.recorded(change_ref, 1)
 
 
 def failure_ratio(scrape: Scrape, tenant: str) -> tuple[float, float, float]:

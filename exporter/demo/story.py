@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import psycopg
 
-from exporter.database import Row
 from exporter.demo.outage import database_stops
-from exporter.demo.scene import Scene
+from exporter.demo.scene import SEEN_SECONDS, Scene
 from exporter.demo.spike import errors_spike, page_arrives
 from exporter.demo.teams import FAILING_JOB
 from exporter.demo.workload import fill, run_job
-from exporter.schedule import monotonic
 
-SEEN_SECONDS = 15.0
-LEVEL = "script_tracking_capture_level_info"
 ERRORS = "script_tracking_errors_total"
 
 
@@ -107,9 +101,7 @@ async def record_stays(scene: Scene) -> None:
 
 async def failures_are_captured(scene: Scene) -> None:
     """What this level of capture sees of DDL that fails or is rolled back, and what none sees."""
-    scrape = await scene.watcher.until(lambda told: bool(told.select(LEVEL)), SEEN_SECONDS)
-    ((labels, _),) = scrape.select(LEVEL)
-    level = labels["level"]
+    level = await scene.level()
     scene.terminal.step(f"DDL that fails or is rolled back, at this server's level of capture, {level}")
     change = "set script_tracking.change_ref = 'SHOP-1043'"
     table = "create table acme.voucher (code text primary key)"
@@ -121,15 +113,7 @@ async def failures_are_captured(scene: Scene) -> None:
         f"a CREATE TABLE; the same again (fails: {failure}); a DROP TABLE, rolled back",
     )
     expected = 1 if level == "basic" else 3
-    end = monotonic() + SEEN_SECONDS
-    rows: list[Row] = []
-    while len(rows) < expected and monotonic() < end:
-        await asyncio.sleep(0.2)
-        rows = await scene.look(
-            "acme_reader",
-            "select script_name, execution_status from script_tracking.get_execution_history(1)"
-            " where metadata ->> 'claimed_change_ref' = 'SHOP-1043' order by execution_timestamp",
-        )
+    rows = await scene.recorded("SHOP-1043", expected)
     told = ", ".join(f"{row['script_name']} {row['execution_status']}" for row in rows)
     scene.terminal.fact("recorded", f"{len(rows)} of the 3: {told}", "good" if len(rows) == 3 else "bad")
     scene.repeat()
