@@ -27,7 +27,8 @@ comment on table script_tracking_internal.attempt is
   'DDL attempts announced by ddl_command_start, until some hours after they were judged';
 comment on column script_tracking_internal.attempt.end_xid is
   'Transaction in which ddl_command_end announced the end; what becomes of it decides';
-comment on column script_tracking_internal.attempt.skipped is 'Why an attempt that succeeded is not recorded, by design';
+comment on column script_tracking_internal.attempt.skipped is
+  'Why an attempt that succeeded has no record: by design, or "lost: " and the SQLSTATE that kept it from being written';
 comment on column script_tracking_internal.attempt.past_lsn is
   'Without an end: when the statement was seen to be over the log reached to here; once read so far, there is no end';
 comment on column script_tracking_internal.attempt.gone is 'Whether its session had ended when the statement was seen to be over';
@@ -60,7 +61,8 @@ comment on table script_tracking_internal.capture_state is
 comment on column script_tracking_internal.capture_state.level_reached is
   'Highest level since the configuration last changed (1 basic, 2 failures, 3 full); below it, health warns';
 comment on column script_tracking_internal.capture_state.lacks is 'In one word, what keeps the level from being higher';
-comment on column script_tracking_internal.capture_state.slots_dropped is 'How often the slot held back too much and was dropped';
+comment on column script_tracking_internal.capture_state.slots_dropped is
+  'How often a slot that was wanted was dropped: it held back too much, the server had invalidated it, it could not be read';
 insert into script_tracking_internal.capture_state default values;
 
 create table script_tracking_internal.capture_reading (

@@ -44,7 +44,7 @@ begin
   left join jsonb_to_recordset(coalesce(v_activity, '[]')) as b (
       pid integer, backend_start timestamptz, query_start timestamptz, state text)
     on b.pid = o.pid and b.backend_start <= o.started_at
-  where a.attempt_id = o.attempt_id and o.verdict is null and o.end_xid is null and o.past_at is null
+  where a.attempt_id = o.attempt_id and o.verdict is null and o.ended_at is null and o.past_at is null
     and (b.pid is null
       or b.state not in ('active', 'fastpath function call', 'disabled')
       or (b.state <> 'disabled'
