@@ -54,6 +54,7 @@ class Watch:
             LogReader(self.target),
             Reconciler(self.target, capture.reconcile_interval),
         )
+        self.status.set("reconcile_interval", capture.reconcile_interval)
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
         self._seen = False  # whether the schema stood in the database since the start

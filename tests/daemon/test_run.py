@@ -204,6 +204,7 @@ def test_a_role_that_may_not_install_is_told_once_what_is_missing(database: str,
         running.wait_for_value(1, "script_tracking_collector_success", 30, collector="operations")
         running.wait_for_value(1, "script_tracking_upkeep_success", 30)
         running.wait_for_value(1, "script_tracking_capture_success", 30)
+        assert running.value("script_tracking_reconcile_interval_seconds", **TARGET) == 60
     finally:
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute("drop role lowly_exporter")
