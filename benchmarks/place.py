@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from exporter.config import Dsn
 from exporter.database import connect
 from exporter.demo.server import LocalServer, embedded_binaries
+from exporter.dsn import Dsn
 from exporter.errors import ScriptTrackingError
 from exporter.schema.installer import install
 

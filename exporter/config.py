@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from exporter.dsn import Dsn as Dsn
-from exporter.dsn import read_secret as read_secret
+from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError
 
 DEFAULT_LISTEN = "127.0.0.1:10187"

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from tests.postgres_server import Server
 

@@ -16,9 +16,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from exporter.config import Dsn
 from exporter.database import Connection, Row, connect
 from exporter.demo.server import LocalServer, embedded_binaries
+from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError
 from exporter.schema.installer import install
 

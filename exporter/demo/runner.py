@@ -14,7 +14,6 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from exporter.config import Dsn
 from exporter.demo.exposition import Scrape
 from exporter.demo.monitoring import Monitoring, find_monitoring
 from exporter.demo.playground import TENANTS, Playground, open_playground, psql_folder
@@ -24,6 +23,7 @@ from exporter.demo.story import tell
 from exporter.demo.terminal import Terminal, TerminalGone
 from exporter.demo.watcher import NeverSeen, Watcher
 from exporter.demo.workload import Workload
+from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

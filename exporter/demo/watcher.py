@@ -13,9 +13,10 @@ from urllib.error import URLError
 
 import yaml
 
-from exporter.config import DEFAULT_LISTEN, Dsn
+from exporter.config import DEFAULT_LISTEN
 from exporter.demo.exposition import Scrape
 from exporter.demo.processes import Process, ProcessFailed, fetch, free_port
+from exporter.dsn import Dsn
 from exporter.errors import ScriptTrackingError
 
 READY_SECONDS = 30.0

@@ -14,7 +14,8 @@ import pytest
 
 from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
-from exporter.config import CaptureConfig, Dsn, TargetConfig
+from exporter.config import CaptureConfig, TargetConfig
+from exporter.dsn import Dsn
 from exporter.target import Target
 from tests.capture.fix_serverlog import connected, log_database, log_server, shell
 from tests.fix_exporter import eventually

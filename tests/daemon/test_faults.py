@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from exporter.config import Dsn
 from exporter.database import connect, fetch
+from exporter.dsn import Dsn
 
 
 async def test_nothing_is_compiled_for_a_collection(installed_database: str) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Dsn
 from exporter.demo.exposition import Scrape
 from exporter.demo.playground import Playground
 from exporter.demo.runner import read_duration
 from exporter.demo.terminal import Terminal, TerminalGone
+from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError
 
 

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.config import Dsn
 from exporter.database import connect
 from exporter.demo.server import embedded_binaries
+from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from tests.fix_databases import new_database
 from tests.harmless.applications import APPLICATIONS, Application, environment

@@ -11,8 +11,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.errors import ForeignSchema
 from exporter.schema.installer import install
 from exporter.schema.verify import verify

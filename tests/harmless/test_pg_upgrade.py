@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.config import Dsn
 from exporter.database import connect
 from exporter.demo.server import embedded_binaries
+from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.schema.verify import verify
 from tests.fix_sessions import Session, history, value

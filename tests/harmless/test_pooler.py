@@ -11,8 +11,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.collect.collector import configured
-from exporter.config import Dsn, TargetConfig
+from exporter.config import TargetConfig
 from exporter.database import Connection, call, connect, fetch
+from exporter.dsn import Dsn
 from exporter.metricmap import load
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger

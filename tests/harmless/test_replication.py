@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.errors import PublishedTables
 from exporter.schema.installer import install
 from tests.fix_databases import new_database

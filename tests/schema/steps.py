@@ -12,8 +12,8 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from exporter.cli import main
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.installer import InstallReport, install
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify

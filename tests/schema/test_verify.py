@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from exporter import sqlfiles
-from exporter.config import Dsn
 from exporter.database import connect
 from exporter.demo.server import embedded_binaries
+from exporter.dsn import Dsn
 from exporter.schema.drift import read_standing, render
 from exporter.schema.verify import verify
 from tests.catalog_dump import dump

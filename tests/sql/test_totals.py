@@ -8,8 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.verify import verify
 from tests.fix_sessions import Login, MakeRole, Session, value
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, counted, counters, make_past, record, roll_up, set_setting

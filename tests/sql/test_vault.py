@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
-from exporter.config import Dsn
 from exporter.database import connect
+from exporter.dsn import Dsn
 from exporter.schema.verify import verify
 from tests.fix_sessions import Login, MakeRole, Session, history, value
 from tests.vault_steps import INTERNAL, THIS_MONTH, counted, make_past, record, set_setting

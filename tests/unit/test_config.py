@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from exporter import config
 from exporter.cli import main
-from exporter.config import Dsn
+from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError
 
 SECRET = "s3cr3t-pässword"
