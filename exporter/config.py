@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from exporter.dsn import Dsn, read_secret
+from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
@@ -181,14 +182,10 @@ def from_dsn(dsn: Dsn) -> Config:
 
 def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Config:
     """Configuration from the one source that was named, else from DATABASE_URL. Raises ConfigurationError."""
-    named = [option for option in (config, dsn, dsn_file) if option is not None]
-    if len(named) > 1:
+    if config is not None and (dsn is not None or dsn_file is not None):
         raise ConfigurationError("name only one of --config, --dsn and --dsn-file")
     if config is not None:
         return load(config)
-    if dsn_file is not None:
+    if dsn is None and dsn_file is not None:
         return _single({"dsn_file": dsn_file})
-    text = dsn if dsn is not None else os.environ.get("DATABASE_URL")
-    if text is None:
-        raise ConfigurationError("no database named: give --config, --dsn or --dsn-file, or set DATABASE_URL")
-    return from_dsn(Dsn(text))
+    return from_dsn(resolve_dsn(dsn, dsn_file))

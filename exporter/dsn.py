@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -60,3 +61,15 @@ def read_secret(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigurationError(f"secret file {path}: {reason}") from None
+
+
+def resolve(dsn: str | None, dsn_file: Path | None) -> Dsn:
+    """The DSN of the one source that was named, else of DATABASE_URL. Raises ConfigurationError."""
+    if dsn is not None and dsn_file is not None:
+        raise ConfigurationError("name only one of --config, --dsn and --dsn-file")
+    text = read_secret(dsn_file) if dsn_file is not None else dsn
+    if text is None:
+        text = os.environ.get("DATABASE_URL")
+    if text is None:
+        raise ConfigurationError("no database named: give --config, --dsn or --dsn-file, or set DATABASE_URL")
+    return Dsn(text)

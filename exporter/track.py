@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from exporter.client import Operation, Tracker
-from exporter.config import TargetConfig
+from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError, OperationNotRecorded
 
 CANNOT_RUN, NOT_FOUND, KILLED = 126, 127, 128  # as a shell says it
@@ -22,26 +22,9 @@ _FORWARDED = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, sign
 _FROM_TERMINAL = 128  # SI_KERNEL: the terminal has sent it to the command as well
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `track`, beside those that name the database and the command."""
-    parser.add_argument("--name", metavar="NAME", help="name of the operation; by default the command's")
-    parser.add_argument("--type", default="COMMAND", metavar="TYPE", help="its script_type; by default COMMAND")
-    parser.add_argument("--tenant", metavar="CODE", help="its tenant")
-    parser.add_argument(
-        "--metadata", action="append", default=[], metavar="KEY=VALUE", help="what else to record; may be repeated"
-    )
-    parser.add_argument("--heartbeat", type=float, default=30.0, metavar="SECONDS", help="by default every 30 s")
-    parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="longest of each wait for the database (5)"
-    )
-    parser.add_argument(
-        "--require-record", action="store_true", help="do not run the command where its start cannot be recorded"
-    )
-
-
-def run(arguments: argparse.Namespace, target: TargetConfig | ConfigurationError, command: list[str]) -> int:
+def run(arguments: argparse.Namespace, dsn: Dsn | ConfigurationError, dsn_file: Path | None, command: list[str]) -> int:
     """Runs the command; its exit code, or 128 and the number of the signal that ended it. A configuration that is in
-    error is told at the end, like a database that is away.
+    error is told at the end, like a database that is away. The file, where there is one, is read anew each time.
 
     Raises OperationNotRecorded where a record is required and the start cannot be recorded.
     """
@@ -57,7 +40,14 @@ def run(arguments: argparse.Namespace, target: TargetConfig | ConfigurationError
     # blocked before the client's thread starts, which inherits that; the command does not
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    tracker = _tracker(arguments, target)
+    tracker = Tracker(
+        "" if isinstance(dsn, ConfigurationError) else dsn.secret(),
+        dsn_file=dsn_file,
+        strict=arguments.require_record,
+        heartbeat_seconds=arguments.heartbeat,
+        timeout_seconds=arguments.timeout,
+        application_name="script-tracking-exporter track",
+    )
     operation = tracker.operation(
         arguments.name or Path(command[0]).name, arguments.type, tenant=arguments.tenant, metadata=metadata
     )
@@ -72,23 +62,11 @@ def run(arguments: argparse.Namespace, target: TargetConfig | ConfigurationError
             raise
     finally:
         tracker.close()
-    problem = str(target) if isinstance(target, ConfigurationError) else operation.problem
+    problem = str(dsn) if isinstance(dsn, ConfigurationError) else operation.problem
     if problem is not None:
         print(f"script-tracking-exporter: {command[0]} was not recorded: {problem}", file=sys.stderr)
         return code or int(arguments.require_record)
     return code
-
-
-def _tracker(arguments: argparse.Namespace, target: TargetConfig | ConfigurationError) -> Tracker:
-    dsn_file = None if isinstance(target, ConfigurationError) else target.dsn_file
-    return Tracker(
-        "" if isinstance(target, ConfigurationError) else target.dsn.secret(),
-        dsn_file=dsn_file,
-        strict=arguments.require_record,
-        heartbeat_seconds=arguments.heartbeat,
-        timeout_seconds=arguments.timeout,
-        application_name="script-tracking-exporter track",
-    )
 
 
 def _run(command: list[str], mask: set[int] | set[signal.Signals], operation: Operation) -> int:

@@ -17,41 +17,6 @@ from exporter.schema.script import render_sql
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import NOT_PAUSED, Check, verify
 
-ACTIONS = {
-    "install": "install, or upgrade what is installed; restores code that was changed by hand",
-    "upgrade": "upgrade what is installed; fails where nothing is",
-    "status": "tell what is installed",
-    "verify": "check that what is installed is whole and unchanged",
-    "uninstall": "remove event triggers and functions, keep the record",
-}
-# option, its attribute, the actions that take it
-OPTIONS = (
-    ("--print", "print_sql", ("install",)),
-    ("--published", "published", ("install", "upgrade")),
-    ("--json", "json", ("status", "verify")),
-    ("--with-records", "with_records", ("uninstall",)),
-    ("--yes", "yes", ("uninstall",)),
-)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `schema`, beside those that name the databases."""
-    parser.add_argument("action", choices=ACTIONS, help="; ".join(f"{name}: {what}" for name, what in ACTIONS.items()))
-    parser.add_argument("--print", action="store_true", dest="print_sql", help="install: write the SQL, run nothing")
-    parser.add_argument(
-        "--published", action="store_true", help="install, upgrade: even if subscribers get the new tables at once"
-    )
-    parser.add_argument("--json", action="store_true", help="status, verify: as JSON, a line a database")
-    parser.add_argument("--with-records", action="store_true", help="uninstall: remove the record too")
-    parser.add_argument("--yes", action="store_true", help="uninstall --with-records: do not ask")
-
-
-def check_options(arguments: argparse.Namespace) -> None:
-    """Raises ConfigurationError for an option that the action does not take."""
-    for option, attribute, actions in OPTIONS:
-        if getattr(arguments, attribute) and arguments.action not in actions:
-            raise ConfigurationError(f"schema {arguments.action} takes no {option}")
-
 
 def print_script() -> int:
     """`install --print`; needs no database."""

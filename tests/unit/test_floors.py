@@ -31,6 +31,7 @@ FLOORS: dict[str, float] = {
     "publish": 4,
     "web": 5,
     "demo": 6,
+    "arguments": 7,
     "daemon": 7,
     "cli": 8,
     "__main__": 9,
