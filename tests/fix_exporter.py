@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Found = TypeVar("Found")
 
-STARTS_WITHIN_SECONDS = 20.0
+STARTS_WITHIN_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Exporter:
         """Answer to one request, whatever its status."""
         request = Request(self.url + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urlopen(request, timeout=5) as response:
+            with urlopen(request, timeout=20) as response:
                 return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
         except HTTPError as error:
             return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
@@ -85,7 +85,7 @@ class Exporter:
         assert len(found) <= 1, f"{name}{labels} names {len(found)} samples"
         return found[0] if found else None
 
-    def wait_for_value(self, expected: float | None, name: str, within: float = 20.0, /, **labels: str) -> None:
+    def wait_for_value(self, expected: float | None, name: str, within: float = 40.0, /, **labels: str) -> None:
         """Waits until a sample has a value, or with None until it is gone."""
         eventually(lambda: self.value(name, **labels) == expected, within)
 
@@ -94,7 +94,7 @@ class Exporter:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=30)
         finally:
             self.process.kill()
             self._output.close()

@@ -60,7 +60,7 @@ async def reading(dsn: str, **settings: object) -> AsyncIterator[AttemptReader]:
 
 
 async def recorded(
-    reader: AttemptReader, watcher: Session, name: str, expected: int = 1, within: float = 20.0
+    reader: AttemptReader, watcher: Session, name: str, expected: int = 1, within: float = 40.0
 ) -> list[DictRow]:
     """The records of a command tag, once there are as many as expected; nothing is added in two rounds more."""
     end = time.monotonic() + within

@@ -34,7 +34,7 @@ def configure(session: Session, **settings: str | None) -> None:
     session.execute("select pg_reload_conf()")
     for name, new in settings.items():
         if new is not None:
-            eventually(lambda name=name, new=new: value(session, "select current_setting(%s)", name) == new, 10)  # type: ignore[misc]
+            eventually(lambda name=name, new=new: value(session, "select current_setting(%s)", name) == new, 30)  # type: ignore[misc]
 
 
 @pytest.fixture(scope="module")

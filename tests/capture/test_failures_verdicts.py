@@ -12,6 +12,8 @@ from tests.capture.failing import installed, reading, recorded, session
 from tests.fix_sessions import Session, value
 from tests.postgres_server import Server
 
+LIVES = "select count(*) from pg_stat_activity where pid = %s"
+
 
 @pytest.fixture(scope="module")
 def failing_database(postgres: Server) -> Iterator[str]:
@@ -69,7 +71,7 @@ async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 client.execute("alter sequence held cache 3")
             await recorded(reader, watcher, "ALTER SEQUENCE", 1)
-            client.execute("set lock_timeout = 0; set statement_timeout = '20ms'")
+            client.execute("set lock_timeout = 0; set statement_timeout = '200ms'")
             with pytest.raises(psycopg.errors.QueryCanceled):
                 client.execute("alter sequence held cache 3")
             client.execute("set statement_timeout = 0")
@@ -154,8 +156,10 @@ async def test_a_prepared_transaction_is_not_final_before_its_end(
     )
     async with reading(failing_database) as reader:
         with session(failing_database) as preparing:
+            pid = preparing.info.backend_pid
             preparing.execute(f"begin; create collation by_{end} from \"C\"; prepare transaction 'held_{end}'".encode())
-        await asyncio.sleep(0.3)
+        while value(watcher, LIVES, pid):
+            await asyncio.sleep(0.02)
         await recorded(reader, watcher, "CREATE COLLATION", before)  # its session has gone, and nothing is said
         watcher.execute(f"{end} prepared 'held_{end}'".encode())
         rows = await recorded(reader, watcher, "CREATE COLLATION", before + 1)

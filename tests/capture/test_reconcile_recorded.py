@@ -139,7 +139,7 @@ def test_a_concurrent_index_waits_for_its_record(watched: Watched) -> None:
     thread = threading.Thread(target=building.execute, args=(create,), daemon=True)
     thread.start()
     try:
-        eventually(lambda: session.execute("select 1 from pg_class where relname = 'busy_id'").fetchone(), 10)
+        eventually(lambda: session.execute("select 1 from pg_class where relname = 'busy_id'").fetchone(), 30)
         meanwhile = passes(session, 3)
     finally:
         blocking.close()

@@ -140,7 +140,7 @@ def test_the_pattern_knows_what_the_server_really_makes_of_an_escape(session: Se
     session.execute("select pg_rotate_logfile()")
     extension = current(session).rpartition(".")[2]
     pattern = str(value(session, f"select {SI}.log_name_pattern(%s, %s)", log_filename, f".{extension}"))
-    eventually(lambda: "tracking" not in current(session), 10)
+    eventually(lambda: "tracking" not in current(session), 30)
     name = current(session)
     assert value(session, "select %s::text ~ %s::text", name, pattern) is True, (name, pattern)
     assert isinstance(value(session, f"select {SI}.read_log(%s, 0, 10)", name), bytes)
@@ -151,7 +151,7 @@ def test_rotated_files_stand_before_the_current_one(session: Session) -> None:
     configure(session, log_filename="tracking-%Y-%m-%d_%H%M%S.log")
     session.execute("select pg_sleep(1.1)")  # its name has seconds
     session.execute("select pg_rotate_logfile()")
-    eventually(lambda: current(session) != first, 10)
+    eventually(lambda: current(session) != first, 30)
     rows = session.execute(f"select file_name, is_current from {SI}.log_files()".encode()).fetchall()
     assert [row["file_name"] for row in rows][-2:] == [first, current(session)]
     assert [row["is_current"] for row in rows] == [False] * (len(rows) - 1) + [True]

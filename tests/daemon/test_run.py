@@ -99,7 +99,7 @@ def test_a_stopped_server_is_told_and_a_started_one_found_again(
 
 def test_not_ready_before_the_first_attempt_and_up_is_zero_without_a_server(exporter: StartExporter) -> None:
     running = exporter("postgresql://nobody:hunter2@127.0.0.1:1/none")
-    eventually(lambda: running.get("/-/ready").status == 200, 10)
+    eventually(lambda: running.get("/-/ready").status == 200, 30)
     assert running.value("script_tracking_up", **TARGET) == 0
     assert "hunter2" not in str(running.events("target_down"))
 
@@ -138,7 +138,7 @@ def test_a_locked_table_fails_its_collectors_and_not_the_scrape(
         running.wait_for_value(0, "script_tracking_collector_success", collector="operations")
         began = time.monotonic()
         assert running.get("/metrics").status == 200
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2  # whoever waited for the lock would wait for seconds
         assert running.value("script_tracking_up", **TARGET) == 1
         running.wait_for_value(None, "script_tracking_operations_total", 30, status="FAILED", tenant="system")
     running.wait_for_value(1, "script_tracking_collector_success", collector="operations")

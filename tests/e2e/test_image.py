@@ -118,9 +118,9 @@ def test_ddl_of_another_container_becomes_series(image: Running, server: Postgre
     counter = ("script_tracking_operations_total", "DDL,COMPLETED,system")
     with psycopg.connect(server.get_connection_url(driver=None), autocommit=True) as connection:
         eventually(
-            lambda: connection.execute("select count(*) from pg_event_trigger").fetchone() == (3,), ALIVE_WITHIN_SECONDS
+            lambda: connection.execute("select count(*) from pg_event_trigger").fetchone() == (4,), ALIVE_WITHIN_SECONDS
         )
-        before = eventually(lambda: samples(base), 10).get(counter, 0)
+        before = eventually(lambda: samples(base), 30).get(counter, 0)
         connection.execute("create table made_from_outside (id int)")
     value = eventually(lambda: samples(base).get(counter, 0) > before, ALIVE_WITHIN_SECONDS)
     assert value
@@ -197,7 +197,7 @@ def test_sigterm_ends_it_in_time_with_exit_code_0(network: Network, server: Post
         wait_until_up(base)
         begun = time.monotonic()
         container.kill("SIGTERM")
-        assert container.wait(timeout=10)["StatusCode"] == 0
+        assert container.wait(timeout=30)["StatusCode"] == 0
         assert time.monotonic() - begun < ENDS_WITHIN_SECONDS
 
 

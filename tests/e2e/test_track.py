@@ -106,7 +106,7 @@ def test_signals_are_passed_on_and_the_dsn_is_not(shop: str, name: str) -> None:
         assert process.stdout.readline() == b"hup\n"
         with psycopg.connect(shop, autocommit=True) as session:
             beats = f"select bool_or(heartbeat_at > execution_timestamp) from {INTERNAL}.running_operation".encode()
-            eventually(lambda: session.execute(beats).fetchone() == (True,), 10)
+            eventually(lambda: session.execute(beats).fetchone() == (True,), 30)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 7
     assert found(shop, name)[0]["metadata"]["exit_code"] == 7

@@ -78,7 +78,7 @@ class Pooler:
         """Ends it and removes what it left."""
         self._process.terminate()
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=30)
         finally:
             self._process.kill()
             shutil.rmtree(self._home)

@@ -62,7 +62,7 @@ def end(session: Session, by: Session) -> None:
     """Ends a session from the server's side, and waits until it is gone."""
     pid = session.info.backend_pid
     by.execute("select pg_terminate_backend(%s)", (pid,))
-    eventually(lambda: value(by, "select count(*) from pg_stat_activity where pid = %s", pid) == 0, 10)
+    eventually(lambda: value(by, "select count(*) from pg_stat_activity where pid = %s", pid) == 0, 30)
 
 
 def statuses(session: Session, key: bytes) -> list[str]:
@@ -109,7 +109,7 @@ def test_a_completion_that_comes_too_late_returns_false_and_changes_nothing(at_o
     worker = connect()
     key = track(worker)
     worker.close()
-    eventually(lambda: look(at_once) == 1, 10)
+    eventually(lambda: look(at_once) == 1, 30)
     assert value(at_once, COMPLETE, key) is False
     assert value(at_once, BEAT, key) is False
     assert statuses(at_once, key) == ["RUNNING", "INTERRUPTED"]
@@ -133,7 +133,7 @@ def test_the_time_counts_from_when_the_session_was_missed(admin: Session, connec
     assert look(admin) == 0
     # nor before the server has been up for so long; so that is set, not waited for
     set_setting(admin, AFTER, "1")
-    eventually(lambda: look(admin) == 1, 10)
+    eventually(lambda: look(admin) == 1, 30)
     assert statuses(admin, key)[-1] == "INTERRUPTED"
 
 
@@ -396,4 +396,4 @@ def test_a_crash_counts_as_a_restart(installed_database: str, admin: Session) ->
         assert value(again, "select pg_postmaster_start_time() < %s", began) is True
         assert [look(again) for _ in range(2)] == [0, 0]
         set_setting(again, AFTER, "0")
-        eventually(lambda: look(again) == 1, 10)
+        eventually(lambda: look(again) == 1, 30)
