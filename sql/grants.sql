@@ -57,7 +57,7 @@ grant execute on function
   script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text)
 to script_tracking_auditor;
 -- The read policies call this for whoever reads.
-grant execute on function script_tracking_internal.visible_tenants(), script_tracking_internal.error_class(varchar, jsonb)
+grant execute on function script_tracking_internal.visible_tenants()
   to script_tracking_reader, script_tracking_auditor, script_tracking_daemon;
 
 -- The daemon reads numbers and keeps house through functions; of the record itself it sees nothing.

@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql
+-- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
 -- Begins many operations at once, or none. started_at is for a client that could not tell in time, by the server's
 -- clock; what was delivered late says by how much. With id, 32 hexadecimal digits of the client's choice, an operation
 -- that is delivered again is recognised and not recorded again.
@@ -39,6 +39,7 @@ begin
   if jsonb_typeof(track_operations.operations) is distinct from 'array' then
     raise exception using errcode = 'ST003', message = 'operations must be a JSON array';
   end if;
+  perform script_tracking_internal.check_values(track_operations.operations, 'operations');
   for v_given in
     select o.place, o.item, i.*
     from jsonb_array_elements(track_operations.operations) with ordinality as o (item, place)

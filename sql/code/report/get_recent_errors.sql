@@ -1,4 +1,3 @@
--- requires: upkeep/error_class.sql
 -- Failures of the last hours that the caller may see, grouped by what failed and how.
 create or replace function script_tracking.get_recent_errors(hours integer)
 returns table (
