@@ -18,7 +18,13 @@ Exposition = Callable[[bool], bytes]
 
 def create(exposition: Exposition, is_ready: Callable[[], bool]) -> FastAPI:
     """`exposition(openmetrics)` gives the text, `is_ready()` whether a first snapshot stands."""
-    app = FastAPI(title="script-tracking-exporter", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="script-tracking-exporter",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a redirection would go to wherever the request's Host says
+    )
 
     @app.api_route("/metrics", methods=["GET", "HEAD"])
     async def metrics(request: Request) -> Response:

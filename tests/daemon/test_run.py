@@ -158,6 +158,9 @@ def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExpo
     assert running.get("/metrics", "HEAD").body == b""
     assert running.get("/metrics", "POST").status == 405
     assert running.get("/nowhere").status == 404
+    for path in ("/metrics/", "/-/healthy/"):
+        astray = running.get(path, Host="elsewhere.example")
+        assert (astray.status, "location" in astray.headers) == (404, False)
 
 
 def test_every_declared_metric_is_served_and_promtool_finds_nothing(
