@@ -121,8 +121,16 @@ async def _status(connection: Connection, name: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps(status))
     else:
-        print("\n".join(f"{key}: {value}" for key, value in status.items()))
+        print("\n".join(f"{key.replace('_', ' ')}: {_told(value, key)}" for key, value in status.items()))
     return 1 if status["problem"] else 0
+
+
+def _told(value: object, key: str) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if value is None:
+        return "no" if key == "paused" else "none"
+    return "none" if (key, value) == ("installed_version", 0) else str(value)
 
 
 async def _verify(connection: Connection, name: str, as_json: bool) -> int:

@@ -112,11 +112,33 @@ def test_from_nothing_to_nothing(empty: str) -> None:
         result = program("schema", "verify", "--json", "--dsn", empty)
         return result.returncode, {check["ok"] for check in json.loads(result.stdout)}
 
+    def told() -> dict[str, str]:
+        lines = program("schema", "status", "--dsn", empty).stdout.splitlines()
+        return dict(line.split(": ", 1) for line in lines)
+
     assert state() == (0, "not installed")
     assert verified() == (1, {False})
+    newest = len(sqlfiles.migrations())
+    pending = told()
+    assert (pending["state"], pending["installed version"], pending["problem"]) == ("not installed", "none", "none")
+    assert pending["pending migrations"].split(", ")[:: newest - 1] == [
+        sqlfiles.migrations()[0].path,
+        sqlfiles.migrations()[-1].path,
+    ]
     assert "nothing was installed" in program("schema", "uninstall", "--dsn", empty).stdout
     assert program("schema", "install", "--dsn", empty).returncode == 0
     assert state() == (0, "up to date")
+    shown = told()
+    assert shown.pop("target")
+    assert shown == {
+        "state": "up to date",
+        "installed version": str(newest),
+        "program version": str(newest),
+        "pending migrations": "none",
+        "changed code": "none",
+        "paused": "no",
+        "problem": "none",
+    }
     assert verified() == (0, {True})
     rows(empty, "alter event trigger et_sql_drop disable")
     assert verified() == (1, {True, False})
