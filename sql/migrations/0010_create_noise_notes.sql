@@ -8,7 +8,9 @@ create table script_tracking_internal.noise_ddl (
   noted_at    timestamptz not null default clock_timestamp()
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
 comment on table script_tracking_internal.noise_ddl is
-  'DDL that a noise rule kept out of the record, until the catalogs were compared; at most for a day';
+  'DDL that a noise rule kept out of the record, until the catalogs were compared';
+-- without an identity its rows could not be deleted in a database that publishes all tables
+alter table script_tracking_internal.noise_ddl replica identity full;
 
 do $secure$
 begin

@@ -57,6 +57,12 @@ drop table r.customer cascade
 alter table r.parent owner to pg_monitor
 create table r.copy as select * from r.parent; select * into r.copy2 from r.copy
 create table r.likewise (like r.parent including all)
+alter table r.likewise add constraint one unique (id, b)
+alter table r.likewise rename constraint one to two
+alter index r.two rename to three
+create function r.g() returns trigger language plpgsql as 'begin return new; end'; create constraint trigger late after insert on r.likewise deferrable for each row execute function r.g()
+drop trigger late on r.likewise
+create type r.shape as (x int); create table r.shapes of r.shape; alter type r.shape rename attribute x to y cascade
 drop schema r cascade; drop schema r3 cascade
 """
 

@@ -15,9 +15,10 @@ declare
 begin
   -- what the oldest base has seen accounts for nothing any more
   delete from script_tracking_internal.noise_ddl as n
-  where n.noted_at < now() - interval '1 day' or pg_visible_in_snapshot(n.xid, coalesce(
-    (select p.base from script_tracking_internal.catalog_pending as p order by pg_snapshot_xmin(p.base) limit 1),
-    (select r.snapshot from script_tracking_internal.reconcile_state as r)));
+  where n.incarnation <> (select i.incarnation from script_tracking_internal.installation as i)
+    or pg_visible_in_snapshot(n.xid, coalesce(
+      (select p.base from script_tracking_internal.catalog_pending as p order by pg_snapshot_xmin(p.base) limit 1),
+      (select r.snapshot from script_tracking_internal.reconcile_state as r)));
   if not exists (select from script_tracking_internal.catalog_pending) then
     return 0;
   end if;
@@ -90,13 +91,6 @@ begin
     select p.class_id, p.object_id, p.sub_id
     from pending as p join executed as e on p.by_cascade and e.tag like 'DROP %' and e.objects @> '[{"dropped": true}]'
     where not pg_visible_in_snapshot(e.xid, p.base)
-    union
-    -- kept out of the record by a noise rule; who made a change is not known, so the owner stands for the role
-    select p.class_id, p.object_id, p.sub_id
-    from pending as p join script_tracking_internal.noise_rule as n
-      on (n.schema_name is null or p.schema_id = (select c.oid from pg_namespace as c where c.nspname = n.schema_name))
-      and (n.tag is null or n.tag = p.change || ' ' || upper(p.object_type))
-      and (n.role is null or 'owner role{' || n.role::oid || '}' = any (coalesce(p.after, p.before)))
     union
     select p.class_id, p.object_id, p.sub_id
     from pending as p join long as l on l.drops = (p.change = 'DROP')

@@ -47,7 +47,8 @@ as $function$
     case r.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
       when 'S' then 'sequence' when 'c' then 'composite type' else 'table' end,
     r.identity, r.relnamespace,
-    coalesce(p.roots, '{}') || coalesce(o.roots, '{}') || case when r.relkind = 'c' then array[r.reltype] else '{}' end,
+    coalesce(p.roots, '{}') || coalesce(o.roots, '{}') || case when r.relkind = 'c' then array[r.reltype] else '{}' end
+      || case when r.reloftype <> 0 then array[r.reloftype, (select t.typrelid from pg_catalog.pg_type as t where t.oid = r.reloftype)] else '{}' end,
     array[
       'name ' || r.relname, 'schema{' || r.relnamespace || '}', 'owner role{' || r.relowner || '}', 'persistence ' || r.relpersistence::text,
       'tablespace{' || r.reltablespace || '}', 'access method ' || r.relam,
@@ -77,7 +78,7 @@ as $function$
   left join pg_catalog.pg_foreign_table as f on f.ftrelid = r.oid
   where r.relkind not in ('i', 'I')
   union all
-  select 1259, r.oid, 0, 'index', r.identity, r.relnamespace, array[i.indrelid] || coalesce(p.roots, '{}'),
+  select 1259, r.oid, 0, 'index', r.identity, r.relnamespace, array[i.indrelid] || coalesce(p.roots, '{}') || coalesce(b.oid, '{}'),
     array[
       'name ' || r.relname, 'schema{' || r.relnamespace || '}', 'on relation{' || i.indrelid || '}', 'tablespace{' || r.reltablespace || '}',
       pg_catalog.concat('access method ', r.relam, case when i.indisunique then ' unique' end, case when i.indisprimary then ' primary' end,
@@ -88,9 +89,12 @@ as $function$
         ' expressions ' || pg_catalog.md5(i.indexprs::text), ' where ' || pg_catalog.md5(i.indpred::text), ' with ' || r.reloptions::text)]
   from relation as r join pg_catalog.pg_index as i on i.indexrelid = r.oid
   left join parents as p on p.inhrelid = r.oid
+  left join (
+    select o.conindid, array[o.oid] as oid from pg_catalog.pg_constraint as o where o.contype in ('p', 'u', 'x')) as b on b.conindid = r.oid
   union all
   select 2606, o.oid, 0, 'constraint', pg_catalog.quote_ident(o.conname) || ' on ' || coalesce(r.identity, 'type ' || t.typname), o.connamespace,
-    pg_catalog.array_remove(array[o.conrelid, o.contypid, o.confrelid], 0::oid),
+    pg_catalog.array_remove(array[o.conrelid, o.contypid, o.confrelid], 0::oid)
+      || case when o.contype = 't' then array(select t.oid from pg_catalog.pg_trigger as t where t.tgconstraint = o.oid) else '{}' end,
     array['name ' || o.conname, 'on relation{' || o.conrelid || '}',
       pg_catalog.concat('type ', o.contype, case when o.condeferrable then ' deferrable' end, case when o.condeferred then ' deferred' end,
         case when not o.convalidated then ' not valid' end, case when o.connoinherit then ' no inherit' end, ' columns ', o.conkey::text,
