@@ -133,7 +133,8 @@ async def test_the_tracker_works_while_all_tables_are_published(postgres: Server
         assert value(session, "select script_tracking_internal.ensure_incarnation()") == 1
         assert len(history(session)) == 3
         assert value(session, "select lost_records_total from script_tracking_internal.collect_capture()") == 0
-        session.execute("insert into script_tracking_internal.noise_ddl (incarnation, tag, objects) values (1, '', '[]')")
+        note = "insert into script_tracking_internal.noise_ddl (incarnation, tag, objects) values (1, '', '[]')"
+        session.execute(note)
         for _ in range(3):
             session.execute("select from script_tracking_internal.reconcile()")
         assert value(session, "select count(*) from script_tracking_internal.noise_ddl") == 0
