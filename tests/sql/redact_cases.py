@@ -128,6 +128,187 @@ REDACTED = (
     ("pg_dump 'host=x password=hunter2' > f", "pg_dump 'host=x password=[redacted]' > f"),
 )
 
+# the same for secrets that nothing quotes, where the grammar takes a word or refuses the statement
+UNQUOTED = (
+    (
+        "create text search dictionary d (template = synonym, password = hunter2)",
+        "create text search dictionary d (template = synonym, password = [redacted])",
+    ),
+    (
+        "alter table t set (app.password = -8.5hunter2, fillfactor = 70)",
+        "alter table t set (app.password = [redacted], fillfactor = 70)",
+    ),
+    (
+        "create table t (password text) with (fillfactor = 70, api_key = abc.hunter2)",
+        "create table t (password text) with (fillfactor = 70, api_key = [redacted])",
+    ),
+    (
+        "create index i on t (token) with (password = hunter2, fillfactor = 70) where kind = 'x'",
+        "create index i on t (token) with (password = [redacted], fillfactor = 70) where kind = 'x'",
+    ),
+    (
+        "create subscription s connection 'x' publication p with (password = hunter2, slot_name = none)",
+        "create subscription s connection '[redacted]' publication p with (password = [redacted], slot_name = none)",
+    ),
+    (
+        "create subscription s connection host=h password=hunter2 publication p",
+        "create subscription s connection [redacted] [redacted] publication p",
+    ),
+    (
+        'alter subscription s connection "host=h password=hunter2"; create table t ()',
+        "alter subscription s connection [redacted]; create table t ()",
+    ),
+    ("alter tablespace t set (token = hunter2)", "alter tablespace t set (token = [redacted])"),
+    (
+        "create user mapping for joe server s options (user joe, password hunter2)",
+        "create user mapping for joe server s options (user [redacted], password [redacted])",
+    ),
+    (
+        'alter server s options (set host h, add account "hunter2", drop x)',
+        "alter server s options (set host h, add account [redacted], drop x)",
+    ),
+    (
+        "create user mapping for joe server s options (password 5hunter2)",
+        "create user mapping for joe server s options (password [redacted])",
+    ),
+    (
+        "create user mapping for joe server s password hunter2",
+        "create user mapping for joe server s password [redacted]",
+    ),
+    (
+        "copy t (password) from '/x' with (format csv, password hunter2)",
+        "copy t (password) from '/x' with (format csv, password [redacted])",
+    ),
+    ("copy t from stdin (password hunter2)", "copy t from stdin (password [redacted])"),
+    (
+        "copy t from program curl -u joe:hunter2 h; select 1",
+        "copy t from program [redacted] [redacted] [redacted] [redacted]; select 1",
+    ),
+    ("explain (token hunter2) select 1", "explain (token [redacted]) select 1"),
+    ("alter role joe password hunter2!#a login", "alter role joe password [redacted] login"),
+    ("alter role joe password 'a' 'hunter2' b", "alter role joe password '[redacted]' '[redacted]' [redacted]"),
+    ("alter role joe passwd = hunter2", "alter role joe passwd = [redacted]"),
+    ("alter role joe passwort 'hunter2'", "alter role joe passwort '[redacted]'"),
+    ("create database d token hunter2", "create database d token [redacted]"),
+    ("set app.token hunter2", "set app.token [redacted]"),
+    ("set password for joe = 'hunter2'", "set password for joe = '[redacted]'"),
+    (
+        "alter system set primary_conninfo to host=h, password=hunter2",
+        "alter system set primary_conninfo to host=h, password=[redacted]",
+    ),
+    ('set "app"."token" to hunter2', 'set "app"."token" to [redacted]'),
+    ("alter database d set app.token = hunter2", "alter database d set app.token = [redacted]"),
+    (
+        "create function f() returns int language sql set app.token = hunter2 as $$ select 1 $$",
+        "create function f() returns int language sql set app.token = [redacted] as $$ select 1 $$",
+    ),
+    ("do $$ begin set local app.token = hunter2; end $$", "do $$ begin set local app.token = [redacted]; end $$"),
+)
+
+# the same where the name comes after the secret, or only stands in a list, a key or a string
+ELSEWHERE = (
+    (
+        "insert into users as u (name, \"password\") values ('joe', 'hunter2')",
+        "insert into users as u (name, \"password\") values ('[redacted]', '[redacted]')",
+    ),
+    ("select upper('hunter2') as password, 'x' as y", "select upper('[redacted]') as password, 'x' as y"),
+    (
+        "select case when a = 'b' then 'hunter2' end as api_key",
+        "select case when a = '[redacted]' then '[redacted]' end as api_key",
+    ),
+    ("select 'hunter2' password, 'x' y", "select '[redacted]' password, 'x' y"),
+    ("select 'hun'\n'ter2' as password", "select '[redacted]'\n'[redacted]' as password"),
+    (
+        "select from t where kind = 'x' and 'hunter2' = t.token",
+        "select from t where kind = 'x' and '[redacted]' = t.token",
+    ),
+    ("select from t where lower(token) = lower('hunter2')", "select from t where lower(token) = lower('[redacted]')"),
+    ("select from t where token is distinct from 'hunter2'", "select from t where token is distinct from '[redacted]'"),
+    (
+        "select from t where token between 'a' and 'hunter2' and kind = 'x'",
+        "select from t where token between '[redacted]' and '[redacted]' and kind = 'x'",
+    ),
+    (
+        "create policy p on t using (current_setting('app.token') = 'hunter2')",
+        "create policy p on t using (current_setting('app.token') = '[redacted]')",
+    ),
+    (
+        "update users set (name, password) = ('joe', 'hunter2'), kind = 'x'",
+        "update users set (name, password) = ('[redacted]', '[redacted]'), kind = 'x'",
+    ),
+    (
+        "insert into settings (key, value) values ('api_key', 'hunter2')",
+        "insert into settings (key, value) values ('api_key', '[redacted]')",
+    ),
+    (
+        "update settings set value = 'hunter2' where key = 'api_key'",
+        "update settings set value = '[redacted]' where key = 'api_key'",
+    ),
+    ("update t set data['password'] = '\"hunter2\"'", "update t set data['password'] = '[redacted]'"),
+    (
+        "update t set d = jsonb_set(d, '{a,password}', '\"hunter2\"')",
+        "update t set d = jsonb_set(d, '{a,password}', '[redacted]')",
+    ),
+    ("select from t where d ->> 'password' = 'hunter2'", "select from t where d ->> 'password' = '[redacted]'"),
+    ("select xmlelement(name password, 'hunter2')", "select xmlelement(name password, '[redacted]')"),
+    (
+        "select set_config('app.token'::text, 'hunter2'::text, true)",
+        "select set_config('app.token'::text, '[redacted]'::text, true)",
+    ),
+    (
+        "create view v (name, password) as select 'joe', 'hunter2'",
+        "create view v (name, password) as select '[redacted]', '[redacted]'",
+    ),
+    (
+        "with c (name, password) as (values ('joe', 'hunter2')) select 1",
+        "with c (name, password) as (values ('[redacted]', '[redacted]')) select 1",
+    ),
+    (
+        "select * from (values ('joe', 'hunter2')) as v (name, password)",
+        "select * from (values ('[redacted]', '[redacted]')) as v (name, password)",
+    ),
+    (
+        "alter table users alter column password type text using 'hunter2'",
+        "alter table users alter column password type text using '[redacted]'",
+    ),
+    (
+        "do $$ declare c text := 'hunter2'; begin execute format('alter role joe password %L', c); end $$",
+        "do $$ declare c text := '[redacted]'; begin execute format('alter role joe password [redacted]', c); end $$",
+    ),
+    (
+        "do $$ declare v_pass constant text := 'hunter2'; begin end $$",
+        "do $$ declare v_pass constant text := '[redacted]'; begin end $$",
+    ),
+    (
+        "do $$ begin raise notice 'password %', 'hunter2'; end $$",
+        "do $$ begin raise notice 'password %', '[redacted]'; end $$",
+    ),
+    ("select http_header('Authorization', 'hunter2')", "select http_header('Authorization', '[redacted]')"),
+    ("select sign('{}', 'hunter2')", "select sign('[redacted]', '[redacted]')"),
+    (
+        "alter system set archive_command = 'curl -u joe:hunter2 -T %p https://h/%f'",
+        "alter system set archive_command = 'curl -u joe:[redacted] -T %p https://h/%f'",
+    ),
+    (
+        "alter system set archive_command = 'sshpass -p hunter2 scp %p h:%f'",
+        "alter system set archive_command = 'sshpass -p [redacted] scp %p h:%f'",
+    ),
+    (
+        "alter system set archive_command = 'tool --api-key hunter --x'",
+        "alter system set archive_command = 'tool --api-key [redacted] --x'",
+    ),
+    ("select '<a><password>hunter2</password></a>'::xml", "select '<a><password>[redacted]</password></a>'::xml"),
+    (
+        'select \'{"name": "api_key", "value": "hunter2"}\'::json',
+        'select \'{"name": "api_key", "value": "[redacted]"}\'::json',
+    ),
+    (
+        "comment on table t is 'jdbc:oracle:thin:joe/hunter2@h:1521'",
+        "comment on table t is 'jdbc:oracle:thin:joe/[redacted]@h:1521'",
+    ),
+    ("comment on table t is 'sk-proj-abcdefghijklmnopqrst'", "comment on table t is '[redacted]'"),
+)
+
 # what cannot be judged: it ends within a token, or standard_conforming_strings decides where a string ends
 WITHHELD = (
     "alter role joe password 'hunter2",
@@ -172,4 +353,21 @@ ORDINARY = (
     "create table p (key text) partition by list (key); create table p1 partition of p for values in ('a')",
     "create table t (a int, primary key (a), foreign key (a) references k (key))",
     "create publication p for table t with (publish = 'insert')",
+    "create role token login valid until '2030-01-01' in role secret",
+    "alter role joe in database password set search_path = token, 'x'",
+    "alter role token rename to secret",
+    "create table token (id int, secret_id int) with (fillfactor = 70); copy token (password) from stdin (format csv)",
+    "create type t as (password text, kind text); create aggregate a (token text) (sfunc = f, stype = text)",
+    "create foreign table t (password text options (column_name 'p'), n int) server s options (table_name 'x')",
+    "create function f(password text) returns text language sql set search_path = token, 'x' as $$ select 'y' $$",
+    "create procedure p(password text) language sql as $$ select 'y' $$",
+    "create view v as select lower(u.token) as t, 'x' as kind from users u where u.token is not null and u.kind = 'y'",
+    "create trigger t before update on u for each row when (old.token is distinct from token) execute function f('x')",
+    "update tokens set kind = 'x' where token_id = 5 and state = 'y'",
+    "do $$ begin if exists (select from u where token = p_token and kind = 'x') then return; end if; end $$",
+    "do $$ begin if v_token.kind = 'x' then v_token.state := 'y'; end if; raise notice 'x'; end $$",
+    "select name from t where name like '%secret%' or name like 'password %' or kind = 'x'",
+    "alter table t alter column token set default null, alter column kind set default 'x'",
+    "alter subscription s set publication token with (refresh = false)",
+    "alter system set archive_command = 'cp %p /archive/%f'; select 1 -- user joe signs",
 )

@@ -5,8 +5,9 @@ returns boolean
 language sql immutable parallel safe
 as $function$
   select pg_catalog.lower(p_text collate "C") operator(pg_catalog.~~) any (array[
-    '%pass%', '%pwd%', '%secret%', '%token%', '%key%', '%credential%', '%option%', '%connection%', '%conninfo%',
+    '%pass%', '%pw%', '%secret%', '%token%', '%key%', '%credential%', '%option%', '%connection%', '%conninfo%',
     '%dblink%', '%auth%', '%crypt%', '%hmac%', '%digest%', '%md5%', '%sha%', '%pgp%', '%identified%', '%program%',
+    '%jwt%', '%sign%', '%verify%', '% -u%', '%-user%', '%oracle:%', '%slack%', '%sk-%', e'%npm\\_%', '%hv_.%',
     '%bearer%', '%basic %', '%akia%', '%asia%', e'%gh_\\_%', '%glpat%', '%xox%', e'%k\\_live%', e'%k\\_test%', '%aiza%',
     '%eyj%', '%$2%', '%$argon2%', '%@%', '%failing row%', '%$_ = %', '%u&%', e'%\\\\%'])
 $function$;

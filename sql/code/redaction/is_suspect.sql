@@ -4,10 +4,11 @@ returns boolean
 language sql immutable parallel safe
 as $function$
   select pg_catalog.lower(p_text collate "C") operator(pg_catalog.~) (
-    e'(passw|passphrase|passcode|pass["\']?[ \t]*[=:]|pwd|secret|token|credential|bearer|authorization'
-    '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|auth|hmac|symmetric|license)[_ -]?key'
+    e'(passw|passphrase|passcode|pass["\']?[ \t]*[=:]|(?:_|\\m)(?:pass|pw|jwt)\\M|sshpass|pwd|secret|token|credential|bearer|authorization'
+    '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|auth|hmac|symmetric|license|subscription|scram_client|scram_server)[_ -]?key'
+    '|access_?signature|amz-signature|(?:_|\\m)(?:sign|verify)[[:space:]]*[(]|[[:space:]]-(?:u|-user|-proxy-user)\\M|oracle:|hooks[.]slack[.]com'
     '|options[[:space:]]*[(]|connection|conninfo|dblink|crypt|hmac|digest|\\mmd5|\\msha[0-9]+[[:space:]]*[(]|pgp_|identified|program'
     '|\\ma[ks]ia[0-9a-z]{12}|\\mgh[pousr]_|github_pat_|glpat-|xox[a-z]-|[sr]k_(?:live|test)_|aiza|\\meyj|scram-sha-256[$]'
-    '|[$]2[abxy]?[$]|[$]argon2|[$][156y][$]|://[^[:space:]/]*@|://[^[:space:]\'"]*:[^[:space:]\'"]*@|basic[[:space:]]'
+    '|[$]2[abxy]?[$]|[$]argon2|[$][156y][$]|://[^[:space:]/]*@|://[^[:space:]\'"]*:[^[:space:]\'"]*@|basic[[:space:]]|\\msk-[0-9a-z_-]{16}|\\mnpm_|\\mhv[bs][.]'
     '|failing row contains|[$][0-9]+ = \'|u&[\'"]|\\\\)')
 $function$;

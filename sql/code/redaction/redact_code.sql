@@ -1,132 +1,152 @@
--- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/redact_prose.sql, redaction/redact_literal.sql
+-- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/is_suspect.sql, redaction/shows_option.sql, redaction/redact_comment.sql, redaction/redact_string.sql, redaction/unquoted_secrets.sql
 -- SQL with [redacted] in the place of each secret; NULL where it cannot be judged. One pass over the tokens.
 -- A literal is a secret where it stands after a name that says so (ALTER ROLE .. PASSWORD '..', SET app.token = '..',
--- v_secret := '..'), in OPTIONS (..), or among the arguments of a function that takes secrets. What is announced within a
--- literal, as in EXECUTE 'alter role joe password ' || .., makes every further literal of its statement one.
+-- v_secret := '..'), before it ('..' AS password), in OPTIONS (..), or among the arguments of a function that takes secrets.
+-- What is announced within a literal, as in EXECUTE 'alter role joe password ' || .., makes every further literal of its
+-- statement one.
 create or replace function script_tracking_internal.redact_code(p_text text, p_depth integer)
 returns text
 language plpgsql immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  c_mark     constant text := '[redacted]';
-  -- literals of these options are shown
-  c_options  constant text[] := array['host', 'hostaddr', 'port', 'dbname', 'schema_name', 'table_name', 'column_name',
-    'fetch_size', 'batch_size', 'password_required', 'use_remote_estimate', 'updatable', 'truncatable', 'async_capable', 'sslmode', 'format',
-    'header', 'delimiter', 'connect_timeout', 'extensions', 'fdw_startup_cost', 'fdw_tuple_cost', 'import_default'];
+  c_mark      constant text := '[redacted]';
   -- words that end what a name has announced
-  c_ends     constant text[] := array['and', 'or', 'then', 'where', 'from', 'as', 'language', 'returns', 'is', 'on', 'using',
+  c_ends      constant text[] := array['and', 'or', 'then', 'where', 'from', 'as', 'language', 'returns', 'on', 'using',
     'begin', 'end', 'select', 'before', 'after', 'instead', 'for', 'partition', 'references', 'execute', 'loop', 'if',
     'group', 'order', 'having', 'limit', 'union', 'returning', 'inherits', 'with', 'raise', 'return', 'perform', 'add',
     'drop', 'rename', 'owner', 'grant', 'valid', 'cascade', 'restrict', 'into', 'values'];
-  v_token    record;
-  v_out      text[];
-  v_at       integer := 0;
-  v_value    text;
-  v_text     text;
-  v_previous text := '';        -- the token before, in lower case; '' after a string
-  v_first    text := '';        -- words of the statement
-  v_second   text := '';
-  v_names    text[];            -- for each parenthesis that is open, the word before it
-  v_open     integer := 0;
-  v_function integer;           -- parenthesis within which every literal is a secret
-  v_hot      integer := 0;      -- 1 after a secret's name, 2 after further words, 3 after an operator, 4 after an operand
-  v_level    integer;           -- parentheses open at that name
-  v_zone     boolean := false;  -- every literal of the statement is a secret
-  v_role     boolean := false;  -- in CREATE or ALTER ROLE, USER, GROUP
-  v_setting  boolean := false;  -- in a statement that sets a setting
-  v_bare     boolean := false;  -- words and numbers are secrets too
-  v_marked   integer := 0;      -- the last of these; what adheres to it goes with it
-  v_insert   boolean := false;
-  v_string   integer;           -- where the last string stands, as far as it may still turn out to be a secret
-  v_joined   text;              -- its value
-  v_parts    integer := 0;      -- of which it consists
-  v_secret   boolean := false;  -- it was one
+  -- functions that take a name and its value, one after the other; so do rows of VALUES
+  c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|^values$|^,$)';
+  v_spaces    text[];
+  v_kinds     "char"[];
+  v_raws      text[];
+  v_values    text[];
+  v_out       text[];
+  v_unquoted  boolean[];
+  v_kind      "char";
+  v_value     text;
+  v_text      text;
+  v_previous  text := '';        -- the token before, in lower case; '' after a string
+  v_first     text := '';        -- words of the statement
+  v_second    text := '';
+  v_head      boolean := true;   -- before the AS of CREATE VIEW or WITH, where a list names columns
+  v_names     text[];            -- for each parenthesis that is open, the word before it
+  v_named     boolean[];         -- and whether the name of a secret stands in it
+  v_items     integer[] := array[1];  -- for each, and for none: where the present item of its list begins
+  v_open      integer := 0;
+  v_alias     integer;           -- parenthesis that names the columns of a list of values before
+  v_function  integer;           -- parenthesis within which every literal is a secret
+  v_hot       integer := 0;      -- 1 after a secret's name, 2 after further words, 3 after an operator, 4 after an operand
+  v_level     integer;           -- parentheses open at that name
+  v_between   boolean := false;
+  v_zone      boolean := false;  -- every literal of the statement is a secret
+  v_insert    boolean := false;
+  v_string    integer;           -- where the last string stands, as far as another may go on with it
+  v_joined    text;              -- its value
+  v_parts     integer := 0;      -- of which it consists
+  v_secret    boolean := false;  -- it was one
+  v_strings   integer[] := '{}'; -- where all strings stand that are none so far
+  v_assigned  integer[] := '{}'; -- those that a variable is set to
+  v_statement integer := 1;      -- where the statement begins, and
+  v_term      integer := 1;      -- the present term of a condition
+  v_since     integer;           -- all strings from there on turn out to be secrets
 begin
-  for v_token in select t.space, t.kind, t.raw, t.value from script_tracking_internal.lex(p_text) as t loop
-    v_at := v_at + 1;
-    v_value := v_token.value;
-    v_out[v_at] := v_token.space || v_token.raw;
-    case
-      when v_token.kind = 'x' then
-        return null;
+  select array_agg(t.space), array_agg(t.kind), array_agg(t.raw), array_agg(t.value), array_agg(t.space || t.raw)
+    into v_spaces, v_kinds, v_raws, v_values, v_out
+  from script_tracking_internal.lex(p_text) as t;
+  if v_kinds is null then
+    return p_text;
+  elsif v_kinds[cardinality(v_kinds)] = 'x' then
+    return null;
+  end if;
+  v_unquoted := script_tracking_internal.unquoted_secrets(v_kinds, v_values);
 
-      when v_token.raw = '' then  -- white space at the end
+  for v_at in 1..cardinality(v_kinds) loop
+    v_kind := v_kinds[v_at];
+    v_value := v_values[v_at];
+    case
+      when v_raws[v_at] = '' then  -- white space at the end
         null;
 
-      when v_token.kind = 'c' then
-        if script_tracking_internal.is_suspect(v_value) then
-          v_text := script_tracking_internal.redact_prose(v_value, true);
-          if v_text <> v_value then
-            v_out[v_at] := v_token.space || case when left(v_token.raw, 2) = '--' then '--' || v_text else '/*' || v_text || ' */' end;
-          end if;
-        end if;
+      when v_kind = 'c' then
+        v_out[v_at] := v_spaces[v_at] || script_tracking_internal.redact_comment(v_raws[v_at], v_value);
 
-      when v_token.kind in ('s', 'e', 'u', 'b', 'd', 'S', 'E', 'U', 'B') then
-        if v_token.kind in ('S', 'E', 'U', 'B') and v_string is not null then
+      when v_kind in ('s', 'e', 'u', 'b', 'd', 'S', 'E', 'U', 'B') then
+        if v_kind in ('S', 'E', 'U', 'B') and v_string is not null then
           -- goes on with the string before: they are one
           v_joined := v_joined || v_value;
           v_parts := v_parts + 1;
           if v_parts > 100 then
             return null;  -- each part judges all before it anew
           end if;
-          if not v_secret and v_token.kind <> 'B' then
+          if not v_secret and v_kind <> 'B' then
             v_text := script_tracking_internal.redact_literal(v_joined, true, p_depth + 1);
             v_secret := v_text is distinct from v_joined;
             v_zone := v_zone or v_secret;
           end if;
           if v_secret then
-            v_out[v_string] := substring(v_out[v_string] from e'^[ \t\r\n\f\x0b]*') || '''' || c_mark || '''';
+            v_out[v_string] := v_spaces[v_string] || '''' || c_mark || '''';
             v_out[v_at] := '';
+          else
+            v_strings := v_strings || v_at;
           end if;
         else
-          v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_bare
+          v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_unquoted[v_at]
             or v_previous in ('connection', 'program', 'conninfo')
-            or (v_open > 0 and v_names[v_open] = 'options' and v_previous <> all (c_options));
+            or (v_open > 0 and v_names[v_open] = 'options' and not script_tracking_internal.shows_option(v_previous));
           v_string := v_at;
           v_joined := v_value;
           v_parts := 1;
           if v_secret then
             if v_value <> '' then
-              v_out[v_at] := v_token.space || '''' || c_mark || '''';
+              v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
             end if;
           else
-            v_text := case
-              when v_token.kind = 'b' then v_value
-              -- what backslashes stand for if standard_conforming_strings is off
-              when v_token.kind = 's' and strpos(v_value, chr(92)) > 0
-                and (select script_tracking_internal.redact_literal(u.value, true, p_depth + 1) is distinct from u.value
-                     from script_tracking_internal.unescape(v_value, 'e') as u (value))
-                and script_tracking_internal.redact_literal(v_value, true, p_depth + 1) is not distinct from v_value
-              then null
-              else script_tracking_internal.redact_literal(v_value, v_token.kind <> 'd', p_depth + 1) end;
+            v_text := script_tracking_internal.redact_string(v_kind, v_raws[v_at], v_value, p_depth + 1);
             if v_text is null then
-              v_out[v_at] := v_token.space || '''' || c_mark || '''';
+              v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
               v_zone := true;
               v_secret := true;
-            elsif v_text <> v_value then
-              v_out[v_at] := v_token.space || case v_token.kind
-                when 'd' then substring(v_token.raw from '^[$][^$]*[$]') || v_text || substring(v_token.raw from '^[$][^$]*[$]')
-                when 'e' then 'E''' || replace(replace(v_text, chr(92), chr(92) || chr(92)), '''', '''''') || ''''
-                else '''' || replace(v_text, '''', '''''') || '''' end;
-              v_zone := true;
-            elsif length(v_value) < 200 then
-              if script_tracking_internal.is_secret_name(v_value)
-                and (v_previous in ('->', '->>', '#>', '#>>')
-                  or (v_open > 0 and v_names[v_open] ~ '(set_config|json|hstore|setting)'))
+            else
+              if v_value <> '' then
+                v_strings := v_strings || v_at;
+                if v_previous = ':=' then
+                  v_assigned := v_assigned || v_at;
+                end if;
+              end if;
+              if v_text <> v_raws[v_at] then
+                v_out[v_at] := v_spaces[v_at] || v_text;
+                v_zone := true;
+              elsif length(v_value) < 200 and script_tracking_internal.is_secret_name(btrim(v_value, '{}"')) then
+                v_named[v_open] := v_open > 0;
+                if v_previous ~ '(^#?>>?|\[)$' or (v_open > 0 and v_names[v_open] ~ c_pairs) then
+                  v_hot := 1;
+                  v_level := v_open;
+                  v_previous := '';
+                  continue;
+                elsif v_first = 'update' and v_previous = '=' then  -- .. SET value = '..' WHERE name = 'password'
+                  v_strings := trim_array(v_strings, 1);
+                  v_since := v_statement;
+                  v_zone := true;
+                end if;
+              end if;
+              -- the announcement itself: EXECUTE 'alter role joe password ' || quote_literal('..'), format('.. password %L', ..)
+              if lower(right(v_value, 200)) ~
+                  e'(passw(or)?d|passwd|pwd|passphrase|secret|token|key|credentials?|pass|connection)["\']?[[:space:]]*(=>|:=|=|:|to|is|by)?[[:space:]]*[eE]?["\']?(%([0-9]+[$])?[LIs]?["\']?)?$'
+                and lower(right(v_value, 20)) ~ e'([[:space:]=:]|["\'])(%([0-9]+[$])?[lis]?["\']?)?$'
+                and v_previous not in ('like', 'ilike') and script_tracking_internal.is_suspect(v_value)
               then
-                v_hot := 1;
-                v_level := v_open;
-                v_previous := '';
-                continue;
+                v_zone := true;
               end if;
             end if;
-            -- the announcement itself: EXECUTE 'alter role joe password ' || quote_literal('..'), format('.. password %L', ..)
-            if lower(right(v_value, 200)) ~
-              e'(passw(or)?d|passwd|pwd|passphrase|secret|token|key|credentials?|pass|connection)["\']?[[:space:]]*(=>|:=|=|:|to|is|by)?[[:space:]]*[eE]?["\']?$'
-              and script_tracking_internal.is_suspect(v_value) and lower(v_value) ~ e'([[:space:]=:]|["\'])$'
-            then
-              v_zone := true;
+            if v_zone and p_depth > 0 and v_since is null and v_value <> '' then
+              -- what it is put together with may be a constant that was declared before
+              foreach v_since in array v_assigned loop
+                v_out[v_since] := v_spaces[v_since] || '''' || c_mark || '''';
+              end loop;
+              v_since := null;
+              v_assigned := '{}';
             end if;
           end if;
           if v_hot in (1, 2) then
@@ -135,151 +155,141 @@ begin
             v_hot := 4;
           end if;
         end if;
-        if v_bare and not v_setting then
-          v_bare := false;
-        end if;
         v_previous := '';
 
-      when v_token.kind = 'i' or v_token.kind = 'w' then
-        if v_token.kind = 'w' and v_value = 'uescape' and v_previous = '' and v_string is not null then
+      when v_unquoted[v_at] then
+        v_out[v_at] := case
+          when v_at > 1 and v_unquoted[v_at - 1] and v_spaces[v_at] = '' then ''
+          else v_spaces[v_at] || c_mark end;
+        v_string := null;
+        v_previous := v_value;
+
+      when v_kind = 'i' or v_kind = 'w' then
+        if v_kind = 'w' and v_value = 'uescape' and v_previous = '' and v_string is not null then
           -- written with another escape character: not judged
-          v_out[v_string] := substring(v_out[v_string] from e'^[ \t\r\n\f\x0b]*') || 'U&''' || c_mark || '''';
+          v_out[v_string] := v_spaces[v_string] || 'U&''' || c_mark || '''';
           v_zone := true;
         end if;
-        if v_previous = 'as' and v_string is not null and script_tracking_internal.is_secret_name(v_value) then
-          if not v_secret and v_joined <> '' then  -- '..' AS password
-            v_out[v_string] := substring(v_out[v_string] from e'^[ \t\r\n\f\x0b]*') || '''' || c_mark || '''';
+        v_string := null;
+        if script_tracking_internal.is_secret_name(v_value) and (v_kind = 'i' or v_value not in ('authorization', 'bearer')) then
+          if v_open = v_alias and not v_insert and v_previous in ('(', ',') then
+            v_since := v_statement;  -- (values ('..')) as v (password)
+          elsif v_previous = 'as' or (v_previous in ('', ')') and v_first in ('select', 'with', '')) then
+            if v_strings[cardinality(v_strings)] >= v_items[v_open + 1] then  -- '..' AS password
+              v_since := v_items[v_open + 1];
+            end if;
+          elsif v_strings[cardinality(v_strings)] >= v_term then
+            v_text := case when v_previous = '.' then v_values[v_at - 3] else v_previous end;
+            if v_text ~ '^[=<>!~]+[*]?$' and v_text <> '=>' then
+              v_since := v_term;  -- '..' = password
+            end if;
           end if;
-          v_previous := v_value;
-          continue;
-        end if;
-        if v_token.kind = 'w' and v_value = 'as' and v_string is not null then
-          null;
-        elsif v_previous <> '::' then
-          v_string := null;
-        end if;
-
-        if v_bare and not (v_token.kind = 'w' and v_value in ('by', 'with', 'null', 'default', 'from', 'current', 'as', 'language', 'begin'))
-          and (v_hot in (1, 3) or v_token.space = '')
-        then
-          v_out[v_at] := v_token.space || case when v_token.space = '' and v_marked = v_at - 1 then '' else c_mark end;
-          v_marked := v_at;
-          v_previous := v_value;
-          if v_hot = 1 then
-            v_hot := 3;  -- PASSWORD hunter2-and-more: whatever adheres to it goes too
-          end if;
-          if not v_setting then
+          if v_hot = 3 and v_previous = ':' and v_kind = 'i' then
+            v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
-          end if;
-          continue;
-        end if;
-        if v_bare and v_value not in ('by', 'with') and not (v_setting and v_hot in (1, 3)) then
-          v_bare := false;
-        end if;
-
-        if v_token.kind = 'i' then
-          if v_hot = 3 and v_previous = ':' then
-            v_out[v_at] := v_token.space || '"' || c_mark || '"';
-            v_hot := 4;
-          elsif script_tracking_internal.is_secret_name(v_value) then
+          elsif v_since is null then
             v_hot := 1;
             v_level := v_open;
+            v_named[v_open] := v_open > 0;
+            if v_insert and (v_open > 0 or v_previous in ('into', '.')) then
+              v_zone := true;
+            end if;
+            v_zone := v_zone or (v_first = 'set' and v_previous = 'set' and v_open = 0 and v_kind = 'w' and v_value = 'password');
+          end if;
+        elsif v_kind = 'i' then
+          if v_hot = 3 and v_previous = ':' then
+            v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
+            v_hot := 4;
           elsif v_hot in (1, 2) then
             v_hot := 2;
           elsif v_hot = 3 then
             v_hot := 4;
           end if;
-          if v_insert and v_hot = 1 and (v_open > 0 or v_previous = 'into') then
-            v_zone := true;
+        else
+          -- words
+          if v_first = '' then
+            v_first := v_value;
+            v_statement := v_at;
+          elsif v_second = '' and v_value not in ('or', 'replace') then
+            v_second := v_value;
+            v_head := v_head and v_value not in ('function', 'procedure', 'trigger', 'rule', 'policy');
           end if;
-          v_previous := v_value;
-          continue;
-        end if;
-
-        -- words
-        if v_first = '' then
-          v_first := v_value;
-        elsif v_second = '' then
-          v_second := v_value;
-        end if;
-        case v_value
-          when 'role', 'user', 'group' then
-            v_role := v_role or v_previous in ('create', 'alter');
-          when 'set' then
-            v_setting := v_first = 'set'
-              or (v_first = 'alter' and v_second in ('system', 'role', 'user', 'group', 'database', 'function', 'procedure', 'routine'))
-              or v_first = 'create';
-          when 'insert' then
-            v_insert := true;
-          when 'values', 'select' then
-            v_insert := false;
-          when 'begin', 'then', 'else', 'loop', 'declare', 'do' then
-            if v_value <> 'begin' or v_open = 0 then
-              v_first := '';
-              v_second := '';
-              v_role := false;
-              v_setting := false;
-            end if;
-          when 'case' then
-            v_zone := v_zone or v_hot in (3, 4);
-          else null;
-        end case;
-
-        if v_value = any (c_ends) and (v_level is null or v_open <= v_level) then
-          if not (v_bare and v_value = 'with') then
-            v_hot := 0;
-          end if;
-        elsif v_value not in ('authorization', 'bearer') and v_value ~ '(pass|pwd|secret|token|credential|key)'
-          and script_tracking_internal.is_secret_name(v_value)
-        then
-          v_hot := 1;
-          v_level := v_open;
-          if v_role and v_value = 'password' then
-            v_bare := true;
-          end if;
-          if v_insert and (v_open > 0 or v_previous in ('into', '.')) then
-            v_zone := true;
-          end if;
-        elsif v_value = 'identified' then
-          v_hot := 1;
-          v_level := v_open;
-          v_bare := true;
-        elsif v_hot > 0 then
-          case
-            when v_value in ('default', 'to', 'like', 'ilike', 'in', 'between') and v_hot in (1, 2) then
-              v_hot := 3;
-              v_bare := v_bare or (v_setting and v_value = 'to');
-            when v_value = 'by' then null;
-            when v_hot in (1, 2) then v_hot := 2;
-            when v_hot = 3 then v_hot := 4;
-            when v_open <= v_level then v_hot := 0;
+          case v_value
+            when 'insert' then
+              v_insert := true;
+            when 'values', 'select' then
+              v_insert := false;
+              v_items[v_open + 1] := v_at;
+              v_term := v_at;
+              v_head := v_head and v_open > 0;
+            when 'from', 'set', 'returning' then
+              v_items[v_open + 1] := v_at;
+            when 'where', 'and', 'or', 'not', 'when' then
+              v_term := v_at;
+            when 'as' then
+              -- CREATE VIEW v (name, password) AS .., WITH t (name, password) AS ..
+              if v_open = 0 and v_head and v_previous = ')' and v_hot = 2 and v_first in ('create', 'with') then
+                v_zone := true;
+              end if;
+              v_head := v_head and v_first <> 'create';
+            when 'begin', 'then', 'else', 'loop', 'declare', 'do' then
+              v_term := v_at;
+              if v_value <> 'begin' or v_open = 0 then
+                v_first := '';
+                v_second := '';
+              end if;
+            when 'case' then
+              v_zone := v_zone or v_hot in (3, 4);
             else null;
           end case;
+
+          if v_value = 'identified' then
+            v_hot := 1;
+            v_level := v_open;
+          elsif v_hot > 0 then
+            case
+              when v_value = 'from' and v_previous = 'distinct' then v_hot := 3;
+              when v_value = 'using' and v_first = 'alter' and v_second = 'table' then v_hot := 3;
+              when v_value = 'for' and v_first = 'set' then null;
+              when v_value = 'set' and v_first = 'update' then v_hot := 0;
+              when v_value = 'select' and v_hot = 3 and v_open > v_level then null;
+              when v_value = 'and' and v_between then
+                v_hot := 3;
+                v_between := false;
+              when v_value = any (c_ends) and v_open <= v_level then v_hot := 0;
+              when v_value in ('default', 'to', 'like', 'ilike', 'in', 'between', 'value') and v_hot in (1, 2) then
+                v_hot := 3;
+                v_between := v_value = 'between';
+              when v_value = 'by' then null;
+              when v_hot in (1, 2) then v_hot := 2;
+              when v_hot = 3 then v_hot := 4;
+              when v_open <= v_level then v_hot := 0;
+              else null;
+            end case;
+          end if;
         end if;
         v_previous := v_value;
 
-      when v_token.kind = 'n' then
+      when v_kind = 'n' then
         v_string := null;
-        if v_bare and (v_hot in (1, 3) or v_token.space = '') then
-          v_out[v_at] := v_token.space || case when v_token.space = '' and v_marked = v_at - 1 then '' else c_mark end;
-          v_marked := v_at;
-          if not v_setting then
-            v_hot := 4;
-          end if;
-        elsif v_hot = 3 then
+        if v_hot = 3 then
           v_hot := 4;
         end if;
         v_previous := v_value;
 
       else  -- operators and punctuation
-        if v_value <> '::' and v_value <> '||' then
-          v_string := null;
-        end if;
+        v_string := null;
         if v_value = '(' then
           v_open := v_open + 1;
           v_names[v_open] := v_previous;
+          v_named[v_open] := false;
+          v_items[v_open + 1] := v_at;
+          v_term := v_at;
+          if v_at > 2 and (v_values[v_at - 2] = 'as' or (v_values[v_at - 2] = ')' and v_previous <> all (c_ends || array['check', 'include', '']))) then
+            v_alias := v_open;
+          end if;
           if v_function is null and v_previous ~
-            '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512|crypto_.*|pgsodium_.*|create_secret|update_secret)$'
+            '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify)$'
           then
             v_function := v_open;
           end if;
@@ -292,38 +302,62 @@ begin
           if v_function = v_open then
             v_function := null;
           end if;
-          v_open := greatest(v_open - 1, 0);
+          if v_alias = v_open then
+            v_alias := null;
+          end if;
+          if v_open > 0 then
+            if v_named[v_open] and v_previous <> '' and v_names[v_open] <> '' and v_open <= v_level then
+              v_hot := 2;  -- (name, password) = .., lower(password) = ..
+              v_level := v_open - 1;
+              v_named[v_open - 1] := v_open > 1;
+            elsif v_named[v_open] and v_open <= v_level then
+              v_hot := 2;
+              v_level := v_open - 1;
+            end if;
+            v_open := v_open - 1;
+          end if;
           if v_open < v_level then
             v_hot := 0;
           elsif v_hot = 3 then
             v_hot := 4;
           end if;
         elsif v_value = ',' then
-          if v_hot = 1 and v_open > 0 and v_names[v_open] ~ '(set_config|json|hstore|setting)' then
+          v_items[v_open + 1] := v_at;
+          v_term := v_at;
+          if v_hot in (1, 2) and v_open > 0 and v_names[v_open] ~ c_pairs then
             v_hot := 3;
-          elsif v_hot > 0 and v_open <= v_level and not (v_setting and v_bare) then
+          elsif v_hot > 0 and v_open <= v_level then
             v_hot := 0;
           elsif v_hot = 4 then
             v_hot := 3;
           end if;
         elsif v_value = ';' then
-          v_hot := 0; v_level := null; v_bare := false; v_role := false; v_setting := false; v_insert := false;
-          v_first := ''; v_second := '';
+          v_hot := 0; v_level := null; v_insert := false;
+          v_first := ''; v_second := ''; v_head := true;
+          v_items[v_open + 1] := v_at;
+          v_term := v_at;
           if v_open = 0 then
             v_zone := false;
           end if;
-        elsif v_bare and v_hot > 0 and (v_token.space = '' or v_hot in (1, 3)) and v_value !~ '^(=|:=|=>)$' then
-          v_out[v_at] := v_token.space || case when v_token.space = '' and v_marked = v_at - 1 then '' else c_mark end;
-          v_marked := v_at;
-        elsif v_hot > 0 and v_value ~ '^[-=<>!~|:*+/]+$' and v_value <> '::' then
+        elsif v_hot = 4 and v_value = '[' then
           v_hot := 3;
-          v_bare := v_bare or (v_setting and v_value = '=');
-        elsif v_hot = 1 and v_value = '.' then
+        elsif v_hot > 0 and v_value ~ e'^\\]?[-=<>!~|:*+/]+$' and v_value <> '::' then
+          v_hot := 3;
+        elsif v_hot = 1 and v_value = '.' then  -- what it qualifies is another name
           v_hot := 0;
+          v_named[v_open] := false;
         end if;
         v_previous := v_value;
     end case;
+
+    if v_since is not null then
+      for v_place in reverse cardinality(v_strings)..1 loop
+        exit when v_strings[v_place] < v_since;
+        v_out[v_strings[v_place]] := v_spaces[v_strings[v_place]] || '''' || c_mark || '''';
+      end loop;
+      v_since := null;
+    end if;
   end loop;
-  return coalesce(array_to_string(v_out, ''), '');
+  return array_to_string(v_out, '');
 end
 $function$;
