@@ -179,6 +179,10 @@ class LocalServer(Server):
         )
         return done.stdout
 
+    def set(self, **settings: str) -> None:
+        """Settings that it has from its next start on."""
+        self._process._settings = {**self._process._settings, **settings}
+
     def limit_file_size(self, pid: int, size: int) -> None:
         """From now on the process of a session can let no file grow past `size` bytes, as on a disk that is full."""
         user = self._process._user

@@ -15,6 +15,7 @@ from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.schema.uninstall import uninstall
 from tests.capture.failing import installed, prepare, reading, recorded, session
+from tests.capture.fix_serverlog import configure
 from tests.fix_databases import new_database
 from tests.fix_sessions import Login, MakeRole, Session, history, one, value
 from tests.postgres_server import LocalServer, Server
@@ -22,6 +23,7 @@ from tests.vault_steps import counters, roll_up
 
 SI = "script_tracking_internal"
 SLOT = "select count(*) from pg_replication_slots where slot_name = script_tracking_internal.slot_name()"
+STATUS = "select wal_status from pg_replication_slots"
 LEVEL = "select level, lacks from script_tracking_internal.collect_capture()"
 ADVICE = "select status, advice from script_tracking.get_system_health() where check_name = 'capture_level'"
 SEEN = "select * from script_tracking_internal.collect_attempts()"
@@ -112,6 +114,31 @@ async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_g
             for _ in range(3):
                 assert await reader.round()
             assert history(client, "DROP AGGREGATE") == []
+
+
+async def test_the_servers_own_bound_counts_and_a_slot_that_it_invalidated_is_dropped(
+    slot_database: str, client: Session
+) -> None:
+    try:
+        async with reading(slot_database) as reader:
+            before = one(client, SEEN)
+            assert before["slot_bound_bytes"] == 1024**3
+            configure(client, max_slot_wal_keep_size="1MB")
+            assert one(client, SEEN)["slot_bound_bytes"] == 1024**2
+            client.execute(FILL)
+            client.execute("checkpoint")
+            assert value(client, f"{STATUS} where slot_name = {SI}.slot_name()") == "lost"
+            assert await reader.round()
+            assert (value(client, SLOT), one(client, LEVEL)["lacks"]) == (0, "slot_dropped")
+            assert one(client, SEEN)["slots_dropped_total"] == before["slots_dropped_total"] + 1
+            assert "the server had invalidated it" in str(one(client, ADVICE)["advice"])
+    finally:
+        configure(client, max_slot_wal_keep_size=None)
+    async with reading(slot_database):
+        assert value(client, SLOT) == 0
+    client.execute(f"update {SI}.capture_state set slot_dropped_at = slot_dropped_at - interval '15 minutes'".encode())
+    async with reading(slot_database):
+        assert (value(client, SLOT), one(client, LEVEL)["level"]) == (1, "failures")
 
 
 async def test_an_attempt_whose_end_was_not_read_is_given_up(slot_database: str, client: Session) -> None:

@@ -119,6 +119,19 @@ def test_what_is_left_out_by_design_says_so(admin: Session) -> None:
     assert len(skips) == len(starts) > 50
 
 
+def test_a_forged_attempt_is_not_told_to_have_ended(admin: Session) -> None:
+    """Else a session would have another's failure taken for something that is left out by design."""
+    forged = "1700000000000000:" + "0" * 32 + ":1:CREATE TABLE AS:" + "0" * 32
+    batch = "(extract(epoch from statement_timestamp()) * 1000000)::bigint || '-' || pg_backend_pid()"
+    admin.execute(
+        "create function public.forge() returns text language sql volatile as"
+        f" $$ select set_config('script_tracking_internal.attempts', {batch} || ';1;{forged},', false) $$".encode()
+    )
+    with open_slot(admin) as slot:
+        admin.execute("create temp table scratch as select public.forge() as forged")
+        assert [message["e"] for message in slot.messages()] == ["start"]
+
+
 def test_a_lost_record_says_so(admin: Session) -> None:
     with open_slot(admin) as slot:
         admin.execute("drop sequence script_tracking_internal.execution_version_seq cascade")
