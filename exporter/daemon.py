@@ -167,17 +167,22 @@ class Watch:
     async def capture(self) -> None:
         """Lets each reader have its turn, again and again, until cancelled; they share one session.
 
-        One that fails waits longer each time, and holds none of the others up.
+        One that fails waits longer each time, and holds none of the others up; no longer than until the target, which
+        did not answer, answers again.
         """
         waits = [BackOff() for _ in self._readers]
         due = [0.0 for _ in self._readers]
         wells = [True for _ in self._readers]
+        times_up = self.target.times_up
         await self.target.schema_known.wait()
         while True:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
             if not ready or self.target.standby:
                 await asyncio.sleep(CAPTURE_TICK_SECONDS)
                 continue
+            if times_up != self.target.times_up:
+                times_up = self.target.times_up
+                waits, due = [BackOff() for _ in self._readers], [0.0 for _ in self._readers]
             for number, reader in enumerate(self._readers):
                 if due[number] > monotonic():
                     continue

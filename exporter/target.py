@@ -54,6 +54,7 @@ class Target:
         self.keeping = Session(config, "upkeep", read_only=False)
         self.capturing = Session(config, "capture", read_only=False)
         self.up: bool | None = None  # None until the first attempt
+        self.times_up = 0  # how often it was found to answer after it had not
         self.standby: bool | None = None  # whether it can only be read, until it is promoted; None until it is known
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
@@ -64,6 +65,7 @@ class Target:
         await self.look(await self.collecting.get())
         if self.up is not True:
             log.info("target_up", target=self.name)
+            self.times_up += 1
         self.up = True
 
     async def look(self, connection: Connection) -> None:

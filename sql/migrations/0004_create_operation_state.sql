@@ -40,7 +40,7 @@ comment on table script_tracking_internal.operation_total is
 comment on column script_tracking_internal.operation_total.error_class is
   'First two characters of the SQLSTATE, unknown where a failure has none, empty where nothing failed';
 comment on column script_tracking_internal.operation_total.bucket is
-  'Index of the duration bucket, see script_tracking_internal.duration_bounds';
+  'Index of the duration bucket, see script_tracking_internal.duration_bounds; 0 where the duration is not known';
 
 create table script_tracking_internal.operation_total_carried
   (like script_tracking_internal.operation_total including all);

@@ -13,6 +13,7 @@ create table script_tracking_internal.attempt (
   sqlstate      text,
   error_message text,
   log_evidence  jsonb,
+  failed_at     timestamptz,
   past_at       timestamptz,
   past_lsn      pg_lsn,
   gone          boolean not null default false,
@@ -29,6 +30,7 @@ comment on column script_tracking_internal.attempt.end_xid is
   'Transaction in which ddl_command_end announced the end; what becomes of it decides';
 comment on column script_tracking_internal.attempt.skipped is
   'Why an attempt that succeeded has no record: by design, or "lost: " and the SQLSTATE that kept it from being written';
+comment on column script_tracking_internal.attempt.failed_at is 'When it failed, by the server''s log; milliseconds';
 comment on column script_tracking_internal.attempt.past_lsn is
   'Without an end: when the statement was seen to be over the log reached to here; once read so far, there is no end';
 comment on column script_tracking_internal.attempt.gone is 'Whether its session had ended when the statement was seen to be over';

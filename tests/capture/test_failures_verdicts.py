@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.capture.failing import installed, reading, recorded, session
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
 
 LIVES = "select count(*) from pg_stat_activity where pid = %s"
@@ -57,6 +57,14 @@ async def test_a_missing_object_a_wrong_type_and_a_duplicate_are_failures(
         assert row["db_session_user"] == client.info.user
         assert row["metadata"]["pid"] == client.info.backend_pid
         assert row["metadata"]["application_name"] == "migration"
+        assert row["duration_seconds"] is None, "no end was announced"
+    counted = value(
+        watcher,
+        "select operations_bucket from script_tracking_internal.collect_operation_durations()"
+        " where tenant = 'system' and script_type = 'DDL' and le = 'Infinity'",
+    )
+    known = [row for row in history(watcher) if row["script_type"] == "DDL" and row["duration_seconds"] is not None]
+    assert counted == len(known) > 0
     assert duplicate["sql_command"] == "create table twice (id int)"
 
 

@@ -141,7 +141,11 @@ def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers:
     evidence = [told_of[f]["metadata"]["evidence"] for f in [*cases, "create table other (i int) /* case 7 */"]]
     announced, alone = ["wal", "server_log"], "server_log"
     assert evidence == [announced, announced, announced, alone, alone, announced, alone]
-    assert all(row["execution_duration_ms"] is None for row in told_of.values()), "no end was announced"
+    for row, source in zip((told_of[statement] for statement in cases), evidence, strict=False):
+        # the log has milliseconds; when a statement began that was not announced is not in it
+        known = (row["execution_duration_ms"], row["metadata"].get("duration_us")) != (None, None)
+        assert known == (source == announced), row["sql_command"]
+        assert not known or row["execution_duration_ms"] == row["metadata"]["duration_us"] // 1000 < 1000
     first = told_of["create table known (i int) /* case 1 */"]
     assert first["client_ip"] in ("127.0.0.1/32", "172.17.0.1/32") and first["db_session_user"] == "postgres"
     assert told_of["create tabel x () /* case 4 */"]["metadata"]["server_log"]["position"] == 8
@@ -173,6 +177,11 @@ def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: st
     assert "lock timeout" in rows[0]["error_message"]
     assert "statement timeout" in rows[1]["error_message"]
     assert "user request" in rows[2]["error_message"]
+    # up to the error in the log: the timeouts and the cancel have just passed
+    assert 45 <= rows[0]["execution_duration_ms"] < 10_000
+    assert 95 <= rows[1]["execution_duration_ms"] < 10_000
+    assert 100 <= rows[2]["execution_duration_ms"] < 10_000
+    assert rows[0]["metadata"]["duration_us"] // 1000 == rows[0]["execution_duration_ms"]
 
 
 def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, log_database: str) -> None:
@@ -189,6 +198,7 @@ def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, l
     thread.join()
     (row,) = failures(admin, readers, 1, "%/* ended */")
     assert told(row)[:3] == ("CREATE TABLE AS", "INTERRUPTED", "57P01")
+    assert 0 <= row["execution_duration_ms"] < 10_000
 
 
 def test_an_error_within_functions_belongs_to_all_that_it_ended(admin: Session, readers: Readers) -> None:
@@ -251,6 +261,26 @@ def test_no_secret_of_a_failed_statement_is_kept(admin: Session, readers: Reader
         "select s::text as t from script_tracking.script_execution_s as s",
     ):
         assert not [row for row in admin.execute(text.encode()).fetchall() if "hunter2secret" in row["t"]]
+
+
+def test_a_log_that_is_read_late_adds_to_the_record_what_it_knows(admin: Session, readers: Readers) -> None:
+    assert fails(admin, "drop table nowhere /* late */") == "42P01"
+    versions = (
+        "select s.execution_duration_ms, s.metadata from script_tracking.script_execution_s as s"
+        " where s.sql_command like '%%/* late */' and s.script_name = %s order by s.version_number"
+    )
+
+    def by_the_write_ahead_log() -> bool:
+        assert readers.loop.run_until_complete(readers.wal.round())
+        return bool(admin.execute(versions.encode(), ("DROP TABLE",)).fetchall())
+
+    eventually(by_the_write_ahead_log, 10)
+    (row,) = failures(admin, readers, 1, "%/* late */")
+    assert told(row) == ("DROP TABLE", "FAILED", "42P01", 'table "nowhere" does not exist')
+    first, last = admin.execute(versions.encode(), ("DROP TABLE",)).fetchall()
+    assert (first["execution_duration_ms"], first["metadata"].get("duration_us")) == (None, None)
+    assert last["execution_duration_ms"] == last["metadata"]["duration_us"] // 1000
+    assert last["metadata"]["revises"]
 
 
 def test_two_exporters_record_each_failure_once(admin: Session, readers: Readers, log_database: str) -> None:

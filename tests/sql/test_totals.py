@@ -74,6 +74,33 @@ def test_the_histogram_has_its_bounds_inside_and_everything_in_the_last(admin: S
         roll_up(admin)
 
 
+def test_an_unknown_duration_is_counted_and_is_in_no_bucket(disposable: Session) -> None:
+    for at in (LONG_AGO, THIS_MONTH):
+        record(disposable, at=at, us=None, kind="DDL", status="FAILED")
+        record(disposable, at=at, us=2000, kind="DDL", status="FAILED")
+
+    def durations() -> tuple[dict[float, int], set[float]]:
+        rows = disposable.execute(
+            f"select le, operations_bucket as n, duration_seconds_sum as seconds"
+            f" from {INTERNAL}.collect_operation_durations() where script_type = 'DDL'".encode()
+        ).fetchall()
+        return {row["le"]: row["n"] for row in rows}, {row["seconds"] for row in rows}
+
+    total = (
+        f"select sum(operations_total) from {INTERNAL}.collect_operations()"
+        " where script_type = 'DDL' and status = 'FAILED'"
+    )
+    for step in (None, "roll_up()", "rebuild_totals()", "cleanup"):
+        if step == "cleanup":
+            value(disposable, CLEANUP, 30)
+        elif step is not None:
+            disposable.execute(f"select {INTERNAL}.{step}".encode())
+        buckets, seconds = durations()
+        assert (buckets[0.001], buckets[0.005], buckets[float("inf")]) == (0, 2, 2), step
+        assert seconds == {0.004}, step
+        assert value(disposable, total) == 4, step
+
+
 def test_errors_are_counted_by_class(admin: Session) -> None:
     for status, sqlstate in (
         ("FAILED", "23505"),

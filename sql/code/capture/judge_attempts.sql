@@ -1,9 +1,10 @@
--- requires: capture/record_attempt.sql, upkeep/sessions.sql, vault/business_key.sql
+-- requires: capture/record_attempt.sql, upkeep/server_began.sql, vault/business_key.sql
 -- Last step of a round: what became of the attempts whose outcome is certain by now, and the records of those that failed
 -- or were rolled back. Returns how many were judged.
 -- An announced end is decided by its transaction (a prepared one is still in progress); only a statement later is the
 -- record looked for, so that a commit in between cannot be missed. Without an end the statement failed; where its session
--- is gone as well, it was interrupted, unless no session of the database was killed or died since.
+-- is gone as well, it was interrupted, unless no session of the database was killed or died since. Counters that were read
+-- before this life of the server are no evidence of it: a shutdown kills every session, a crash sets the counters back.
 create or replace function script_tracking_internal.judge_attempts()
 returns bigint
 language plpgsql volatile
@@ -24,9 +25,8 @@ declare
   v_before  script_tracking_internal.capture_reading;
   v_now     script_tracking_internal.capture_reading;
   v_judged  bigint := 0;
-  v_server_began timestamptz := coalesce(  -- the postmaster outlives a crash
-    (select max(s.backend_start) from script_tracking_internal.sessions() as s where s.is_wal_writer),
-    pg_postmaster_start_time());
+  v_server_began timestamptz := script_tracking_internal.server_began();
+  v_known   boolean;
 begin
   if not pg_try_advisory_xact_lock(6001874103) then
     return 0;
@@ -70,14 +70,20 @@ begin
         end if;
       elsif v_attempt.sqlstate is not null then
         v_attempt.verdict := 'FAILED';  -- or INTERRUPTED, by what the server's log says: record_attempt() knows
-      elsif not v_attempt.gone or v_now.bad_ends = v_before.bad_ends and v_server_began < v_attempt.started_at then
+      elsif not v_attempt.gone then
         v_attempt.verdict := 'FAILED';
-      else
+      elsif v_server_began >= v_attempt.started_at then
         v_attempt.verdict := 'INTERRUPTED';
-        if v_server_began < v_attempt.started_at then
-          v_attempt.verdict_note := 'its session is gone, and a session of this database was killed or died meanwhile';
+        v_attempt.verdict_note := 'the server was stopped or crashed';
+      else
+        v_known := coalesce(v_before.read_at >= v_server_began, false);
+        if v_now.bad_ends = (case when v_known then v_before.bad_ends else 0 end) then
+          v_attempt.verdict := 'FAILED';
         else
-          v_attempt.verdict_note := 'the server was stopped or crashed';
+          v_attempt.verdict := 'INTERRUPTED';
+          v_attempt.verdict_note := 'its session is gone' || case
+            when v_known then ', and a session of this database was killed or died meanwhile'
+            else '; whether it was killed is not known: nothing had been read of this server since its start' end;
         end if;
       end if;
     end if;

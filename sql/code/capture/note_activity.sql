@@ -1,4 +1,4 @@
--- requires: capture/backend_activity.sql
+-- requires: capture/backend_activity.sql, upkeep/server_began.sql
 -- First step of a round: which open attempts are over, by what their sessions do now, and how the counters stand that
 -- judging will compare with. Whoever is over and has not announced its end up to the log's position of now never will.
 -- A statement is over when its session has ended, is idle, runs another statement, or has announced another one since.
@@ -26,7 +26,8 @@ begin
   select clock_timestamp(), pg_snapshot_xmax(pg_current_snapshot()), v_bad_ends, v_lost
   where not exists (
     select from (select * from script_tracking_internal.capture_reading as r order by r.read_at desc limit 1) as r
-    where r.bad_ends = v_bad_ends and r.lost = v_lost and r.read_at > clock_timestamp() - interval '30 seconds');
+    where r.bad_ends = v_bad_ends and r.lost = v_lost and r.read_at > clock_timestamp() - interval '30 seconds'
+      and r.read_at >= script_tracking_internal.server_began());  -- those of an earlier life are no evidence of this one
 
   select count(*), jsonb_agg(distinct a.pid) into v_open, v_activity
   from script_tracking_internal.attempt as a where a.verdict is null;

@@ -20,7 +20,7 @@ declare
   v_status  varchar;
   v_invalid text[];
   v_written boolean;
-  v_duration bigint;  -- microseconds, NULL where no end was announced
+  v_duration bigint;  -- microseconds; NULL where neither an end was announced nor the server's log tells of an error
 begin
   select * into v_attempt from script_tracking_internal.attempt as a where a.attempt_id = p_attempt_id for update;
   if not found or v_attempt.verdict is null or v_attempt.verdict not in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') then
@@ -43,8 +43,9 @@ begin
     end if;
     return false;
   end if;
-  if v_attempt.ended_at is not null then  -- clocks step back
-    v_duration := greatest((extract(epoch from v_attempt.ended_at - v_attempt.started_at) * 1000000)::bigint, 0);
+  if v_attempt.ended_at is not null or v_attempt.failed_at is not null then  -- clocks step back, and the log has milliseconds
+    v_duration := greatest((extract(epoch from
+      coalesce(v_attempt.ended_at, v_attempt.failed_at) - v_attempt.started_at) * 1000000)::bigint, 0);
   end if;
   if v_attempt.tag in ('CREATE INDEX', 'REINDEX') and v_status <> 'ROLLED_BACK' then
     v_invalid := script_tracking_internal.invalid_indexes(v_attempt.started_at, v_attempt.payload ->> 'sql');

@@ -1,5 +1,5 @@
 -- requires: upkeep/operation_totals.sql
--- For the daemon: cumulative histogram of durations by tenant and type.
+-- For the daemon: cumulative histogram of durations by tenant and type; of unknown durations (bucket 0) it knows nothing.
 create or replace function script_tracking_internal.collect_operation_durations()
 returns table (tenant text, script_type text, le double precision, operations_bucket bigint, duration_seconds_sum double precision)
 language sql stable

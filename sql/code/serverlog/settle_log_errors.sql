@@ -31,7 +31,7 @@ begin
     while v_attempt is not null loop
       update script_tracking_internal.attempt as a
       set sqlstate = v_error.entry ->> 'sqlstate', error_message = v_error.entry ->> 'message',
-        log_evidence = script_tracking_internal.log_evidence(v_error),
+        log_evidence = script_tracking_internal.log_evidence(v_error), failed_at = v_error.logged_at,
         verdict = case when (v_error.entry ->> 'ends_session')::boolean then 'INTERRUPTED' else 'FAILED' end,
         judged_at = coalesce(a.judged_at, pg_catalog.clock_timestamp())
       where a.attempt_id = v_attempt and a.ended_at is null

@@ -9,10 +9,10 @@ begin
   return query execute pg_catalog.format($query$
     select s.tenant_hk, s.script_type, s.execution_status,
       script_tracking_internal.error_class(s.execution_status, s.metadata),
-      script_tracking_internal.duration_bucket(d.us), d.us, coalesce((s.metadata ->> 'tracking_us')::bigint, 0)
+      script_tracking_internal.duration_bucket(d.us), coalesce(d.us, 0), coalesce((s.metadata ->> 'tracking_us')::bigint, 0)
     from %s as s
     cross join lateral (
-      select coalesce((s.metadata ->> 'duration_us')::bigint, s.execution_duration_ms::bigint * 1000, 0) as us) as d
+      select coalesce((s.metadata ->> 'duration_us')::bigint, s.execution_duration_ms::bigint * 1000) as us) as d
     where s.execution_status <> 'RUNNING' and not s.metadata ? 'revises'$query$, p_partition);
 end
 $function$;

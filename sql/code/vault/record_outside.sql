@@ -26,8 +26,6 @@ begin
     v_version.script_name := p_script_name;
     v_version.script_type := p_script_type;
     v_version.execution_timestamp := p_started_at;
-    -- least() passes a NULL by
-    v_version.execution_duration_ms := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
     v_version.db_session_user := p_session_user;
     v_version.client_ip := p_client_ip;
     v_version.affected_objects := p_affected_objects;
@@ -47,6 +45,9 @@ begin
     v_version.metadata := v_version.metadata || p_metadata
       || pg_catalog.jsonb_build_object('revises', v_version.version_number);
     v_version.load_date := v_version.load_end_date;
+  end if;
+  if p_duration_us is not null then  -- least() passes a NULL by
+    v_version.execution_duration_ms := least(p_duration_us / 1000, 2147483647);
   end if;
   v_version.execution_status := p_execution_status;
   v_version.error_message := p_error_message;
