@@ -18,15 +18,23 @@ INTERVALS_SECONDS = {
     "ensure_partitions": 600.0,
 }
 TIMEOUT_SECONDS = 60.0
+LOCKED_OUT_SECONDS = 60.0
 
 
 class Keeper:
-    """Runs what is due. A lock that is not had is tried again in the next round and is no failure."""
+    """Runs what is due. A lock that is not had is tried again in the next round, and is no failure before a minute."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._timers = [Timer(name, interval) for name, interval in INTERVALS_SECONDS.items()]
         self._failing: str | None = None
+        self._locked_out: dict[str, float] = {}  # since when, by the job
+        self._told: set[str] = set()
+
+    @property
+    def is_locked_out(self) -> bool:
+        """Whether somebody has kept a job from its lock for long."""
+        return bool(self._told)
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
@@ -39,8 +47,13 @@ class Keeper:
                     except QueryFailed as error:
                         if not error.is_locked_out:
                             raise
+                        await self._count_lockout(timer.job)
                         continue
                     timer.done(monotonic())
+                    self._locked_out.pop(timer.job, None)
+                    if timer.job in self._told:
+                        self._told.remove(timer.job)
+                        log.info("upkeep_let_in", target=self._target.name, job=timer.job)
         except (QueryFailed, TargetUnavailable) as error:
             if self._failing != str(error):
                 log.warning("upkeep_failed", target=self._target.name, reason=str(error))
@@ -52,3 +65,12 @@ class Keeper:
             log.info("upkeep_recovered", target=self._target.name)
             self._failing = None
         return True
+
+    async def _count_lockout(self, job: str) -> None:
+        """Tells, once, of a job that never gets its lock, and of who holds what it may wait for."""
+        since = self._locked_out.setdefault(job, monotonic())
+        if job in self._told or monotonic() - since < LOCKED_OUT_SECONDS:
+            return
+        (row,) = await fetch(await self._target.keeping.get(), query("upkeep", "holders"), timeout=TIMEOUT_SECONDS)
+        self._told.add(job)
+        log.warning("upkeep_locked_out", target=self._target.name, job=job, holders=row["holders"])

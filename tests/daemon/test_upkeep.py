@@ -1,0 +1,38 @@
+"""Upkeep whose lock somebody else holds."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.config import TargetConfig
+from exporter.dsn import Dsn
+from exporter.target import Target
+from exporter.upkeep import keeper
+
+
+async def test_a_job_that_never_gets_its_lock_is_told_once_with_the_holder(
+    installed_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "LOCKED_OUT_SECONDS", 0.3)
+    target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+    keeping = keeper.Keeper(target)
+    try:
+        with psycopg.connect(installed_database) as other, capture_logs() as logs:
+            other.execute("select from script_tracking_internal.rollup_state for update")
+            assert await keeping.round()
+            assert (keeping.is_locked_out, logs) == (False, []), "a lock that is held for a moment is nothing to tell"
+            for _ in range(4):
+                assert await keeping.round()
+            assert keeping.is_locked_out
+            holders = f"pid {other.info.backend_pid}"
+            (told,) = logs
+            assert (told["event"], told["target"], told["job"]) == ("upkeep_locked_out", "shop", "roll_up")
+            assert holders in str(told["holders"]).split(", ")
+        with capture_logs() as logs:
+            assert await keeping.round()
+            assert [(line["event"], line["job"]) for line in logs] == [("upkeep_let_in", "roll_up")]
+        assert not keeping.is_locked_out
+    finally:
+        await target.close()
