@@ -14,7 +14,43 @@ select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_
   pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true)
 
 -- name: lock
-select pg_advisory_xact_lock(6001874101)
+-- Anybody can hold this lock, so only those are waited for who may install. Past somebody else's the table keeps
+-- installers apart and, at a first installation, the catalog: one of them fails as a whole.
+do $lock$
+declare
+  v_until  timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+  v_holder record;
+begin
+  while not pg_try_advisory_xact_lock(6001874101) loop
+    select l.pid, r.rolname, coalesce(r.rolsuper or exists (
+        select from pg_roles as a
+        where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser') and pg_has_role(r.oid, a.oid, 'member')),
+      false) as may_install
+    into v_holder
+    from pg_locks as l
+    left join pg_stat_activity as s on s.pid = l.pid left join pg_roles as r on r.oid = s.usesysid
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+      and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+      and l.classid = 6001874101 >> 32 and l.objid = 6001874101 & 4294967295
+    order by may_install desc
+    limit 1;
+    if found and not v_holder.may_install then
+      raise warning 'the lock of installations is held by process % (%), which may not install: it is not waited for',
+        v_holder.pid, v_holder.rolname;
+      if to_regclass('script_tracking_internal.schema_migration') is not null
+        and (select r.rolsuper from pg_roles as r where r.rolname = current_user)
+      then
+        lock table script_tracking_internal.schema_migration in share row exclusive mode;
+      end if;
+      exit;
+    elsif clock_timestamp() > v_until then
+      raise exception using errcode = 'lock_not_available', message = format(
+        'process %s (%s) has been installing or uninstalling for long', v_holder.pid, v_holder.rolname);
+    end if;
+    perform pg_sleep(0.05);
+  end loop;
+end
+$lock$
 
 -- name: lock_upkeep
 -- Upkeep goes by a lock that only the owner can take; before a first installation there is none.

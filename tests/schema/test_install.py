@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from exporter.errors import ForeignSchema, QueryFailed
-from exporter.sqlfiles import migrations
+from exporter.sqlfiles import migrations, query
 from tests.catalog_dump import dump
 from tests.fix_databases import new_database
 from tests.postgres_server import Server
@@ -54,6 +54,37 @@ async def test_an_installer_waits_for_a_slow_one(empty: str) -> None:
         await asyncio.sleep(1.5)
         assert not waiting.done()
     assert (await waiting).changed
+
+
+async def test_who_may_not_install_keeps_no_installer_waiting(empty: str, cluster: Server) -> None:
+    """The lock of installations is anybody's to take."""
+    rows(cluster.dsn, "create role lowly login")
+    try:
+        with psycopg.connect(make_conninfo(empty, user="lowly"), autocommit=True) as other:
+            other.execute("select pg_advisory_lock(6001874101)")
+            assert (await asyncio.wait_for(installed(empty), 20)).changed
+            told: list[str] = []
+            with psycopg.connect(empty) as connection:
+                connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+                connection.execute(query("schema", "lock").encode())
+                held = "select relation::regclass::text from pg_locks where pid = pg_backend_pid() and mode = %s"
+                locked = connection.execute(held.encode(), ("ShareRowExclusiveLock",)).fetchall()
+                assert locked == [("script_tracking_internal.schema_migration",)]
+            assert told == [
+                f"the lock of installations is held by process {other.info.backend_pid} (lowly), "
+                "which may not install: it is not waited for"
+            ]
+            assert await uninstalled(empty, with_records=True)
+    finally:
+        rows(cluster.dsn, "drop role lowly")
+
+
+async def test_an_installer_that_lasts_is_named(empty: str) -> None:
+    with psycopg.connect(empty) as other, psycopg.connect(empty) as connection:
+        other.execute("select pg_advisory_xact_lock(6001874101)")
+        connection.execute("set lock_timeout = '300ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable, match=rf"process {other.info.backend_pid} \(postgres\)"):
+            connection.execute(query("schema", "lock").encode())
 
 
 async def test_a_failing_file_leaves_nothing_and_is_named(empty: str, release: Path) -> None:
