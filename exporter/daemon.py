@@ -26,7 +26,7 @@ from exporter.errors import ConfigurationError, QueryFailed, ScriptTrackingError
 from exporter.logs import get_logger
 from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
-from exporter.schema.plan import may_collect, read_ledger
+from exporter.schema.plan import Ledger, may_collect, read_ledger
 from exporter.target import Target
 from exporter.upkeep.keeper import Keeper
 from exporter.web import app as web
@@ -57,6 +57,7 @@ class Watch:
         self.status.set("reconcile_interval", capture.reconcile_interval)
         self._schema_mode: SchemaMode = daemon.schema_mode
         self._refused: str | None = None
+        self._locked: str | None = None
         self._seen = False  # whether the schema stood in the database since the start
 
     async def settle_schema(self) -> bool:
@@ -65,11 +66,16 @@ class Watch:
         Raises TargetUnavailable. What stands in the way is logged once.
         """
         try:
-            return await self._settle_schema()
+            settled = await self._settle_schema()
         except QueryFailed as error:
             if not error.is_locked_out:
                 raise
+            if str(error) != self._locked:
+                log.info("schema_locked", target=self.target.name, reason=str(error))
+            self._locked = str(error)
             return self._is_usable  # somebody changes the schema right now: what is known stands until the next look
+        self._locked = None
+        return settled
 
     @property
     def _is_usable(self) -> bool:
@@ -78,18 +84,21 @@ class Watch:
     async def _settle_schema(self) -> bool:
         connection = await self.target.keeping.get()
         reason: str | None = None
+        ledger: Ledger | None = None
         try:
             await self.target.look(connection)
-            gone = self._seen and not (await read_ledger(connection)).is_whole
-            if gone:
+            ledger = await read_ledger(connection)
+            if self._seen and not ledger.is_whole:
                 reason = (
                     "the schema was removed since this exporter started; it is not installed again unasked: run "
                     "script-tracking-exporter schema install --dsn DSN, or start the exporter anew"
                 )
             elif self._schema_mode == "auto" and not self.target.standby:
-                report = await install(connection)
+                known, ledger = ledger, None  # should it fail, what stands is read anew
+                report = await install(connection, ledger=known)
                 if report.changed:
                     log.info("schema_installed", target=self.target.name, version=report.version)
+                ledger = report.ledger
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
@@ -97,7 +106,7 @@ class Watch:
                 raise
             reason = str(error)
         try:
-            await self._learn_version()
+            await self._learn_version(ledger)
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
@@ -122,9 +131,9 @@ class Watch:
         self.target.schema_known.set()
         return self._is_usable
 
-    async def _learn_version(self) -> None:
-        """Asks the database which schema it has, and whether this program may read it."""
-        ledger = await read_ledger(await self.target.keeping.get())
+    async def _learn_version(self, ledger: Ledger | None = None) -> None:
+        """Learns which schema the database has, and whether this program may read it; asks where that was not read."""
+        ledger = ledger or await read_ledger(await self.target.keeping.get())
         self.target.schema_version = ledger.version if ledger.is_whole else 0
         self.target.may_collect = not ledger.is_whole or may_collect(ledger)
         self._seen = self._seen or ledger.is_whole
@@ -157,7 +166,7 @@ class Watch:
             while well:
                 if not self.target.standby:  # there the primary's exporter keeps house
                     well = await self._keeper.round()
-                    self.status.set("upkeep_success", float(well))
+                    self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
                     if await self._has_moved():

@@ -10,7 +10,7 @@ import exporter
 from exporter import sqlfiles
 from exporter.database import Connection, Row, failures_named, guarded
 from exporter.errors import MissingPrivilege, NotInstalled, PublishedTables, QueryFailed, SchemaError
-from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Plan, make_plan, read_ledger
+from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Ledger, Plan, make_plan, read_ledger
 from exporter.sqlfiles import CodeFile, SqlFile
 
 CANNOT_REPLACE = ("42P13", "42P16")  # a function's result or defaults, a view's columns
@@ -18,13 +18,15 @@ CANNOT_REPLACE = ("42P13", "42P16")  # a function's result or defaults, a view's
 
 @dataclass(frozen=True)
 class InstallReport:
-    """What an installation changed; version is the number of the newest migration."""
+    """What an installation changed; version is the number of the newest migration. The ledger is told where nothing was
+    changed: as it stands."""
 
     version: int
     migrations: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: bool = False
+    ledger: Ledger | None = None
 
 
 async def run(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
@@ -58,19 +60,22 @@ async def install(
     upgrade_only: bool = False,
     restore: bool = False,
     published: bool = False,
+    ledger: Ledger | None = None,
 ) -> InstallReport:
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
     applies all code and grants again even then; with `published` it makes tables that are replicated at once.
+    A `ledger` that was just read saves reading it where nothing is to be done; what is done goes by what is read under
+    the lock.
 
     Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed, SchemaError where
     script_tracking_owner has members or powers, PublishedTables without `published`; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
     """
-    ledger = await read_ledger(connection)
+    ledger = ledger or await read_ledger(connection)
     if upgrade_only and not ledger.code:
         raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
     if make_plan(ledger, base).is_empty and not restore:
-        return InstallReport(ledger.version)
+        return InstallReport(ledger.version, ledger=ledger)
     async with failures_named("installing the schema"):
         who = await check_privileges(connection)
         try:
@@ -93,6 +98,7 @@ async def install(
         tuple(file.path for file in plan.code),
         tuple(plan.obsolete),
         not plan.is_empty,
+        ledger if plan.is_empty else None,
     )
 
 
