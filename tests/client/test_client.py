@@ -4,70 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from psycopg.rows import DictRow, dict_row
 
 from exporter.client import Tracker
 from exporter.demo.processes import free_port
 from exporter.errors import OperationNotRecorded
+from tests.client.steps import Track, ended, found
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
-from tests.postgres_server import Server
-from tests.vault_steps import INTERNAL, set_setting
-
-Track = Callable[..., Tracker]
-
-
-@pytest.fixture
-def tracker(shop: str) -> Iterator[Track]:
-    """Makes trackers of the database, or of another, and closes them."""
-    with ExitStack() as stack:
-
-        def make(dsn: str = shop, **settings: Any) -> Tracker:
-            made = Tracker(dsn, **{"timeout_seconds": 30, **settings})
-            stack.callback(made.close, 1)
-            return made
-
-        yield make
-
-
-@pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"job-{uuid.uuid4().hex[:12]}"
-
-
-def found(session: Session, name: str) -> list[DictRow]:
-    """Current versions of the operations of that name."""
-    return session.execute(
-        "select * from script_tracking.get_execution_history(1) where script_name = %s order by execution_timestamp",
-        (name,),
-    ).fetchall()
-
-
-def ended(session: Session, name: str, times: int = 1, within: float = 30) -> list[DictRow]:
-    """The same, once so many have ended."""
-
-    def probe() -> list[DictRow] | None:
-        rows = found(session, name)
-        return rows if [row["execution_status"] != "RUNNING" for row in rows] == [True] * times else None
-
-    return eventually(probe, within)
+from tests.vault_steps import INTERNAL
 
 
 def test_the_record_survives_the_callers_rollback(tracker: Track, shop: str, auditor: Session, name: str) -> None:
@@ -224,87 +174,6 @@ def test_running_operations_send_heartbeats(tracker: Track, auditor: Session, na
     ended(auditor, name)
 
 
-def test_without_a_database_work_goes_on_and_what_does_not_fit_is_counted(tracker: Track, name: str) -> None:
-    track = tracker(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere", buffer_size=10)
-    began = time.monotonic()
-    for _ in range(25):
-        with track.operation(name):
-            pass
-    assert time.monotonic() - began < 5
-    eventually(lambda: track.failing, 30)
-    assert (track.counts.waiting, track.counts.dropped) == (10, 15)
-    track.close()
-    assert (track.counts.waiting, track.counts.dropped, track.counts.delivered) == (0, 25, 0)
-    with track.operation(name):
-        pass  # after the end as well
-    assert track.counts.dropped == 26
-
-
-@pytest.mark.parametrize("dsn", ["", "no dsn at all", "postgresql://h:secret@@x/"])
-def test_not_even_a_wrong_dsn_reaches_the_caller(
-    tracker: Track, name: str, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    track = tracker(dsn)
-    with track.operation(name):
-        pass
-    eventually(lambda: track.failing, 30)
-    assert "secret" not in str(track.failing) + caplog.text
-
-
-def test_what_happened_while_the_server_was_down_is_delivered_with_its_times(
-    postgres: Server, tracker: Track, shop: str, name: str
-) -> None:
-    track = tracker()
-    with track.operation(f"{name}-before"), psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
-        eventually(lambda: found(session, f"{name}-before"), 30)  # it runs, and the tracker is connected
-        session.close()
-        postgres.stop()
-        down = datetime.now(UTC)
-        for number in range(20):
-            with suppress(ZeroDivisionError), track.operation(name, metadata={"number": number}):
-                1 / (number % 2)
-            time.sleep(0.01)
-    eventually(lambda: track.failing, 30)
-    assert track.counts.waiting == 21
-    up = datetime.now(UTC)
-    postgres.start()
-    with psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
-        rows = ended(session, name, 20, within=40)
-        assert [row["metadata"]["number"] for row in rows] == list(range(20))
-        assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED"] * 10
-        slack = timedelta(milliseconds=500)
-        assert down - slack < rows[0]["execution_timestamp"] < rows[-1]["execution_timestamp"] < up + slack
-        assert all(row["duration_seconds"] < 1 for row in rows)
-        assert rows[0]["metadata"]["recorded_after_us"] > 0
-        assert len(ended(session, f"{name}-before")) == 1
-    assert track.counts.delivered == 21
-
-
-def test_a_session_that_is_killed_again_and_again_loses_and_doubles_nothing(
-    tracker: Track, auditor: Session, name: str
-) -> None:
-    track = tracker(application_name=name)
-    ready = threading.Event()
-
-    def kill() -> None:
-        while not ready.wait(0.02):
-            auditor.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", (name,)
-            )
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    for _ in range(150):
-        with track.operation(name):
-            time.sleep(0.002)
-    ready.set()
-    killer.join()
-    rows = ended(auditor, name, 150, within=30)
-    assert {row["execution_status"] for row in rows} == {"COMPLETED"}
-    assert track.counts.delivered == 150
-
-
 class Hostile:
     def __str__(self) -> str:
         raise RuntimeError("not even a text")
@@ -424,96 +293,9 @@ def test_a_strict_tracker_tells_that_the_operation_had_been_ended(
     assert [row["execution_status"] for row in found(auditor, name)] == ["COMPLETED"]
 
 
-def test_close_is_bounded_where_the_server_is_silent(tracker: Track, name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        track = tracker(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nowhere")
-        with track.operation(name):
-            pass
-        began = time.monotonic()
-        track.close(0.3)
-        assert time.monotonic() - began < 2
-        assert track.counts.dropped == 1
-
-
 def test_a_tracker_that_is_never_used_leaves_nothing(shop: str) -> None:
     threads = threading.active_count()
     Tracker(shop).close()
     Tracker(shop)
     gc.collect()
     assert threading.active_count() == threads
-
-
-SCRIPT = """
-import os, signal, sys
-from exporter.client import Tracker
-track = Tracker(heartbeat_seconds=0.05, timeout_seconds=30)
-{0}
-"""
-
-
-def script(shop: str, text: str) -> int:
-    """Runs a program of its own that uses the client; its exit code."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(text)],
-        env={**os.environ, "DATABASE_URL": shop},
-        cwd=Path(__file__).resolve().parents[2],
-        timeout=60,
-        check=False,
-    )
-    return done.returncode
-
-
-def test_a_program_that_just_ends_has_delivered(shop: str, auditor: Session, name: str) -> None:
-    local = shop.replace("127.0.0.1", "localhost")  # a name that has to be resolved
-    assert script(local, f"with track.operation('{name}'): sys.exit(3)") == 3
-    (row,) = found(auditor, name)
-    assert (row["execution_status"], row["error_message"]) == ("FAILED", "SystemExit: 3")
-
-
-def test_the_children_of_a_fork_track_on_their_own(shop: str, auditor: Session, name: str) -> None:
-    text = f"""
-import time
-with track.operation('{name}-parent') as parent:
-    while parent.key is None: time.sleep(0.01)
-    child = os.fork()
-    if child == 0:
-        with track.operation('{name}-child'): pass
-        track.close()
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-track.close()
-assert track.counts.delivered == 1, track.counts
-"""
-    assert script(shop, text) == 0
-    (parent,) = found(auditor, f"{name}-parent")
-    (child,) = found(auditor, f"{name}-child")
-    assert (parent["execution_status"], child["execution_status"]) == ("COMPLETED", "COMPLETED")
-    assert child["metadata"]["parent_hk"] == parent["execution_hk"].hex()
-
-
-def test_a_killed_program_leaves_an_interrupted_operation(shop: str, auditor: Session, name: str) -> None:
-    text = f"""
-import time
-with track.operation('{name}') as operation:
-    while operation.key is None: time.sleep(0.01)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    assert script(shop, text) == -signal.SIGKILL
-    assert found(auditor, name)[0]["execution_status"] == "RUNNING"
-    set_setting(auditor, "operation.interrupted_after_seconds", "0")
-
-    def interrupted() -> bool:
-        auditor.execute(f"select {INTERNAL}.interrupt_operations()".encode())
-        return bool(found(auditor, name)[0]["execution_status"] == "INTERRUPTED")
-
-    eventually(interrupted, 30)
-    set_setting(auditor, "operation.interrupted_after_seconds", "300")
-
-
-def test_an_application_loads_nothing_of_the_daemon() -> None:
-    """Beside the driver, importing the client takes little: its heavy neighbours would show among the modules."""
-    text = "import sys, exporter.client; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
-    loaded = {module.split(".")[0] for module in done.stdout.split()}
-    assert "psycopg" in loaded
-    assert loaded.isdisjoint({"fastapi", "starlette", "uvicorn", "pydantic", "yaml", "structlog", "prometheus_client"})

@@ -1,0 +1,111 @@
+"""exporter.client while the database is away, lost again and again, or silent."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from exporter.demo.processes import free_port
+from tests.client.steps import Track, ended, found
+from tests.fix_exporter import eventually
+from tests.fix_sessions import Session
+from tests.postgres_server import Server
+
+
+def test_without_a_database_work_goes_on_and_what_does_not_fit_is_counted(tracker: Track, name: str) -> None:
+    track = tracker(f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere", buffer_size=10)
+    began = time.monotonic()
+    for _ in range(25):
+        with track.operation(name):
+            pass
+    assert time.monotonic() - began < 5
+    eventually(lambda: track.failing, 30)
+    assert (track.counts.waiting, track.counts.dropped) == (10, 15)
+    track.close()
+    assert (track.counts.waiting, track.counts.dropped, track.counts.delivered) == (0, 25, 0)
+    with track.operation(name):
+        pass  # after the end as well
+    assert track.counts.dropped == 26
+
+
+@pytest.mark.parametrize("dsn", ["", "no dsn at all", "postgresql://h:secret@@x/"])
+def test_not_even_a_wrong_dsn_reaches_the_caller(
+    tracker: Track, name: str, dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    track = tracker(dsn)
+    with track.operation(name):
+        pass
+    eventually(lambda: track.failing, 30)
+    assert "secret" not in str(track.failing) + caplog.text
+
+
+def test_what_happened_while_the_server_was_down_is_delivered_with_its_times(
+    postgres: Server, tracker: Track, shop: str, name: str
+) -> None:
+    track = tracker()
+    with track.operation(f"{name}-before"), psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+        eventually(lambda: found(session, f"{name}-before"), 30)  # it runs, and the tracker is connected
+        session.close()
+        postgres.stop()
+        down = datetime.now(UTC)
+        for number in range(20):
+            with suppress(ZeroDivisionError), track.operation(name, metadata={"number": number}):
+                1 / (number % 2)
+            time.sleep(0.01)
+    eventually(lambda: track.failing, 30)
+    assert track.counts.waiting == 21
+    up = datetime.now(UTC)
+    postgres.start()
+    with psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+        rows = ended(session, name, 20, within=40)
+        assert [row["metadata"]["number"] for row in rows] == list(range(20))
+        assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED"] * 10
+        slack = timedelta(milliseconds=500)
+        assert down - slack < rows[0]["execution_timestamp"] < rows[-1]["execution_timestamp"] < up + slack
+        assert all(row["duration_seconds"] < 1 for row in rows)
+        assert rows[0]["metadata"]["recorded_after_us"] > 0
+        assert len(ended(session, f"{name}-before")) == 1
+    assert track.counts.delivered == 21
+
+
+def test_a_session_that_is_killed_again_and_again_loses_and_doubles_nothing(
+    tracker: Track, auditor: Session, name: str
+) -> None:
+    track = tracker(application_name=name)
+    ready = threading.Event()
+
+    def kill() -> None:
+        while not ready.wait(0.02):
+            auditor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", (name,)
+            )
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    for _ in range(150):
+        with track.operation(name):
+            time.sleep(0.002)
+    ready.set()
+    killer.join()
+    rows = ended(auditor, name, 150, within=30)
+    assert {row["execution_status"] for row in rows} == {"COMPLETED"}
+    assert track.counts.delivered == 150
+
+
+def test_close_is_bounded_where_the_server_is_silent(tracker: Track, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        track = tracker(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nowhere")
+        with track.operation(name):
+            pass
+        began = time.monotonic()
+        track.close(0.3)
+        assert time.monotonic() - began < 2
+        assert track.counts.dropped == 1
