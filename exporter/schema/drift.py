@@ -41,7 +41,7 @@ async def read_standing(connection: Connection) -> Standing:
     """What stands now."""
     facts: set[Fact] = set()
     partitions: dict[str, tuple[str, set[Fact]]] = {}
-    for row in await run(connection, "facts"):
+    for row in await run(connection, "facts", module="verify"):
         fact = Fact(row["object"], row["kind"], row["name"], row["definition"])
         if row["partition_of"]:
             partitions.setdefault(fact.object, (row["partition_of"], set()))[1].add(fact)

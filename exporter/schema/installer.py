@@ -29,9 +29,11 @@ class InstallReport:
     ledger: Ledger | None = None
 
 
-async def run(connection: Connection, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
-    """Executes a named statement of the installer; its rows, where it has any."""
-    cursor = await connection.execute(sqlfiles.query("schema", name).encode(), parameters)
+async def run(
+    connection: Connection, name: str, parameters: Mapping[str, object] | None = None, *, module: str = "schema"
+) -> list[Row]:
+    """Executes a named statement, of the installer's own by default; its rows, where it has any."""
+    cursor = await connection.execute(sqlfiles.query(module, name).encode(), parameters)
     return await cursor.fetchall() if cursor.description else []
 
 

@@ -21,19 +21,19 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
         await check_privileges(connection)
         async with connection.transaction():
             await begin(connection)
-            (built,) = await run(connection, "built_on_it", {"with_records": with_records})
+            (built,) = await run(connection, "built_on_it", {"with_records": with_records}, module="uninstall")
             if built["names"]:
                 raise SchemaError(f"uninstalling would drop what is not the tracker's: {built['names']}; drop it first")
             await run(connection, "join_owner")
-            await run(connection, "drop_event_triggers")
-            await run(connection, "drop_publication")
+            await run(connection, "drop_event_triggers", module="uninstall")
+            await run(connection, "drop_publication", module="uninstall")
             if with_records:
-                await run(connection, "drop_everything")
+                await run(connection, "drop_everything", module="uninstall")
                 await run(connection, "leave_owner")
-                await run(connection, "drop_roles")
+                await run(connection, "drop_roles", module="uninstall")
             else:
-                await run(connection, "drop_functions")
-                await run(connection, "forget_code")
+                await run(connection, "drop_functions", module="uninstall")
+                await run(connection, "forget_code", module="uninstall")
                 await run(connection, "leave_owner")
-        await run(connection, "drop_slot")
+        await run(connection, "drop_slot", module="uninstall")
     return True

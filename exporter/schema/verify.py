@@ -59,8 +59,8 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
     except SchemaError as error:
         up_to_date = Check("ledger_matches_program", False, str(error))
     async with failures_named("verifying the schema"), guarded(connection, read_only=True):
-        rows = await run(connection, "verify")
-        functions = await run(connection, "functions")
+        rows = await run(connection, "verify", module="verify")
+        functions = await run(connection, "functions", module="verify")
         standing = await read_standing(connection)
         pause = await read_pause(connection)
     release = released(base)
