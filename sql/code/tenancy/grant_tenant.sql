@@ -5,12 +5,6 @@ language plpgsql volatile
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set bytea_output = 'hex'
-set extra_float_digits = '1'
-set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 #variable_conflict use_column
