@@ -31,7 +31,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from exporter.courier import Counts, Courier, Outcome, Record
+from exporter.courier import Courier
+from exporter.declared import Counts, Outcome, Record
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError, OperationNotRecorded, ScriptTrackingError
 

@@ -8,22 +8,20 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import socket
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import sql
 
 from exporter.database import Connection, Row, connect, fetch
+from exporter.declared import Counts, Outcome, Record
 from exporter.dsn import Dsn
-from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.errors import QueryFailed
 from exporter.schedule import BackOff
 from exporter.sqlfiles import query
 
@@ -32,58 +30,6 @@ log = logging.getLogger("script_tracking")
 BATCH = 500
 RECORDS_OWN_FAULT = ("ST", "22", "23", "54")  # SQLSTATE classes that say that a record will be refused again
 _inherited: list[object] = []  # of a parent process: what is closed here is of no more use there
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an operation ended; `at` is of the monotonic clock."""
-
-    at: float
-    success: bool
-    message: str | None = None
-    sqlstate: str | None = None
-    affected_rows: int | None = None
-    metadata: dict[str, Any] | None = None
-
-
-@dataclass(eq=False)
-class Record:
-    """One operation on its way. The id lets the database recognise a repeated delivery."""
-
-    name: str
-    script_type: str
-    tenant: str | None = None
-    metadata: dict[str, Any] | None = None
-    sql_command: str | None = None
-    parent: Record | None = None
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
-    began: float = field(default_factory=time.monotonic)
-    started_at: datetime | None = None
-    outcome: Outcome | None = None
-    begun: Future[bytes] = field(default_factory=Future)
-    ended: Future[None] = field(default_factory=Future)
-    end_sent: bool = False
-
-    @property
-    def key(self) -> bytes | None:
-        """The operation's key, once the database has told it."""
-        return self.begun.result() if self.begun.done() and self.begun.exception() is None else None
-
-    def refuse(self, reason: str) -> None:
-        """It will not be recorded."""
-        for future in (self.begun, self.ended):
-            if not future.done():
-                future.set_exception(TargetUnavailable(reason))
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Operations: ended and delivered; lost because the buffer was full or closed; refused by the database; waiting."""
-
-    delivered: int = 0
-    dropped: int = 0
-    refused: int = 0
-    waiting: int = 0
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -21,7 +21,8 @@ FLOORS: dict[str, float] = {
     "database": 3,
     "target": 3,
     "schedule": 3,
-    "courier": 3.4,  # for applications, these two: floors 1 to 3 only
+    "declared": 3.3,  # for applications, these three: floors 1 to 3 only
+    "courier": 3.4,
     "client": 3.5,
     "schema": 4,
     "collect": 4,
