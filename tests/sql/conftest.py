@@ -1,0 +1,35 @@
+"""Sessions of the tests of operations that nobody completes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from tests.fix_sessions import Session
+from tests.sql.interrupting import AFTER, Connect
+from tests.vault_steps import set_setting
+
+
+@pytest.fixture
+def connect(installed_database: str) -> Iterator[Connect]:
+    """Opens a session that a test may end; whatever is left open goes at the end."""
+    opened: list[Session] = []
+
+    def open_session() -> Session:
+        session = psycopg.connect(installed_database, autocommit=True, row_factory=dict_row)
+        opened.append(session)
+        return session
+
+    yield open_session
+    for session in opened:
+        session.close()
+
+
+@pytest.fixture
+def at_once(admin: Session) -> Session:
+    """A superuser's session where an operation is interrupted as soon as it was missed twice."""
+    set_setting(admin, AFTER, "0")
+    return admin
