@@ -156,6 +156,22 @@ def test_a_long_or_secret_statement_is_cut_or_withheld_before_it_is_emitted(admi
     assert start["sql_sha256"] == hashlib.sha256(expected.encode()).hexdigest()
 
 
+def test_a_secret_in_a_nested_statement_or_a_claim_is_not_emitted(admin: Session) -> None:
+    secret = "'pass' || 'word=hun' || 'ter2'"  # put together on the server: the client string has none
+    with open_slot(admin) as slot:
+        admin.execute("create table public.t ()")
+        slot.messages()
+        for name in ("tenant", "app_user", "change_ref"):
+            admin.execute(f"set script_tracking.{name} = 'token=hunter2'".encode())
+        admin.execute(
+            f"do $$ begin execute 'comment on table public.t is ' || quote_literal({secret}); end $$".encode()
+        )
+        start, _ = slot.messages()
+    assert start["statement"] == "comment on table public.t is 'password=[redacted]'"
+    assert (start["claim"], start["app_user"], start["change_ref"]) == ("token=[redacted]",) * 3
+    assert "hunter2" not in str(start)
+
+
 @pytest.mark.parametrize("setting", HOSTILE)
 def test_a_hostile_setting_changes_nothing_of_the_messages(admin: Session, setting: str) -> None:
     with open_slot(admin) as slot:

@@ -151,10 +151,13 @@ def test_acknowledging_needs_a_reason_and_is_on_record(
     with pytest.raises(psycopg.Error) as refused:
         auditor.execute(ask, (change, " "))
     assert refused.value.sqlstate == "ST003"
-    assert value(auditor, ask, change, "a report, ticket 4711") is True
+    assert value(auditor, ask, change, "password=hunter2 for ticket 4711") is True
     assert value(auditor, ask, change, "again") is False
     row = one(admin, "select * from script_tracking.get_execution_history(1) where script_name = 'ACKNOWLEDGE CHANGE'")
-    assert (row["db_session_user"], row["metadata"]["reason"]) == (auditor.info.user, "a report, ticket 4711")
+    assert (row["db_session_user"], row["metadata"]["reason"]) == (
+        auditor.info.user,
+        "password=[redacted] for ticket 4711",
+    )
     assert row["affected_objects"] == ["public.sly"]
 
 

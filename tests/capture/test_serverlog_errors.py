@@ -246,12 +246,21 @@ def test_no_secret_of_a_failed_statement_is_kept(admin: Session, readers: Reader
     fails(admin, "create role postgres password 'hunter2secret' /* hidden */")
     fails(admin, "alter role nobody_here password hunter2secret /* hidden */")
     fails(admin, "create user mapping for nobody server nowhere options (password 'hunter2secret') /* hidden */")
+    # put together on the server, so that they stand in the error's other parts alone
+    secret = "'pass' || 'word=hunter2' || 'secret'"
+    admin.execute(
+        "create function tells() returns int language plpgsql as"
+        f" $$ begin raise using message = {secret}, detail = {secret}, hint = {secret}; end $$".encode()
+    )
+    fails(admin, "create table never as select tells() /* hidden */")
+    fails(admin, f"do $$ begin execute 'comment on table nowhere is ' || quote_literal({secret}); end $$ /* hidden */")
+    fails(admin, f"do $$ begin execute 'create table q (a int default b) -- ' || {secret}; end $$ /* hidden */")
     deadline = time.monotonic() + 40
     noted = (
         f"select count(*) from {SI}.log_error"
         " where entry ->> 'statement' ~ 'hidden|withheld' and settled_at is not null"
     )
-    while value(admin, noted) != 3:
+    while value(admin, noted) != 6:
         assert time.monotonic() < deadline, admin.execute(f"select entry from {SI}.log_error".encode()).fetchall()
         readers.round()
         time.sleep(0.1)
@@ -261,6 +270,10 @@ def test_no_secret_of_a_failed_statement_is_kept(admin: Session, readers: Reader
         "select s::text as t from script_tracking.script_execution_s as s",
     ):
         assert not [row for row in admin.execute(text.encode()).fetchall() if "hunter2secret" in row["t"]]
+    parts = f"select count(*) from {SI}.log_error where entry ->> %s like '%%password=[redacted]%%'"
+    assert {part: value(admin, parts, part) for part in ("message", "detail", "hint", "context", "query")} == {
+        **{"message": 1, "detail": 1, "hint": 1, "context": 1, "query": 1}
+    }
 
 
 def test_a_log_that_is_read_late_adds_to_the_record_what_it_knows(admin: Session, readers: Readers) -> None:
@@ -306,6 +319,78 @@ def test_the_same_bytes_read_again_change_nothing(admin: Session, readers: Reade
     for _ in range(4):
         readers.round()
     assert value(admin, "select count(*) from script_tracking.script_execution_s") == versions
+
+
+def test_an_error_waits_for_the_attempt_that_is_not_read_yet(admin: Session, readers: Readers) -> None:
+    fails(admin, "create table known (i int) /* early */")
+    noted = f"select settled_at is null as waits from {SI}.log_error where entry ->> 'statement' like '%/* early */'"
+
+    def read() -> list[Any]:
+        assert readers.loop.run_until_complete(readers.log.round())
+        return admin.execute(noted.encode()).fetchall()
+
+    assert eventually(read, 30) == [{"waits": True}]
+    (row,) = failures(admin, readers, 1, "%/* early */")
+    assert row["metadata"]["evidence"] == ["wal", "server_log"]
+
+
+MOMENT = "to_char({} at time zone current_setting('log_timezone'), 'YYYY-MM-DD HH24:MI:SS.MS \"EST\"')"
+
+
+def merge(admin: Session, back: int, line: int, statement: str) -> object:
+    """Hands over an error of this session, logged now, as one who read from `back` bytes before where the log was read
+    to; whether it was taken.
+    """
+    moved = value(
+        admin,
+        "select m.moved from script_tracking_internal.log_position as p cross join lateral"
+        " script_tracking_internal.merge_log_errors(jsonb_strip_nulls(jsonb_build_object("
+        " 'from', jsonb_build_object('file', p.file_name, 'at', p.read_to - %s), 'unparsed', 1, 'gaps', 1, 'to',"
+        " case when %s > 0 then jsonb_build_object('format', p.log_format, 'file', p.file_name, 'at', 0) end,"
+        " 'entries', jsonb_build_array(jsonb_build_object('session', 'made.up', 'line', %s::int, 'pid', 4194304,"
+        f" 'at', {MOMENT.format('now()')}, 'session_start', {MOMENT.format('pg_postmaster_start_time()')},"
+        " 'sqlstate', '42P07', 'message', 'made up', 'statement', %s::text))))) as m",
+        back,
+        back,
+        line,
+        statement,
+    )
+    admin.execute(f"delete from {SI}.log_error where session_id = 'made.up'".encode())
+    return moved
+
+
+def test_who_read_from_where_another_has_read_on_changes_nothing(admin: Session, readers: Readers) -> None:
+    readers.round()
+    before = admin.execute(f"select * from {SI}.log_position".encode()).fetchall()
+    errors = value(admin, f"select count(*) from {SI}.log_error")
+    assert merge(admin, 1, 1, "create table made_up ()") is False
+    assert admin.execute(f"select * from {SI}.log_position".encode()).fetchall() == before
+    assert value(admin, f"select count(*) from {SI}.log_error") == errors
+
+
+@pytest.mark.parametrize(
+    ("started", "judged", "hit"),
+    [
+        ("now() - interval '1 second'", "null", True),
+        ("now() - interval '2 minutes'", "now() - interval '1 minute'", False),  # its own error was caught
+        ("pg_postmaster_start_time() - interval '1 hour'", "null", False),  # of a session before, of the same number
+    ],
+)
+def test_an_error_is_not_that_of_another_attempt(
+    admin: Session, readers: Readers, started: str, judged: str, hit: bool
+) -> None:
+    readers.round()
+    admin.execute(
+        f"insert into {SI}.attempt (attempt_id, started_at, pid, tag, payload, verdict, judged_at, incarnation)"
+        f" select md5('made up'), {started}, 4194304, 'CREATE TABLE', jsonb_build_object('sql', 'create table x ()',"
+        f" 'ordinal', 1, 'role', 'postgres', 'user', 'postgres'), case when {judged} is not null then 'FAILED' end,"
+        f" {judged}, i.incarnation from {SI}.installation as i".encode()
+    )
+    try:
+        assert merge(admin, 0, 1, "create table x ()") is True
+        assert value(admin, f"select sqlstate from {SI}.attempt where pid = 4194304") == ("42P07" if hit else None)
+    finally:
+        admin.execute(f"delete from {SI}.attempt where pid = 4194304".encode())
 
 
 def current(admin: Session) -> str:
