@@ -53,3 +53,27 @@ def test_no_secret_survives_anywhere(admin: Session) -> None:
     everything = str(rows) + str(messages) + str(collected)
     for core in cores:
         assert core not in everything
+
+
+def test_secrets_of_other_servers_in_a_batch_with_other_ddl(admin: Session) -> None:
+    """As they are run for real: each statement of the string has a record of its own, with the whole string."""
+    batch = (
+        "create table public.t (); create foreign data wrapper w; create server s foreign data wrapper w;"
+        " create user mapping for current_user server s options (user 'joe', password 'hunter2a');"
+        " create subscription copy connection 'host=h password=hunter2b' publication p"
+        " with (connect = false, enabled = false, create_slot = false, slot_name = none);"
+        " alter user mapping for current_user server s options (set password 'hunter2c');"
+        " create role r_redacted password 'hunter2d'; drop role r_redacted; drop table public.t"
+    )
+    with open_slot(admin) as slot:
+        admin.execute(batch.encode())
+        messages = slot.messages()
+        admin.execute("drop subscription copy")
+    rows = [row for row in history(admin) if row["sql_command"].startswith("create table")]
+    assert [row["script_name"] for row in rows] == [
+        *("CREATE TABLE", "CREATE FOREIGN DATA WRAPPER", "CREATE SERVER", "CREATE USER MAPPING"),
+        *("CREATE SUBSCRIPTION", "ALTER USER MAPPING", "DROP TABLE"),
+    ]
+    assert {row["sql_command"].count("[redacted]") for row in rows} == {5}
+    assert len(messages) == 2 * len(rows)
+    assert "hunter2" not in str(rows) + str(messages)

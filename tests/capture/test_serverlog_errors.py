@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from exporter.capture import serverlog
 from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
 from exporter.config import CaptureConfig, TargetConfig
@@ -442,3 +443,31 @@ def test_a_line_that_is_no_entry_is_counted_and_stops_nothing(admin: Session, re
     fails(admin, "create tabel t2 () /* after damage */")
     failures(admin, readers, 1, "%/* after damage */")
     assert value(admin, f"select unparsed_lines from {SI}.log_position") == unparsed + 1
+
+
+def test_half_an_entry_that_nobody_goes_on_writing_takes_no_other_with_it(
+    admin: Session, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serverlog, "STALL_SECONDS", 0.0)
+    unparsed = f"select unparsed_lines from {SI}.log_position"
+    before = value(admin, unparsed)
+    shell(admin, f"printf 'half a line' >> {current(admin)}")
+    eventually(lambda: readers.round() or value(admin, unparsed) != before, 30)
+    fails(admin, "create tabel t3 () /* after half */")
+    failures(admin, readers, 1, "%/* after half */")
+
+
+def test_an_entry_that_is_too_long_to_be_read_is_passed_by_and_counted(
+    admin: Session, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serverlog, "READ_BYTES", 4096)
+    monkeypatch.setattr(serverlog, "LONGEST_RECORD", 16384)
+    readers.round()
+    readers.round()
+    before = value(admin, f"select unparsed_lines from {SI}.log_position")
+    assert isinstance(before, int)
+    fails(admin, f"create tabel t4 () /* too long */ -- {'x' * 60_000}")
+    fails(admin, "create tabel t5 () /* after long */")
+    failures(admin, readers, 1, "%/* after long */")
+    failures(admin, readers, 0, "%/* too long */%")
+    assert value(admin, f"select unparsed_lines from {SI}.log_position") == before + 1
