@@ -63,14 +63,17 @@ from (
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
-          'backend_activity', 'role_password_marks')
+          'backend_activity', 'role_password_marks', 'secret_marks')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
             union all select r.oid from pg_roles as r where r.rolsuper))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
   union all
+  -- whose it is may drop it, and capture with it
   select 'publication_is_empty', count(*) = 1 and not coalesce(bool_or(p.puballtables
-      or exists (select from pg_publication_tables as t where t.pubname = p.pubname)), true),
-    'the publication script_tracking_capture stands and publishes nothing'
+      or exists (select from pg_publication_tables as t where t.pubname = p.pubname)
+      or not (select r.rolsuper or coalesce((select e.evtowner = r.oid from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'), true)
+        from pg_roles as r where r.oid = p.pubowner)), true),
+    'the publication script_tracking_capture stands, publishes nothing and belongs to a superuser or whoever installed'
   from pg_publication as p where p.pubname = 'script_tracking_capture'
   union all
   select 'row_security_forced', not exists (

@@ -63,6 +63,20 @@ alter index r.two rename to three
 create function r.g() returns trigger language plpgsql as 'begin return new; end'; create constraint trigger late after insert on r.likewise deferrable for each row execute function r.g()
 drop trigger late on r.likewise
 create type r.shape as (x int); create table r.shapes of r.shape; alter type r.shape rename attribute x to y cascade
+create type r.size as enum ('s'); alter table r.shapes not of; alter table r.shapes add column s r.size; grant select (s) on r.shapes to pg_monitor
+drop type r.size cascade; grant select on r.shapes to pg_monitor
+alter table r.shapes owner to pg_monitor; alter table r.shapes add column z int
+do $$ begin execute 'alter table r.shapes owner to current_user'; end $$
+create publication rp for table r.shapes, r.likewise; alter publication rp set (publish = 'insert')
+alter publication rp drop table r.likewise
+drop table r.shapes
+drop publication rp
+create foreign data wrapper rw; create server rs foreign data wrapper rw; create user mapping for public server rs options (a 'b'); grant usage on foreign data wrapper rw to pg_monitor; grant usage on foreign server rs to pg_monitor
+alter user mapping for public server rs options (set a 'c'); alter server rs options (h 'i'); alter foreign data wrapper rw options (x 'y')
+drop server rs cascade; drop foreign data wrapper rw
+create subscription rs connection 'host=nowhere' publication p with (connect = false, slot_name = none); alter subscription rs connection 'host=elsewhere'
+drop subscription rs
+create table r.keyed (id int primary key); create table r.refers (id int references r.keyed); alter table r.keyed disable trigger all
 drop schema r cascade; drop schema r3 cascade
 """
 

@@ -1,7 +1,7 @@
--- requires: reconcile/relation_units.sql
+-- requires: reconcile/relation_units.sql, reconcile/replication_units.sql
 -- Everything in this database whose definition is watched, as the catalogs have it now: relations and what belongs to them,
--- functions, types, schemas, extensions, default privileges, foreign servers, event triggers. Objects that initdb made are
--- not, but for schemas and extensions; nor temporary ones, nor the tracker's own, which "schema verify" holds to the release.
+-- functions, types, schemas, extensions, default privileges, what replicates or is foreign, event triggers. Objects that
+-- initdb made are not, but for schemas and extensions; nor temporary ones, nor the tracker's own, which "schema verify" holds to the release.
 -- roots: the objects whose DDL accounts for a change of this one. Event triggers fire no event, so each one's xmin tells
 -- whether it was altered, even back and forth.
 create or replace function script_tracking_internal.catalog_units()
@@ -67,11 +67,8 @@ as $function$
     left join pg_catalog.pg_roles as o on o.oid = a.defaclrole
     left join pg_catalog.pg_namespace as n on n.oid = a.defaclnamespace
     union all
-    select 1417, s.oid, 0, 'foreign server', pg_catalog.quote_ident(s.srvname), null, '{}',
-      array['name ' || s.srvname, 'owner role{' || s.srvowner || '}', pg_catalog.concat('wrapper ', s.srvfdw, ' type ', s.srvtype, ' version ', s.srvversion),
-        'options ' || coalesce(pg_catalog.md5(s.srvoptions::text), '')]
-      || case when s.srvacl is not null then script_tracking_internal.granted_facts('grant', s.srvacl) else '{}' end
-    from pg_catalog.pg_foreign_server as s
+    select u.class_id, u.object_id, u.sub_id, u.object_type, u.identity, u.schema_id, u.roots, u.facts
+    from script_tracking_internal.replication_units() as u
     union all
     select 3466, e.oid, 0, 'event trigger', pg_catalog.quote_ident(e.evtname), null, '{}',
       array['name ' || e.evtname, 'owner role{' || e.evtowner || '}', 'on ' || e.evtevent, 'calls function{' || e.evtfoid || '}',

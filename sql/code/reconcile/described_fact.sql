@@ -1,10 +1,10 @@
--- A fact in words: kind{oid} as the name that the object has now; of a password only that there is one.
+-- A fact in words: kind{oid} as the name that the object has now; of what is secret only that there is some.
 create or replace function script_tracking_internal.described_fact(p_fact text)
 returns text
 language plpgsql stable
 as $function$
 declare
-  v_text  text := case when p_fact like 'password %' then 'password' else p_fact end;
+  v_text  text := coalesce(substring(p_fact from '^(password|connection|secret options) '), p_fact);
   v_token text[];
   v_name  text;
 begin

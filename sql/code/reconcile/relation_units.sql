@@ -31,7 +31,7 @@ as $function$
     select g.attrelid, pg_catalog.array_agg(g.fact order by g.attnum, g.fact) as facts
     from (select a.attrelid, a.attnum, pg_catalog.unnest(script_tracking_internal.granted_facts(
             'grant column ' || pg_catalog.quote_ident(a.attname), a.attacl)) as fact
-          from pg_catalog.pg_attribute as a where a.attrelid >= 16384 and a.attacl is not null) as g
+          from pg_catalog.pg_attribute as a where a.attrelid >= 16384 and a.attacl is not null and not a.attisdropped) as g
     group by g.attrelid
   ), parents as (
     select i.inhrelid, pg_catalog.array_agg(i.inhparent order by i.inhparent) as roots
@@ -97,13 +97,25 @@ as $function$
       || case when o.contype = 't' then array(select t.oid from pg_catalog.pg_trigger as t where t.tgconstraint = o.oid) else '{}' end,
     array['name ' || o.conname, 'on relation{' || o.conrelid || '}',
       pg_catalog.concat('type ', o.contype, case when o.condeferrable then ' deferrable' end, case when o.condeferred then ' deferred' end,
-        case when not o.convalidated then ' not valid' end, case when o.connoinherit then ' no inherit' end, ' columns ', o.conkey::text,
+        case when not o.convalidated then ' not valid' end, case when not o.conenforced then ' not enforced' end,
+        case when o.connoinherit then ' no inherit' end, ' columns ', o.conkey::text, case when o.conperiod then ' period' end,
         case when o.confrelid <> 0 then pg_catalog.concat(' references relation{', o.confrelid, '} columns ', o.confkey::text,
-          ' update ', o.confupdtype, ' delete ', o.confdeltype, ' match ', o.confmatchtype) end,
+          ' update ', o.confupdtype, ' delete ', o.confdeltype, ' of ' || o.confdelsetcols::text, ' match ', o.confmatchtype) end,
         ' operators ' || o.conexclop::text, ' expression ' || pg_catalog.md5(o.conbin::text))]
-  from pg_catalog.pg_constraint as o
+    || coalesce(g.facts, '{}')
+  -- columns that not every major has: taken from here where the catalog lacks them
+  from (select null::smallint[] as confdelsetcols, true as conenforced, false as conperiod) as missing
+  cross join lateral (
+    select c.oid, c.conname, c.connamespace, c.contype, c.condeferrable, c.condeferred, c.convalidated, c.connoinherit, c.conrelid,
+      c.contypid, c.confrelid, c.conkey, c.confkey, c.confupdtype, c.confdeltype, c.confmatchtype, c.conexclop, c.conbin,
+      confdelsetcols, conenforced, conperiod
+    from pg_catalog.pg_constraint as c) as o
   left join relation as r on r.oid = o.conrelid
   left join pg_catalog.pg_type as t on t.oid = o.contypid
+  left join (  -- those by which the server enforces it, where they do not fire as they were made
+    select i.tgconstraint, pg_catalog.array_agg(pg_catalog.concat('trigger on relation{', i.tgrelid, '} of ', i.tgtype, ' enabled ', i.tgenabled)
+      order by i.tgrelid, i.tgtype) as facts
+    from pg_catalog.pg_trigger as i where i.tgisinternal and i.tgenabled <> 'O' group by i.tgconstraint) as g on g.tgconstraint = o.oid
   where o.oid >= 16384 and o.connamespace = any (p_schemas) and o.contype <> 'n'
   union all
   select 2620, t.oid, 0, 'trigger', pg_catalog.quote_ident(t.tgname) || ' on ' || r.identity, r.relnamespace,
