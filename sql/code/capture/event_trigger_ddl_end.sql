@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
@@ -49,6 +49,7 @@ declare
   v_context    record;
   v_special    jsonb := '{}';
   v_duration   bigint;
+  v_claims     text;
   v_metadata   jsonb;
   v_hk         bytea;
   v_emits      boolean := false;
@@ -221,7 +222,7 @@ begin
 
     v_context := script_tracking_internal.writing_context(v_claim);
     if v_context.noise_rules and script_tracking_internal.matching_noise_rule(
-      tg_tag, session_user, script_tracking_internal.session_identity(), v_objects, current_query()) is not null
+      tg_tag, session_user, v_context.acting_role, v_objects, current_query()) is not null
     then
       perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'noise');
       v_count := nextval('script_tracking_internal.noise_ddl_seq');
@@ -259,7 +260,8 @@ begin
           split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
     end if;
     v_duration := greatest((extract(epoch from v_began - v_started_at) * 1000000)::bigint, 0);
-    v_metadata := script_tracking_internal.session_metadata('trigger') || jsonb_strip_nulls(jsonb_build_object(
+    v_claims := script_tracking_internal.session_claims();
+    v_metadata := script_tracking_internal.session_metadata('trigger', v_context.acting_role, v_claims) || jsonb_strip_nulls(jsonb_build_object(
       'attempt_id', v_id,
       'batch_id', v_batch,
       'ordinal', case when v_attempt is not null then v_ordinal::integer end,

@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
+-- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 -- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
 -- by functions that say how.
@@ -18,28 +18,31 @@ declare
   v_started_at timestamptz := clock_timestamp();
   v_claim      text := coalesce(track_operation.tenant, nullif(current_setting('script_tracking.tenant', true), ''));
   v_context    record;
+  v_claims     text;
   v_metadata   jsonb;
   v_hk         bytea;
 begin
   -- one test for all on the way that is usually taken: every expression costs, in every transaction
-  if coalesce(length(track_operation.script_name) between 1 and 1000
-              and length(track_operation.script_type) between 1 and 63
+  if coalesce(track_operation.script_name <> '' and length(track_operation.script_name) <= 1000
+              and track_operation.script_type <> '' and length(track_operation.script_type) <= 63
               -- no control character; a regular expression would build its automaton every time
               and translate(track_operation.script_type,
                 e'\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f',
                 '') = track_operation.script_type, false) is false
-    or jsonb_typeof(track_operation.metadata) <> 'object'
   then
-    raise exception using errcode = 'ST003', message = case
-      when jsonb_typeof(track_operation.metadata) <> 'object' then 'metadata must be a JSON object'
-      else 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones' end;
+    raise exception using errcode = 'ST003',
+      message = 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones';
   end if;
   v_context := script_tracking_internal.writing_context(v_claim);
   if v_context.refused is not null then
     perform script_tracking_internal.refuse_tenant(v_context.refused, v_claim);
   end if;
-  v_metadata := script_tracking_internal.session_metadata('client');
+  v_claims := script_tracking_internal.session_claims();
+  v_metadata := script_tracking_internal.session_metadata('client', v_context.acting_role, v_claims);
   if track_operation.metadata is not null then
+    if jsonb_typeof(track_operation.metadata) <> 'object' then
+      raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
+    end if;
     v_metadata := script_tracking_internal.declared_metadata(track_operation.metadata) || v_metadata;
   end if;
   if track_operation.parent_hk is not null then
@@ -53,7 +56,7 @@ begin
     (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
   values
     (v_hk, v_context.tenant_hk, track_operation.script_type, v_started_at,
-     script_tracking_internal.session_identity(), v_started_at);
+     v_context.acting_role, v_started_at);
   return v_hk;
 end
 $function$;

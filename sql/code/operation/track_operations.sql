@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
+-- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
 -- Begins many operations at once, or none. started_at is for a client that could not tell in time, by the server's
 -- clock; what was delivered late says by how much. With id, 32 hexadecimal digits of the client's choice, an operation
 -- that is delivered again is recognised and not recorded again.
@@ -19,7 +19,8 @@ as $function$
 declare
   v_identity name := script_tracking_internal.session_identity();
   v_now      timestamptz := clock_timestamp();
-  v_session  jsonb := script_tracking_internal.session_metadata('client');
+  v_session  jsonb := script_tracking_internal.session_metadata(
+    'client', v_identity, script_tracking_internal.session_claims());
   v_default  text := nullif(current_setting('script_tracking.tenant', true), '');
   v_claim    text;
   v_claimed  text;
