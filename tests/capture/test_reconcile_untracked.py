@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import psycopg
@@ -254,9 +255,25 @@ def test_the_body_of_a_function_in_standard_sql_is_watched(watched: Watched) -> 
 
 def test_a_comment_does_not_hide_a_change_of_the_same_table(watched: Watched) -> None:
     found = watched.report(
-        "explain analyze create table public.veiled as select 1 as n; comment on table public.veiled is 'x'"
+        "explain analyze create table public.veiled as select 1 as n; comment on table public.veiled is 'x';"
+        " grant select on public.veiled to public"
     )
     assert found == [("CREATE", "table", "public.veiled")]
+
+
+def test_a_record_from_before_hides_nothing_that_came_after(watched: Watched) -> None:
+    """Also where an old transaction keeps the horizon behind both."""
+    session = watched.session
+    role = f"reconcile_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(watched.dsn) as old:
+        old.execute("select pg_current_xact_id()")
+        session.execute(f"create role {role}; create table public.known (id int)".encode())
+        session.execute(f"alter table public.known owner to {role}".encode())
+        passes(session, 2)
+        assert watched.changes() == []
+        found = watched.report(f"reassign owned by {role} to current_user")
+    session.execute(f"drop role {role}".encode())
+    assert found == [("ALTER", "table", "public.known")]
 
 
 def test_acknowledging_needs_a_reason_and_is_on_record(

@@ -12,8 +12,10 @@ import psycopg
 import pytest
 
 from exporter.client import Tracker
+from exporter.courier import Courier
+from exporter.database import Row
 from exporter.demo.processes import free_port
-from exporter.errors import OperationNotRecorded
+from exporter.errors import OperationNotRecorded, TargetUnavailable
 from tests.client.steps import Track, ended, found
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
@@ -172,6 +174,49 @@ def test_running_operations_send_heartbeats(tracker: Track, auditor: Session, na
         key = eventually(lambda: operation.key, 30)
         eventually(lambda: value(auditor, beats, key) is True, 30)
     ended(auditor, name)
+
+
+def test_an_answer_that_is_lost_doubles_nothing_and_is_no_refusal(
+    tracker: Track, auditor: Session, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, lost = Courier._ask, set()
+
+    async def ask_and_lose(courier: Courier, statement: str, **values: object) -> list[Row]:
+        rows = await ask(courier, statement, **values)
+        if statement in ("begin", "end") and statement not in lost:
+            lost.add(statement)
+            raise TargetUnavailable("the answer is lost")
+        return rows
+
+    monkeypatch.setattr(Courier, "_ask", ask_and_lose)
+    track = tracker()
+    with track.operation(name):
+        pass
+    (row,) = ended(auditor, name)
+    eventually(lambda: track.counts.waiting == 0, 30)
+    assert (row["execution_status"], lost) == ("COMPLETED", {"begin", "end"})
+    assert (track.counts.delivered, track.counts.refused) == (1, 0)
+    assert len(found(auditor, name)) == 1
+
+
+def test_what_is_given_up_while_the_database_writes_it_is_ended(
+    tracker: Track, auditor: Session, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, given_up = Courier._ask, threading.Event()
+
+    async def ask_slowly(courier: Courier, statement: str, **values: object) -> list[Row]:
+        rows = await ask(courier, statement, **values)
+        while statement == "begin" and not given_up.is_set():
+            await asyncio.sleep(0.01)
+        return rows
+
+    monkeypatch.setattr(Courier, "_ask", ask_slowly)
+    track = tracker(strict=True, timeout_seconds=2)
+    with pytest.raises(OperationNotRecorded), track.operation(name):
+        raise AssertionError("the work began without a record")
+    given_up.set()
+    (row,) = ended(auditor, name)
+    assert (row["execution_status"], row["error_message"]) == ("FAILED", "withdrawn")
 
 
 class Hostile:

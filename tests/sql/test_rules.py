@@ -221,6 +221,15 @@ def rules_lost_raw(session: Session) -> int:
     return found
 
 
+def test_only_the_installer_passes_a_policy_that_fails_closed(admin: Session, etl: Session) -> None:
+    admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', true)")
+    admin.execute(BREAK)
+    for session, schema, passes in ((etl, "shop", False), (admin, "public", True)):
+        session.execute("set script_tracking_internal.installing = 'on'")
+        error = refused(session, f"create table {schema}.t ()")
+        assert (None if error is None else error.sqlstate) == (None if passes else "ST005")
+
+
 def test_fail_closed_holds_for_drops(admin: Session) -> None:
     admin.execute("create table public.t (); select script_tracking.set_capture_policy(null, 'DROP TABLE', true)")
     admin.execute(f"drop function {INTERNAL}.state_mac cascade".encode())
