@@ -10,17 +10,20 @@ from exporter.collect.families import from_rows
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.config import CollectorConfig
-from exporter.database import call
+from exporter.database import Connection, call, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
 from exporter.schedule import BackOff, Timer, earliest, monotonic, restart
+from exporter.sqlfiles import query
 from exporter.target import Target
 
 log = get_logger("collect")
 
 PROBE_INTERVAL_SECONDS = 2.0
 STALE_AFTER_INTERVALS = 3
+COPY_VERSION = 12  # the migration that brings what tells a copy from its original
+COPY_TIMEOUT_SECONDS = 3.0
 
 
 def configured(specs: Sequence[CollectorSpec], settings: Mapping[str, CollectorConfig]) -> list[CollectorSpec]:
@@ -46,6 +49,7 @@ class TargetCollector:
         self._status = status
         self._failing: dict[str, str] = {}
         self._back_off = BackOff()
+        self._original: Connection | None = None  # the session of which it is known that it is in no copy
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
         for spec in specs:
             status.set("collector_success", 0, collector=spec.name)
@@ -100,7 +104,7 @@ class TargetCollector:
         except TargetUnavailable as error:
             await self._lost(error)
         self._status.publish(self._snapshot)
-        return self._target.up is True and not self._failing
+        return self._target.up is True and not self._failing and self._status.alone is None
 
     async def collect(self, spec: CollectorSpec) -> None:
         """Calls one function and hands its result out. Raises TargetUnavailable where the database is gone."""
@@ -110,6 +114,8 @@ class TargetCollector:
                 raise QueryFailed("the schema is newer than this program and marked breaking")
             if self._target.schema_version < spec.minimum_version:
                 raise QueryFailed(f"schema version {self._target.schema_version} is below {spec.minimum_version}")
+            if await self._is_unconfirmed_copy():
+                return
             rows = await call(await self._target.collecting.get(), spec.function, timeout=spec.timeout)
             families, dropped = from_rows(spec, self._target.name, rows)
         except QueryFailed as error:
@@ -123,6 +129,28 @@ class TargetCollector:
             if self._failing.pop(spec.name, None) is not None:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
+
+    async def _is_unconfirmed_copy(self) -> bool:
+        """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""
+        connection = await self._target.collecting.get()
+        if connection is self._original or self._target.schema_version < COPY_VERSION:
+            return False
+        (row,) = await fetch(connection, query("target", "unconfirmed_copy"), timeout=COPY_TIMEOUT_SECONDS)
+        copied_from = row["copied_from"]
+        if copied_from is not None and self._status.alone is None:
+            self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
+            log.warning(
+                "copy_not_confirmed",
+                target=self._target.name,
+                copied_from=copied_from,
+                advice="nothing of it is published until a superuser calls script_tracking.confirm_copy('reason')",
+            )
+        elif copied_from is None and self._status.alone is not None:
+            log.info("copy_confirmed", target=self._target.name)
+        self._status.alone = None if copied_from is None else "unconfirmed_copy"
+        self._status.set("unconfirmed_copy", float(copied_from is not None))
+        self._original = connection if copied_from is None else None
+        return copied_from is not None
 
     def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
         if self._failing.get(spec.name) != str(error):

@@ -19,6 +19,7 @@ class TargetStatus:
     def __init__(self, target: str, specs: Mapping[str, MetricSpec]) -> None:
         self._target = target
         self._specs = specs
+        self.alone: str | None = None  # the key of the only values that may be handed out
         self._values: dict[str, dict[tuple[tuple[str, str], ...], float]] = {key: {} for key in specs if key != "build"}
 
     def set(self, key: str, value: float, **labels: str) -> None:
@@ -37,7 +38,10 @@ class TargetStatus:
             self._target,
             SOURCE,
             [
-                Family(self._specs[key], {(target, *labels): value for labels, value in values.items()})
+                Family(
+                    self._specs[key],
+                    {(target, *labels): value for labels, value in values.items()} if self.alone in (None, key) else {},
+                )
                 for key, values in self._values.items()
             ],
         )

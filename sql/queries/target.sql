@@ -14,5 +14,8 @@ select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
 -- name: alive
 select pg_is_in_recovery() as standby
 
+-- name: unconfirmed_copy
+select script_tracking_internal.unconfirmed_copy() as copied_from
+
 -- name: collect
 select * from {function}()

@@ -73,6 +73,7 @@ def test_a_standby_is_only_read_and_tracks_once_it_is_promoted(
         here.execute("drop table public.orders")
         assert [row["script_name"] for row in history(here)] == ["CREATE TABLE", "DROP TABLE"]
         running.wait_for_value(0, "script_tracking_standby", **TARGET)
+        assert running.value("script_tracking_unconfirmed_copy", **TARGET) == 0
         running.wait_for_value(1, "script_tracking_upkeep_success", **TARGET)
         running.wait_for_value(2, "script_tracking_operations_total", **TARGET, script_type="DDL", status="COMPLETED")
         assert value(here, "select script_tracking_internal.ensure_incarnation()") == 1

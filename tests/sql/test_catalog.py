@@ -75,6 +75,7 @@ SIGNATURES = {
     "set_capture_policy": ("tenant text, tag text, fail_closed boolean", "void"),
     "get_capture_policies": ("", "TABLE"),
     "pause_tracking": ("reason text", "boolean"),
+    "confirm_copy": ("reason text", "boolean"),
     "resume_tracking": ("", "boolean"),
     "acknowledge_losses": ("reason text", "bigint"),
     "revoke_tenant": ("code character varying, role_name name", "void"),

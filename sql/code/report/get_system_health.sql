@@ -1,4 +1,4 @@
--- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, reconcile/catalog_coverage.sql
+-- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, upkeep/unconfirmed_copy.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, reconcile/catalog_coverage.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -20,6 +20,10 @@ as $function$
     union all
     select 'tracking_paused', (select count(*) from script_tracking_internal.pause_state()), 0, 'pauses', 'warning',
       'A superuser paused tracking and no DDL is recorded: script_tracking.resume_tracking() ends it.'
+    union all
+    select 'unconfirmed_copy', (select count(*) from script_tracking_internal.installation
+       where script_tracking_internal.unconfirmed_copy() is not null), 0, 'databases', 'critical',
+      'This is a copy of a tracked database, and the exporter publishes nothing of it until script_tracking.confirm_copy().'
     union all
     select 'lost_records', (select l.unacknowledged from script_tracking_internal.lost_records() as l),
       0, 'records', 'critical',

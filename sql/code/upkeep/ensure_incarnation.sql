@@ -1,6 +1,7 @@
 -- requires: upkeep/rebuild_totals.sql
 -- Notices that the data lives in another cluster or database, or in a cluster whose transaction counter lies below the
 -- horizon (a restore, a copy, an upgraded cluster): opens a new incarnation and rebuilds the totals. Returns the incarnation.
+-- Another cluster or database makes it a copy, to be confirmed by confirm_copy(); an older counter alone does not.
 -- Rows of the earlier cluster may carry higher xids than this one has reached, so xids compare within an incarnation only.
 create or replace function script_tracking_internal.ensure_incarnation()
 returns integer
@@ -24,6 +25,10 @@ begin
   end if;
   update script_tracking_internal.installation as i
   set incarnation = i.incarnation + 1, system_identifier = v_system, database_oid = v_database,
+      copied_from = case when i.system_identifier <> v_system or i.database_oid <> v_database then i.record_source
+        else i.copied_from end,
+      copy_found_at = case when i.system_identifier <> v_system or i.database_oid <> v_database then clock_timestamp()
+        else i.copy_found_at end,
       record_source = coalesce(nullif(current_setting('cluster_name'), ''), v_system) || '/' || current_database()
   where i.system_identifier <> v_system or i.database_oid <> v_database
     or exists (select from script_tracking_internal.rollup_state as r
