@@ -178,10 +178,10 @@ def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: st
     assert "lock timeout" in rows[0]["error_message"]
     assert "statement timeout" in rows[1]["error_message"]
     assert "user request" in rows[2]["error_message"]
-    # up to the error in the log: the timeouts and the cancel have just passed
+    # up to the error in the log: the timeouts have just passed, the cancel may come at any moment
     assert 45 <= rows[0]["execution_duration_ms"] < 10_000
     assert 95 <= rows[1]["execution_duration_ms"] < 10_000
-    assert 100 <= rows[2]["execution_duration_ms"] < 10_000
+    assert 0 <= rows[2]["execution_duration_ms"] < 10_000
     assert rows[0]["metadata"]["duration_us"] // 1000 == rows[0]["execution_duration_ms"]
 
 
