@@ -75,6 +75,10 @@ begin
     end if;
   end loop;
 
+  -- the slot forgets for good what was read: that must be on the disk before, also where sessions do not wait for it
+  if v_rows > 0 and current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'local', true);
+  end if;
   if v_rows >= v_most_changes then
     v_upto := least(v_upto, v_last);  -- it stopped before: how far it got is told by the last change only
   end if;
