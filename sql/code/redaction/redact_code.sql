@@ -60,7 +60,11 @@ begin
   elsif v_kinds[cardinality(v_kinds)] = 'x' then
     return null;
   end if;
-  v_unquoted := script_tracking_internal.unquoted_secrets(v_kinds, v_values);
+  if v_values && array['set', 'with', 'options', 'role', 'user', 'group', 'identified', 'skip', 'copy', 'subscription', 'server', 'database',
+    'tablespace', 'explain', 'vacuum', 'analyze', 'reindex', 'cluster', 'checkpoint', 'dictionary', 'type', 'aggregate', 'operator', 'collation']
+  then
+    v_unquoted := script_tracking_internal.unquoted_secrets(v_kinds, v_values);
+  end if;
 
   for v_at in 1..cardinality(v_kinds) loop
     v_kind := v_kinds[v_at];
@@ -171,7 +175,9 @@ begin
           v_zone := true;
         end if;
         v_string := null;
-        if script_tracking_internal.is_secret_name(v_value) and (v_kind = 'i' or v_value not in ('authorization', 'bearer')) then
+        if v_value ~* '(pass|pw|secret|token|cred|key|jwt|signature|bearer|authorization)'
+          and script_tracking_internal.is_secret_name(v_value) and (v_kind = 'i' or v_value not in ('authorization', 'bearer'))
+        then
           if v_open = v_alias and not v_insert and v_previous in ('(', ',') then
             v_since := v_statement;  -- (values ('..')) as v (password)
           elsif v_previous = 'as' or (v_previous in ('', ')') and v_first in ('select', 'with', '')) then
