@@ -1,3 +1,4 @@
+-- requires: capture/log_fault.sql
 -- Counts a DDL statement whose record could not be written, in a way that survives the statement's rollback,
 -- and says so in the server's log. Never raises: a broken tracker must not block DDL.
 -- nextval logs 32 values ahead, which a crash would turn into losses that never were; setval logs the value itself, and
@@ -8,6 +9,7 @@ language plpgsql volatile
 as $function$
 declare
   v_locked boolean := false;
+  v_fault  text := 'lost';
 begin
   for v_try in 1..50 loop
     v_locked := pg_catalog.pg_try_advisory_lock(6001874102);
@@ -21,12 +23,12 @@ begin
     else
       perform pg_catalog.nextval('script_tracking_internal.lost_record_seq');
     end if;
-    raise log 'script_tracking: record of % lost: % %', p_tag, p_sqlstate, p_message;
   exception when others then
-    raise log 'script_tracking: record of % lost and not counted: % %', p_tag, p_sqlstate, p_message;
+    v_fault := 'lost and not counted';
   end;
   if v_locked then
     perform pg_catalog.pg_advisory_unlock(6001874102);
   end if;
+  perform script_tracking_internal.log_fault(pg_catalog.concat('record of ', p_tag, ' ', v_fault), p_sqlstate, p_message);
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
@@ -290,12 +290,16 @@ begin
       begin
         v_policy := script_tracking_internal.refusing_policy(tg_tag, v_claim);
       exception when others then
-        raise log 'script_tracking: capture policies for % not read: % %', tg_tag, sqlstate, sqlerrm;
+        begin
+          perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
+        exception when others then
+          raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
+        end;
       end;
       if v_policy is not null then
         raise exception using errcode = 'ST005',
           message = format('%s refused: its record cannot be written, and the policy is %s', tg_tag, v_policy),
-          detail = format('What kept it from being written: %s %s', sqlstate, sqlerrm),
+          detail = 'What kept it from being written: ' || script_tracking_internal.fault_text(sqlstate, sqlerrm),
           hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
       end if;
       begin
@@ -305,7 +309,11 @@ begin
         v_state := set_config('script_tracking_internal.attempts', v_state, false)
           || set_config('script_tracking_internal.dropped', '', false);
       exception when others then
-        raise log 'script_tracking: record of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+        begin
+          perform script_tracking_internal.log_fault(concat('loss of ', tg_tag, ' not announced'), sqlstate, sqlerrm);
+        exception when others then
+          raise log 'script_tracking: loss of % not announced: %', tg_tag, sqlstate;
+        end;
       end;
       return;
   end;
@@ -320,7 +328,11 @@ begin
       v_lsn := script_tracking_internal.emit_message(
         v_context.message_inner_key, v_context.message_outer_key, v_payload);
     exception when others then
-      raise log 'script_tracking: end of % not emitted: % %', tg_tag, sqlstate, sqlerrm;
+      begin
+        perform script_tracking_internal.log_fault(concat('end of ', tg_tag, ' not emitted'), sqlstate, sqlerrm);
+      exception when others then
+        raise log 'script_tracking: end of % not emitted: %', tg_tag, sqlstate;
+      end;
     end;
   end if;
 end

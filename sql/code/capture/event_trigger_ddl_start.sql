@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -97,7 +97,11 @@ exception when others then
   begin
     perform script_tracking_internal.count_unannounced(tg_tag, sqlstate, sqlerrm);
   exception when others then
-    raise log 'script_tracking: start of % not noted and not counted: % %', tg_tag, sqlstate, sqlerrm;
+    begin
+      perform script_tracking_internal.log_fault(concat('start of ', tg_tag, ' not noted and not counted'), sqlstate, sqlerrm);
+    exception when others then
+      raise log 'script_tracking: start of % not noted and not counted: %', tg_tag, sqlstate;
+    end;
   end;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: capture/note_for_end.sql, capture/count_loss.sql, rules/refusing_policy.sql
+-- requires: capture/note_for_end.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
@@ -44,18 +44,26 @@ when others then
   begin
     v_policy := script_tracking_internal.refusing_policy(tg_tag, nullif(current_setting('script_tracking.tenant', true), ''));
   exception when others then
-    raise log 'script_tracking: capture policies for % not read: % %', tg_tag, sqlstate, sqlerrm;
+    begin
+      perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
+    exception when others then
+      raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
+    end;
   end;
   if v_policy is not null then
     raise exception using errcode = 'ST005',
       message = format('%s refused: what it drops cannot be recorded, and the policy is %s', tg_tag, v_policy),
-      detail = format('What kept it from being recorded: %s %s', sqlstate, sqlerrm),
+      detail = 'What kept it from being recorded: ' || script_tracking_internal.fault_text(sqlstate, sqlerrm),
       hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
   end if;
   begin
     perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
   exception when others then
-    raise log 'script_tracking: drop of % lost and not counted: % %', tg_tag, sqlstate, sqlerrm;
+    begin
+      perform script_tracking_internal.log_fault(concat('drop of ', tg_tag, ' lost and not counted'), sqlstate, sqlerrm);
+    exception when others then
+      raise log 'script_tracking: drop of % lost and not counted: %', tg_tag, sqlstate;
+    end;
   end;
 end
 $function$;

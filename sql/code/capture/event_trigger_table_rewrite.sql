@@ -1,4 +1,4 @@
--- requires: capture/note_for_end.sql
+-- requires: capture/note_for_end.sql, capture/log_fault.sql
 -- table_rewrite: notes which table a statement is about to write anew, and why, for the record of the statement.
 -- It fires for such statements only, so it costs the others nothing. What goes wrong costs the record this note alone.
 create or replace function script_tracking.event_trigger_table_rewrite()
@@ -23,7 +23,11 @@ exception
   when statement_too_complex then
     raise;  -- the caller has used up the stack
   when others then
-    raise log 'script_tracking: rewrite by % not noted: % %', tg_tag, sqlstate, sqlerrm;
+    begin
+      perform script_tracking_internal.log_fault(concat('rewrite by ', tg_tag, ' not noted'), sqlstate, sqlerrm);
+    exception when others then
+      raise log 'script_tracking: rewrite by % not noted: %', tg_tag, sqlstate;
+    end;
 end
 $function$;
 comment on function script_tracking.event_trigger_table_rewrite() is

@@ -1,3 +1,4 @@
+-- requires: capture/log_fault.sql
 -- The noise rule that keeps a DDL statement out of the record, NULL where there is none. Of a statement that failed the
 -- objects are not known (NULL): only a rule that names no schema can match.
 -- A rule matches what it names precisely: every object is in its schema; its role logged in and acts as nobody else; a
@@ -38,7 +39,7 @@ begin
       select from jsonb_array_elements(p_objects) as o where o.value ->> 'schema' is distinct from n.schema_name::text)));
   return v_rule;
 exception when others then
-  raise log 'script_tracking: noise rules not applied to %: % %', p_tag, sqlstate, sqlerrm;
+  perform script_tracking_internal.log_fault(concat('noise rules not applied to ', p_tag), sqlstate, sqlerrm);
   return null;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: tenancy/writing_context.sql
+-- requires: tenancy/writing_context.sql, capture/log_fault.sql
 -- Asked when a record cannot be written: the policy by which the statement is refused, in words, and the refusal counted;
 -- NULL where it goes through. The most precise policy decides: tenant and command, tenant, command, any.
 -- What cannot be read or decided fails open, counted. The installer is let through: it repairs.
@@ -45,7 +45,7 @@ begin
   return format('fail-closed for %s of %s', coalesce(v_policy.tag, 'every command'),
     coalesce('tenant ' || v_policy.tenant_bk, 'every tenant'));
 exception when others then
-  raise log 'script_tracking: capture policies for % not read: % %', p_tag, sqlstate, sqlerrm;
+  perform script_tracking_internal.log_fault(concat('capture policies for ', p_tag, ' not read'), sqlstate, sqlerrm);
   perform nextval('script_tracking_internal.unreadable_policy_seq');
   return null;
 end
