@@ -8,6 +8,7 @@ returns void
 language plpgsql volatile
 security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $function$
 declare
   v_statement text := current_setting('log_min_error_statement');
