@@ -60,8 +60,7 @@ class LogReader:
         fault: the level says so.
         """
         try:
-            if await self._is_readable():
-                await self._merge()
+            if await self._is_readable() and await self._merge():
                 await self._read()
         except (QueryFailed, TargetUnavailable) as error:
             self._held = None
@@ -92,13 +91,15 @@ class LogReader:
             self._probe.done(monotonic())
         return not self._missing
 
-    async def _merge(self) -> None:
-        held, self._held = self._held, None
+    async def _merge(self) -> bool:
+        """Hands over what is held; whether nothing is any more. Another exporter may be at it: in the next round."""
+        held = self._held
         if held is None:
-            return
+            return True
         idle = held.begin == held.end and not (held.entries or held.unparsed or held.gaps or self._unsettled)
         if idle and monotonic() < self._merged_at + IDLE_SECONDS:
-            return
+            self._held = None
+            return True
         (row,) = await self._ask("attempt_pids")
         pids = set(row["pids"])
         batch = {
@@ -118,10 +119,14 @@ class LogReader:
         }
         # a text of the server holds no zero byte, and jsonb would refuse one
         (row,) = await self._ask("merge", batch=json.dumps(batch).replace("\\u0000", "\\ufffd"))
+        if row["unsettled"] is None:
+            return False
+        self._held = None
         self._unsettled = row["unsettled"] > 0
         self._merged_at = monotonic()
         if held.gaps:
             log.warning("server_log_gap", target=self._target.name, file=held.end.file, gaps=held.gaps)
+        return True
 
     async def _read(self) -> None:
         files = [LogFile(**row) for row in await self._ask("files")]

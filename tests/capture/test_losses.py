@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, value
 
 INTERNAL = "script_tracking_internal"
 
@@ -54,11 +54,30 @@ def test_a_loss_is_counted_though_its_transaction_is_rolled_back_and_its_lock_is
 ) -> None:
     admin.execute(f"alter table {INTERNAL}.installation rename to elsewhere".encode())
     before = counter(admin, "lost_record")
-    other.execute("select pg_advisory_lock(6001874102)")  # that of the counter, anybody's to take
+    other.execute(f"lock table {INTERNAL}.loss_lock in share update exclusive mode".encode())
     with admin.transaction(force_rollback=True):
         admin.execute("create table public.t (); create table public.u ()")
     assert counter(admin, "lost_record") == before + 2
     assert value(admin, "select to_regclass('public.t') is null") is True
+
+
+def test_the_lock_of_the_counter_is_nobody_elses_and_held_no_longer_than_it_counts(
+    admin: Session, make_role: MakeRole, login: Login, installed_database: str
+) -> None:
+    """A crash takes back nothing that was written ahead: there is no such thing but after a bare nextval."""
+    ahead = f"select log_cnt from {INTERNAL}.lost_record_seq"
+    admin.execute(f"alter table {INTERNAL}.installation rename to elsewhere".encode())
+    stranger = login(make_role())
+    for number in range(6001874101, 6001874110):
+        stranger.execute("select pg_advisory_lock(%s)", (number,))
+    before = counter(admin, "lost_record")
+    with admin.transaction(), psycopg.connect(installed_database, autocommit=True) as other:
+        admin.execute("create table public.t ()")
+        assert (counter(admin, "lost_record"), value(admin, ahead)) == (before + 1, 0)
+        other.execute("create table public.u ()")
+    assert (counter(admin, "lost_record"), value(admin, ahead)) == (before + 2, 0)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), stranger.transaction():
+        stranger.execute(f"lock table {INTERNAL}.loss_lock in share update exclusive mode".encode())
 
 
 def test_a_drop_that_cannot_be_told_is_counted(admin: Session) -> None:

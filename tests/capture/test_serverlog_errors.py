@@ -311,6 +311,20 @@ def test_two_exporters_record_each_failure_once(admin: Session, readers: Readers
         other.close()
 
 
+def test_who_does_not_get_the_turn_keeps_what_was_read(admin: Session, readers: Readers, log_database: str) -> None:
+    position = f"select file_name, read_to from {SI}.log_position"
+    with connected(log_database) as other:
+        fails(admin, "create tabel known (i int) /* kept */")
+        with other.transaction():
+            assert value(other, f"select {SI}.lock_capture()") is True
+            before = admin.execute(position.encode()).fetchall()
+            for _ in range(3):
+                readers.round()
+            assert admin.execute(position.encode()).fetchall() == before
+            assert readers.log._held is not None
+    failures(admin, readers, 1, "%/* kept */")
+
+
 def test_the_same_bytes_read_again_change_nothing(admin: Session, readers: Readers) -> None:
     fails(admin, "create tabel known (i int) /* again */")
     fails(admin, "create table known (i int) /* again */")

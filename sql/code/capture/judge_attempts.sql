@@ -1,4 +1,4 @@
--- requires: capture/record_attempt.sql, upkeep/server_began.sql, vault/business_key.sql
+-- requires: capture/lock_capture.sql, capture/record_attempt.sql, upkeep/server_began.sql, vault/business_key.sql
 -- Last step of a round: what became of the attempts whose outcome is certain by now, and the records of those that failed
 -- or were rolled back. Returns how many were judged.
 -- An announced end is decided by its transaction (a prepared one is still in progress); only a statement later is the
@@ -28,7 +28,7 @@ declare
   v_server_began timestamptz := script_tracking_internal.server_began();
   v_known   boolean;
 begin
-  if not pg_try_advisory_xact_lock(6001874103) then
+  if not script_tracking_internal.lock_capture() then
     return 0;
   end if;
   select s.read_lsn into strict v_read from script_tracking_internal.capture_state as s;

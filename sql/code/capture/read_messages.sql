@@ -1,4 +1,4 @@
--- requires: capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, vault/business_key.sql
+-- requires: capture/lock_capture.sql, capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, vault/business_key.sql
 -- Second step of a round: takes what the event triggers announced from the log into the table of attempts. The slot is
 -- only peeked at; once this is committed, advance_messages() lets the server forget it, so that nothing is lost between.
 -- started: new attempts, refused: messages that somebody else emitted, behind: whether there is more to read.
@@ -25,7 +25,7 @@ declare
   v_content      bytea;
   v_payload      jsonb;
 begin
-  if not pg_try_advisory_xact_lock(6001874103) then
+  if not script_tracking_internal.lock_capture() then
     return;
   end if;
   select s.confirmed_flush_lsn into v_from from pg_replication_slots as s

@@ -1,7 +1,7 @@
--- requires: upkeep/ensure_incarnation.sql, reconcile/take_baseline.sql, reconcile/reconcile_format.sql, reconcile/settle_cluster.sql, reconcile/note_differences.sql, reconcile/account_changes.sql, reconcile/report_changes.sql
+-- requires: capture/lock_capture.sql, upkeep/ensure_incarnation.sql, reconcile/take_baseline.sql, reconcile/reconcile_format.sql, reconcile/settle_cluster.sql, reconcile/note_differences.sql, reconcile/account_changes.sql, reconcile/report_changes.sql
 -- For the daemon: one pass. Compares the catalogs with what is on record, and reports what is not. fresh counts differences
 -- that this pass saw first; held those that wait for the end of a command that commits half-way. No row where
--- another session makes a pass. Reads catalogs, takes no lock on any user's relation.
+-- another reader of capture is at it. Reads catalogs, takes no lock on any user's relation.
 create or replace function script_tracking_internal.reconcile()
 returns table (objects bigint, accounted bigint, fresh bigint, held bigint, reported bigint, baseline boolean)
 language plpgsql volatile
@@ -28,7 +28,7 @@ declare
   v_accounted bigint;
   v_reported  bigint;
 begin
-  if not pg_try_advisory_xact_lock(6001874103) then
+  if not script_tracking_internal.lock_capture() then
     return;
   end if;
   perform script_tracking_internal.ensure_incarnation();

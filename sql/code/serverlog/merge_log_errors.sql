@@ -1,7 +1,7 @@
--- requires: serverlog/log_time.sql, redaction/redact_message.sql, vault/redact.sql, serverlog/settle_log_errors.sql
+-- requires: capture/lock_capture.sql, serverlog/log_time.sql, redaction/redact_message.sql, vault/redact.sql, serverlog/settle_log_errors.sql
 -- For the daemon: takes over what it found in a stretch of the log, and that the log was read so far. One that read from
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
--- attempt.
+-- attempt; NULL where another reader of capture is at it, and nothing was looked at.
 -- p_batch: from (file, at; null the first time), to (format, file, at, mark, marked, modified), behind, unparsed, gaps,
 -- entries (at, user, pid, host, session, line, session_start, tag, ends_session, sqlstate, message, detail, hint, query,
 -- context, statement, position, application).
@@ -25,9 +25,13 @@ declare
   v_position    script_tracking_internal.log_position;
   v_to          jsonb := p_batch -> 'to';
 begin
-  select i.incarnation into strict v_incarnation from script_tracking_internal.installation as i;
   -- shared with those who judge attempts: both change them
-  perform pg_advisory_xact_lock(6001874103);
+  if not script_tracking_internal.lock_capture() then
+    moved := false;
+    return next;
+    return;
+  end if;
+  select i.incarnation into strict v_incarnation from script_tracking_internal.installation as i;
   select p.* into v_position from script_tracking_internal.log_position as p where p.incarnation = v_incarnation;
   moved := v_position.file_name is not distinct from (p_batch -> 'from' ->> 'file')
     and v_position.read_to is not distinct from (p_batch -> 'from' ->> 'at')::bigint;
