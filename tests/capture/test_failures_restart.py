@@ -107,7 +107,7 @@ async def test_a_session_killed_after_a_restart_is_told_as_before(postgres: Serv
 async def test_a_reader_waits_no_longer_once_the_server_is_seen_again(
     postgres: Server, restarting_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.daemon.BackOff", partial(BackOff, first=60.0))  # after one failure, for a minute
+    monkeypatch.setattr("exporter.watch.BackOff", partial(BackOff, first=60.0))  # after one failure, for a minute
     config = Config.model_validate({"targets": [{"name": "shop", "dsn": restarting_database}]})
     daemon = Daemon(config)
     (watch,) = daemon.watches

@@ -30,6 +30,7 @@ FLOORS: dict[str, float] = {
     "upkeep": 4,
     "track": 3.6,  # runs a command by way of the client
     "publish": 4,
+    "watch": 4.5,
     "web": 5,
     "demo": 6,
     "arguments": 7,

@@ -1,0 +1,202 @@
+"""One target's tasks: what collects, what installs and keeps house, and what captures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from exporter.capture.reconcile import Reconciler
+from exporter.capture.serverlog import LogReader
+from exporter.capture.wal import AttemptReader
+from exporter.collect.collector import TargetCollector
+from exporter.collect.snapshot import Snapshot
+from exporter.collect.status import TargetStatus
+from exporter.config import CaptureConfig, SchemaMode, TargetConfig
+from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.metricmap import CollectorSpec, MetricSpec
+from exporter.schedule import BackOff, monotonic
+from exporter.schema.installer import install
+from exporter.schema.plan import Ledger, may_collect, read_ledger
+from exporter.target import Target
+from exporter.upkeep.keeper import Keeper
+
+log = get_logger("watch")
+
+KEEPER_TICK_SECONDS = 5.0
+SCHEMA_LOOK_SECONDS = 15.0
+CAPTURE_TICK_SECONDS = 1.0
+CAPTURE_VERSION = 11  # the migration that brings what capture works with
+
+
+class Watch:
+    """One target with everything that works on it."""
+
+    def __init__(
+        self,
+        config: TargetConfig,
+        snapshot: Snapshot,
+        collectors: Sequence[CollectorSpec],
+        own_metrics: Mapping[str, MetricSpec],
+        *,
+        schema_mode: SchemaMode,
+        capture: CaptureConfig,
+    ) -> None:
+        self.target = Target(config)
+        self.status = TargetStatus(config.name, own_metrics)
+        self.collector = TargetCollector(self.target, collectors, snapshot, self.status)
+        self._keeper = Keeper(self.target)
+        capture = config.capture or capture
+        self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (
+            AttemptReader(self.target, capture),
+            LogReader(self.target),
+            Reconciler(self.target, capture.reconcile_interval),
+        )
+        self.status.set("reconcile_interval", capture.reconcile_interval)
+        self._schema_mode: SchemaMode = schema_mode
+        self._refused: str | None = None
+        self._locked: str | None = None
+        self._seen = False  # whether the schema stood in the database since the start
+
+    async def settle_schema(self) -> bool:
+        """Installs or upgrades where it may, and learns the version; whether the schema can be used.
+
+        Raises TargetUnavailable. What stands in the way is logged once.
+        """
+        try:
+            settled = await self._settle_schema()
+        except QueryFailed as error:
+            if not error.is_locked_out:
+                raise
+            if str(error) != self._locked:
+                log.info("schema_locked", target=self.target.name, reason=str(error))
+            self._locked = str(error)
+            return self._is_usable  # somebody changes the schema right now: what is known stands until the next look
+        self._locked = None
+        return settled
+
+    @property
+    def _is_usable(self) -> bool:
+        return bool(self.target.schema_version) and self.target.may_collect
+
+    async def _settle_schema(self) -> bool:
+        connection = await self.target.keeping.get()
+        reason: str | None = None
+        ledger: Ledger | None = None
+        try:
+            await self.target.look(connection)
+            ledger = await read_ledger(connection)
+            if self._seen and not ledger.is_whole:
+                reason = (
+                    "the schema was removed since this exporter started; it is not installed again unasked: run "
+                    "script-tracking-exporter schema install --dsn DSN, or start the exporter anew"
+                )
+            elif self._schema_mode == "auto" and not self.target.standby:
+                known, ledger = ledger, None  # should it fail, what stands is read anew
+                report = await install(connection, ledger=known)
+                if report.changed:
+                    log.info("schema_installed", target=self.target.name, version=report.version)
+                ledger = report.ledger
+        except TargetUnavailable:
+            raise
+        except ScriptTrackingError as error:
+            if isinstance(error, QueryFailed) and error.is_locked_out:
+                raise
+            reason = str(error)
+        try:
+            await self._learn_version(ledger)
+        except TargetUnavailable:
+            raise
+        except ScriptTrackingError as error:
+            if isinstance(error, QueryFailed) and error.is_locked_out:
+                raise
+            self.target.schema_version = 0
+            reason = reason or (
+                f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
+                "script_tracking_daemon to the exporter's role"
+            )
+        self.status.set("schema_version", self.target.schema_version)
+        if reason is None and self.target.schema_version == 0:
+            reason = "the schema is not installed: " + (
+                "a standby gets it from its primary"
+                if self.target.standby
+                else "a superuser must run: script-tracking-exporter schema install --dsn DSN"
+            )
+        if reason is not None and reason != self._refused and self._schema_mode != "off":
+            tell = log.error if self._seen and not self.target.schema_version else log.warning
+            tell("schema_not_settled", target=self.target.name, reason=reason)
+        self._refused = reason
+        self.target.schema_known.set()
+        return self._is_usable
+
+    async def _learn_version(self, ledger: Ledger | None = None) -> None:
+        """Learns which schema the database has, and whether this program may read it; asks where that was not read."""
+        ledger = ledger or await read_ledger(await self.target.keeping.get())
+        self.target.schema_version = ledger.version if ledger.is_whole else 0
+        self.target.may_collect = not ledger.is_whole or may_collect(ledger)
+        self._seen = self._seen or ledger.is_whole
+
+    async def _has_moved(self) -> bool:
+        """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
+        settled = (self.target.schema_version, self.target.may_collect)
+        try:
+            await self._learn_version()
+        except ScriptTrackingError as error:
+            return not (isinstance(error, QueryFailed) and error.is_locked_out)
+        return (self.target.schema_version, self.target.may_collect) != settled
+
+    async def keep(self) -> None:
+        """Settles the schema, then keeps house, until cancelled; tries again for ever."""
+        back_off = BackOff()
+        while True:
+            try:
+                settled = await self.settle_schema()
+            except TargetUnavailable:
+                await self.target.keeping.discard()
+                await asyncio.sleep(back_off.next())
+                continue
+            if not settled:
+                await asyncio.sleep(back_off.next())
+                continue
+            back_off.reset()
+            well = True
+            look = monotonic() + SCHEMA_LOOK_SECONDS
+            while well:
+                if not self.target.standby:  # there the primary's exporter keeps house
+                    well = await self._keeper.round()
+                    self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
+                await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
+                if monotonic() >= look:
+                    if await self._has_moved():
+                        break
+                    look = monotonic() + SCHEMA_LOOK_SECONDS
+
+    async def capture(self) -> None:
+        """Lets each reader have its turn, again and again, until cancelled; they share one session.
+
+        One that fails waits longer each time, and holds none of the others up; no longer than until the target, which
+        did not answer, answers again.
+        """
+        waits = [BackOff() for _ in self._readers]
+        due = [0.0 for _ in self._readers]
+        wells = [True for _ in self._readers]
+        times_up = self.target.times_up
+        await self.target.schema_known.wait()
+        while True:
+            ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
+            if not ready or self.target.standby:
+                await asyncio.sleep(CAPTURE_TICK_SECONDS)
+                continue
+            if times_up != self.target.times_up:
+                times_up = self.target.times_up
+                waits, due = [BackOff() for _ in self._readers], [0.0 for _ in self._readers]
+            for number, reader in enumerate(self._readers):
+                if due[number] > monotonic():
+                    continue
+                wells[number] = await reader.round()
+                if wells[number]:
+                    waits[number].reset()
+                else:
+                    due[number] = monotonic() + waits[number].next()
+            self.status.set("capture_success", float(all(wells)))
+            await asyncio.sleep(CAPTURE_TICK_SECONDS)
