@@ -55,7 +55,7 @@ def compare(truth: Mapping[str, Outcome], record: Mapping[str, list[Outcome]]) -
         if not entries:
             comparison.missing.append(f"{mark}: {outcome.status} {outcome.sqlstate or ''}".rstrip())
         elif len(entries) > 1:
-            comparison.duplicates.append(f"{mark}: {len(entries)} records")
+            comparison.duplicates.append(f"{mark}: {outcome} in the log, {entries} in the record")
         elif entries[0].status == outcome.status and (outcome.status != "FAILED" or entries[0] == outcome):
             comparison.agreed[outcome.status] += 1
         else:

@@ -16,7 +16,7 @@ log = get_logger("capture")
 
 TIMEOUT_SECONDS = 60.0
 SLOT_SECONDS = 10.0  # to make a slot the server waits for the transactions under way, and holds the horizon meanwhile
-READS_A_ROUND = 20
+READING_SECONDS = 5.0  # then the other readers have their turn
 PROBE_INTERVAL_SECONDS = 15.0
 ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
@@ -111,7 +111,8 @@ class AttemptReader:
 
     async def _read(self) -> None:
         """First what sessions do, then the log up to that moment, then the verdicts; again while that brings more."""
-        for _ in range(READS_A_ROUND):
+        end = monotonic() + READING_SECONDS
+        while monotonic() < end:
             await self._ask("note_activity")
             await self._ask("flush_messages")
             try:

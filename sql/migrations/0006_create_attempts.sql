@@ -41,6 +41,8 @@ comment on column script_tracking_internal.attempt.recorded_at is 'When its reco
 
 create index idx_attempt_open on script_tracking_internal.attempt (pid, started_at) where verdict is null;
 create index idx_attempt_judged on script_tracking_internal.attempt (judged_at) where verdict is not null;
+create index idx_attempt_unrecorded on script_tracking_internal.attempt (judged_at)
+  where recorded_at is null and verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK');
 
 create table script_tracking_internal.capture_state (
   singleton          boolean primary key default true check (singleton),

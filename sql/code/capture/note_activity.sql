@@ -50,7 +50,7 @@ begin
       or b.state not in ('active', 'fastpath function call', 'disabled')
       or (b.state <> 'disabled'
         and (extract(epoch from b.query_start) * 1000000)::bigint > (o.payload ->> 'stmt')::bigint)
-      or exists (
+      or b.state = 'disabled' and exists (  -- of any other session query_start has told
         select from script_tracking_internal.attempt as later
         where later.pid = o.pid and (later.payload ->> 'stmt')::bigint > (o.payload ->> 'stmt')::bigint));
   return v_open;

@@ -1,5 +1,6 @@
 -- Removes attempts that succeeded five minutes ago, others that were judged six hours ago, for the server's log may be read
 -- late, and those of an earlier incarnation: their transactions are another cluster's. Returns how many went.
+-- With them the errors of the server's log that were settled a day ago.
 create or replace function script_tracking_internal.purge_attempts()
 returns bigint
 language plpgsql volatile
@@ -16,6 +17,7 @@ begin
       else interval '6 hours' end
     or a.incarnation < (select i.incarnation from script_tracking_internal.installation as i);
   get diagnostics v_gone = row_count;
+  delete from script_tracking_internal.log_error as e where e.settled_at < clock_timestamp() - interval '1 day';
   return v_gone;
 end
 $function$;

@@ -12,7 +12,7 @@ set timezone = 'UTC'
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_most_changes constant integer := 10000;
+  v_most_changes constant integer := 20000;
   v_most_bytes   constant numeric := 67108864;
   v_from         pg_lsn;
   v_end          pg_lsn;

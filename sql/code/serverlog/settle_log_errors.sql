@@ -22,7 +22,7 @@ begin
     v_attempt := script_tracking_internal.attempt_of_error(v_error);
     if v_attempt is null then
       continue when not v_basic and coalesce(v_read < v_error.noted_lsn, true)
-        and v_error.seen_at > pg_catalog.clock_timestamp() - interval '1 minute';
+        and v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes';
       if v_error.entry ? 'tag' then
         perform script_tracking_internal.record_log_error(v_error);
       end if;
@@ -42,8 +42,6 @@ begin
     update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()
     where e.session_id = v_error.session_id and e.line = v_error.line;
   end loop;
-  delete from script_tracking_internal.log_error as e
-  where e.settled_at < pg_catalog.clock_timestamp() - interval '1 day';
   return (select count(*) from script_tracking_internal.log_error as e where e.settled_at is null);
 end
 $function$;
