@@ -17,6 +17,7 @@ log = get_logger("capture")
 TIMEOUT_SECONDS = 60.0
 SLOT_SECONDS = 10.0  # to make a slot the server waits for the transactions under way, and holds the horizon meanwhile
 READING_SECONDS = 5.0  # then the other readers have their turn
+SLOW_READ_SECONDS = 1.0  # the next read begins in a fresh session
 PROBE_INTERVAL_SECONDS = 15.0
 ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
@@ -37,6 +38,7 @@ class AttemptReader:
         self._connection: Connection | None = None
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._failing: str | None = None
+        self._was_slow = False
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
@@ -113,8 +115,10 @@ class AttemptReader:
         """First what sessions do, then the log up to that moment, then the verdicts; again while that brings more."""
         end = monotonic() + READING_SECONDS
         while monotonic() < end:
+            await self._freshen()
             await self._ask("note_activity")
             await self._ask("flush_messages")
+            began = monotonic()
             try:
                 row = await self._ask("read_messages")
             except QueryFailed as error:
@@ -129,6 +133,16 @@ class AttemptReader:
             if row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
                 await self._ask("advance_messages")
                 self._advance.done(monotonic())
+            self._was_slow = monotonic() - began > SLOW_READ_SECONDS
             await self._ask("judge_attempts")
             if not row["started"] and not row["behind"]:
                 return
+
+    async def _freshen(self) -> None:
+        """A session without the plans of the judging functions, where there is much to decode: each invalidation that DDL
+        has left in the log is carried out, and looks through all plans of the session, which is most of the time.
+        """
+        if self._was_slow:
+            self._was_slow = False
+            await self._target.capturing.discard()
+            self._connection = await self._target.capturing.get()
