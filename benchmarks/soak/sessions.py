@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.soak.statements import SHARED, Script, Writer
 
-PAUSE_SECONDS = 0.3  # some 300 statements of DDL a second from all sessions: much, and less than would starve two cores
+PAUSE_SECONDS = 0.3  # between two scripts of a session: much DDL, and less than would starve two cores
 KILL_SECONDS = 0.4
 APPLICATION = "soak"
 
