@@ -139,8 +139,9 @@ class AttemptReader:
                 return
 
     async def _freshen(self) -> None:
-        """A session without the plans of the judging functions, where there is much to decode: each invalidation that DDL
-        has left in the log is carried out, and looks through all plans of the session, which is most of the time.
+        """A session without the plans of the judging functions, where there is much to decode.
+
+        Each invalidation that DDL has left in the log is carried out, and looks through all plans of the session.
         """
         if self._was_slow:
             self._was_slow = False

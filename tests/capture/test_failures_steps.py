@@ -73,7 +73,7 @@ async def test_what_is_not_forgotten_yet_is_not_taken_twice(stepped_database: st
 
 
 async def test_what_was_read_is_on_the_disk_before_the_slot_forgets_it(stepped_database: str, client: Session) -> None:
-    async with reading(stepped_database):
+    async with reading(stepped_database) as reader:
         client.execute("set synchronous_commit = off")
         with suppress(psycopg.errors.UndefinedTable):
             client.execute("alter table read_by_nobody_yet add column more text")
@@ -82,6 +82,8 @@ async def test_what_was_read_is_on_the_disk_before_the_slot_forgets_it(stepped_d
         assert value(client, f"select started from {SI}.read_messages()") == 1
         assert value(client, "show synchronous_commit") == "local"
         client.execute("rollback")
+        client.execute("set synchronous_commit = on")
+        await recorded(reader, client, "ALTER TABLE")
 
 
 async def test_nothing_is_judged_before_the_log_was_read_to_its_end(stepped_database: str, client: Session) -> None:
