@@ -14,6 +14,7 @@ from exporter import sqlfiles
 from tests.fix_databases import new_database
 from tests.fix_servers import choose
 from tests.postgres_server import Server
+from tests.schema.steps import rows
 
 ROLES = tuple(f"script_tracking_{name}" for name in ("daemon", "app", "reader", "auditor", "owner"))
 
@@ -53,3 +54,11 @@ def release(tmp_path: Path) -> Path:
     copy = tmp_path / "sql"
     shutil.copytree(sqlfiles.root(), copy)
     return copy
+
+
+@pytest.fixture
+def joe(postgres: Server) -> Iterator[None]:
+    """Another one, whose rights go with the test's databases."""
+    rows(postgres.dsn, "create role joe")
+    yield
+    rows(postgres.dsn, "drop role joe")

@@ -18,6 +18,9 @@ from exporter.schema.installer import InstallReport, install
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify
 
+S, SI = "script_tracking", "script_tracking_internal"
+REPLACED = f"create or replace function {SI}.redact(p_text text) returns text language sql immutable parallel safe"
+
 
 async def installed(dsn: str, base: Path | None = None) -> InstallReport:
     """Installs or upgrades as the program does."""

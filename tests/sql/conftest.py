@@ -1,4 +1,4 @@
-"""Sessions of the tests of operations that nobody completes."""
+"""Sessions of the tests of operations that nobody completes, and of rules and policies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.fix_sessions import Session
+from tests.fix_sessions import Login, MakeRole, Session
 from tests.sql.interrupting import AFTER, Connect
 from tests.vault_steps import set_setting
 
@@ -33,3 +33,11 @@ def at_once(admin: Session) -> Session:
     """A superuser's session where an operation is interrupted as soon as it was missed twice."""
     set_setting(admin, AFTER, "0")
     return admin
+
+
+@pytest.fixture
+def etl(admin: Session, make_role: MakeRole, login: Login) -> Session:
+    """An ordinary role that may create in the schemas staging and shop."""
+    role = make_role()
+    admin.execute(f"create schema staging authorization {role}; create schema shop authorization {role}".encode())
+    return login(role)

@@ -1,0 +1,97 @@
+"""The limits that the dashboards show are those of the alerts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.demo.shipped import alert_thresholds, rule_files
+from grafana.lint import Dashboard
+from grafana.overview import overview
+from grafana.panels import Limit
+
+Json = dict[str, Any]
+
+MODEL = overview()
+PANELS = Dashboard(MODEL).panels
+# alert's threshold and the side that it fires on, by the panel or the column that shows it
+LIMITS = {
+    "Records lost": ("lost_records", "above"),
+    "Lost, refused, not recorded": ("lost_records", "above"),
+    "Worst tenant's failure ratio": ("error_spike_failure_ratio", "above"),
+    "Failure ratio by tenant": ("error_spike_failure_ratio", "above"),
+    "Failure ratio, 24 h": ("error_spike_failure_ratio", "above"),
+    "Rollup lag": ("rollup_lag_seconds", "above"),
+    "Partitions ahead": ("partitions_ahead", "below"),
+    "Age of the oldest collection": ("collection_age_seconds", "above"),
+    "Last success": ("collection_age_seconds", "above"),
+}
+
+
+def panel(model: Json, title: str) -> Json:
+    """The first panel of that title."""
+    return next(p for p in Dashboard(model).panels if p["title"] == title)
+
+
+def shown_limits() -> dict[str, tuple[list[Json], list[Json]]]:
+    """Threshold steps with limits, and the mappings beside them, by panel or column."""
+    found: dict[str, tuple[list[Json], list[Json]]] = {}
+    for shown in PANELS:
+        defaults = shown["fieldConfig"]["defaults"]
+        found[shown["title"]] = (defaults["thresholds"]["steps"], defaults.get("mappings", []))
+        for override in shown["fieldConfig"]["overrides"]:
+            properties = {p["id"]: p["value"] for p in override["properties"]}
+            if "thresholds" in properties:
+                column = override["matcher"]["options"]
+                found[column] = (properties["thresholds"]["steps"], properties.get("mappings", []))
+    return {title: pair for title, pair in found.items() if len(pair[0]) > 1}
+
+
+@pytest.mark.parametrize("title", LIMITS)
+def test_a_limit_is_the_alerts(title: str) -> None:
+    name, side = LIMITS[title]
+    steps, mappings = shown_limits()[title]
+    value = alert_thresholds()[name]
+    colours = ["red", "green"] if side == "below" else ["green", "red"]
+    assert steps == [{"color": colours[0], "value": None}, {"color": colours[1], "value": value}]
+    alert = next(
+        rule["expr"]
+        for file in rule_files()
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+        for rule in group["rules"]
+        if "alert" in rule and f'threshold="{name}"' in rule["expr"]
+    )
+    comparison = re.findall(r"^\s*(>=|<=|>|<) on \(\) group_left", alert, re.MULTILINE)[0]
+    assert comparison == {"above": ">", "below": "<"}[side]
+    if side == "above" and any(p["title"] == title and p["type"] == "stat" for p in PANELS):
+        assert mappings[0]["options"][f"{value:g}"]["color"] == "green", "the line itself does not page"
+
+
+def test_no_limit_is_of_the_dashboards_own_making() -> None:
+    # these three have no number in the rules: they compare with 0 or 1 there, or are no alert
+    assert shown_limits().keys() - LIMITS.keys() == {"Targets tracked", "Event triggers on", "Failing health checks"}
+    shown = {name for name, _ in LIMITS.values()}
+    # the one is told beside a limit, the other counts the exporter's own intervals: no panel shows its time
+    assert alert_thresholds().keys() - shown == {"error_spike_failures", "reconcile_intervals"}
+    assert (
+        f"at least {alert_thresholds()['error_spike_failures']:g}"
+        in (panel(MODEL, "Worst tenant's failure ratio")["description"])
+    )
+
+
+def test_a_limit_follows_the_rules_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = tmp_path / "script_tracking.rules.yaml"
+    text = rule_files()[0].read_text(encoding="utf-8")
+    edited.write_text(text.replace("vector(0.2)", "vector(0.35)"))
+    monkeypatch.setattr("exporter.demo.shipped.rule_files", lambda: [edited])
+    steps = panel(overview(), "Worst tenant's failure ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert steps[1]["value"] == 0.35
+
+
+def test_only_an_alert_that_starts_past_its_line_paints_the_line_green() -> None:
+    assert Limit(0, "above").mappings()[0]["options"] == {"0": {"color": "green", "index": 0}}
+    assert Limit(0, "below").mappings() == []
