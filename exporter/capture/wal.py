@@ -21,6 +21,7 @@ SLOW_READ_SECONDS = 1.0  # the next read begins in a fresh session
 PROBE_INTERVAL_SECONDS = 15.0
 ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
+LOCKED_OUT_SECONDS = 60.0  # another exporter has its turn for no longer
 
 OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
 UNDEFINED_OBJECT = "42704"  # no slot any more, or a stretch of the log in which the publication did not exist
@@ -39,6 +40,7 @@ class AttemptReader:
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._failing: str | None = None
         self._was_slow = False
+        self._waits_since: float | None = None  # for its turn
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
@@ -69,6 +71,7 @@ class AttemptReader:
             )
             restart((self._probe, self._advance))
             self._connection = connection
+            self._waits_since = None
         await self._guard(None)
         if self._probe.due <= monotonic():
             await self._find_level()
@@ -79,6 +82,7 @@ class AttemptReader:
         if self._found is not None and self._found[0] != "basic":
             await self._read()
         else:
+            self._waits_since = None
             await self._ask("judge_attempts")  # what was announced before the level fell
 
     async def _ask(self, name: str, *, statement_timeout: float = 0, **values: object) -> Row:
@@ -127,7 +131,9 @@ class AttemptReader:
                 raise
             if row["started"] is None:  # no slot, or another exporter is at it
                 self._probe.due = 0.0
+                await self._count_lockout()
                 return
+            self._waits_since = None
             if row["refused"]:
                 log.warning("capture_message_refused", target=self._target.name, messages=row["refused"])
             if row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
@@ -147,3 +153,10 @@ class AttemptReader:
             self._was_slow = False
             await self._target.capturing.discard()
             self._connection = await self._target.capturing.get()
+
+    async def _count_lockout(self) -> None:
+        """Raises QueryFailed, with who has it, where the turn has not come for long: nothing is read meanwhile."""
+        self._waits_since = self._waits_since or monotonic()
+        if monotonic() - self._waits_since >= LOCKED_OUT_SECONDS:
+            holders = (await self._ask("holders"))["holders"]
+            raise QueryFailed(f"kept from its turn for {LOCKED_OUT_SECONDS:g} s; who has it: {holders}")

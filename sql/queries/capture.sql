@@ -24,6 +24,13 @@ select script_tracking_internal.flush_messages() as done
 -- name: read_messages
 select started, refused, behind from script_tracking_internal.read_messages()
 
+-- name: holders
+-- Who has the turn at the moment: see lock_capture().
+select coalesce(string_agg(distinct coalesce('pid ' || l.pid, 'a prepared transaction'), ', '), 'nobody by now') as holders
+from pg_locks as l
+where l.granted and l.relation = 'script_tracking_internal.capture_lock'::regclass and l.mode = 'ShareUpdateExclusiveLock'
+  and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+
 -- name: advance_messages
 select script_tracking_internal.advance_messages() as done
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
+from structlog.testing import capture_logs
 
+from exporter.capture import wal
 from tests.capture.failing import installed, reading, recorded, session
 from tests.fix_sessions import Session, one, value
 from tests.postgres_server import Server
@@ -73,6 +76,27 @@ async def test_two_readers_take_turns_and_neither_waits(shared_database: str, cl
                     # and whoever reads the slot has the lock still
                     assert value(other, turn) is True
             assert [value(client, mine) for mine in TURNS] == [True, True, True]
+
+
+async def test_a_turn_that_never_comes_is_told_once_with_the_holder(
+    shared_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wal, "LOCKED_OUT_SECONDS", 0.3)
+    async with reading(shared_database) as reader:
+        with client.transaction(), capture_logs() as logs:
+            assert value(client, f"select {SI}.lock_capture()") is True
+            assert await reader.round()
+            assert logs == [], "a turn of another for a moment is nothing to tell"
+            await asyncio.sleep(0.3)
+            for _ in range(2):
+                assert not await reader.round()
+            (told,) = logs
+            assert told["event"] == "capture_failed"
+            assert told["reason"] == f"kept from its turn for 0.3 s; who has it: pid {client.info.backend_pid}"
+        with capture_logs() as logs:
+            assert await reader.round()
+            assert await reader.round()
+            assert [line["event"] for line in logs] == ["capture_recovered"]
 
 
 async def test_no_statement_of_anybody_meets_the_lock(shared_database: str, client: Session, stranger: Session) -> None:
