@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/redacted_query.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
@@ -50,6 +50,7 @@ declare
   v_special    jsonb := '{}';
   v_duration   bigint;
   v_claims     text;
+  v_sql        text;
   v_metadata   jsonb;
   v_hk         bytea;
   v_emits      boolean := false;
@@ -260,6 +261,8 @@ begin
           split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
     end if;
     v_duration := greatest((extract(epoch from v_began - v_started_at) * 1000000)::bigint, 0);
+    v_sql := case when length(current_query()) < 1000 then script_tracking_internal.redact(current_query())
+      else script_tracking_internal.redacted_query(v_context.state_key, v_batch) end;
     v_claims := script_tracking_internal.session_claims();
     v_metadata := script_tracking_internal.session_metadata('trigger', v_context.acting_role, v_claims) || jsonb_strip_nulls(jsonb_build_object(
       'attempt_id', v_id,
@@ -271,7 +274,7 @@ begin
     v_hk := script_tracking_internal.record_execution(
       v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
       tg_tag::varchar, 'DDL', case when v_objects is null then 'NOOP' else 'COMPLETED' end,
-      v_started_at, v_duration, v_names, current_query(), v_metadata, v_id);
+      v_started_at, v_duration, v_names, v_sql, v_metadata, v_id);
     exit;
   exception
     when statement_too_complex then

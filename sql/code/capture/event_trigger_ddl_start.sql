@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -63,7 +63,8 @@ begin
           v_real := script_tracking_internal.redact(script_tracking_internal.real_statement(v_context));
         end if;
         v_mac := script_tracking_internal.attempt_mac(v_key.state_key, v_batch, v_outer, v_attempt);
-        v_sql := script_tracking_internal.redact(current_query());
+        v_sql := case when length(current_query()) < 1000 then script_tracking_internal.redact(current_query())
+          else script_tracking_internal.redacted_query(v_key.state_key, v_batch) end;
         v_payload := json_build_object(
           'v', 1, 'e', 'start', 'id', v_id, 'tag', tg_tag, 'at', v_at,
           'stmt', (extract(epoch from statement_timestamp()) * 1000000)::bigint,

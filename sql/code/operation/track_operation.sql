@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
+-- requires: vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 -- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
 -- by functions that say how.
@@ -51,7 +51,7 @@ begin
   v_hk := script_tracking_internal.record_execution(
     v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/operation/v1',
     script_tracking_internal.redact_text(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
-    null, null, track_operation.sql_command, v_metadata, null);
+    null, null, script_tracking_internal.redact(track_operation.sql_command), v_metadata, null);
   insert into script_tracking_internal.running_operation
     (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
   values

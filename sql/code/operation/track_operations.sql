@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
+-- requires: vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
 -- Begins many operations at once, or none. started_at is for a client that could not tell in time, by the server's
 -- clock; what was delivered late says by how much. With id, 32 hexadecimal digits of the client's choice, an operation
 -- that is delivered again is recognised and not recorded again.
@@ -89,7 +89,8 @@ begin
     end if;
     v_hk := script_tracking_internal.record_execution(
       v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/operation/v1', v_name,
-      v_given.script_type, 'RUNNING', v_started, null, null, v_given.sql_command,
+      v_given.script_type, 'RUNNING', v_started, null, null,
+      script_tracking_internal.redact(v_given.sql_command),
       coalesce(script_tracking_internal.declared_metadata(nullif(v_given.metadata, 'null')), '{}') || v_session
         || jsonb_strip_nulls(jsonb_build_object(
           'parent_hk', encode(script_tracking_internal.hex_key(v_given.parent_hk), 'hex'),

@@ -1,7 +1,8 @@
--- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/redact.sql
+-- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql
 -- Writes one execution: hub row and first version. The only place that inserts into the hub.
--- The caller has resolved tenant, incarnation and record source (tenancy/writing_context.sql) and pinned its settings;
--- redaction and cutting happen here, before hashing. The suffix is the attempt's where it has one already, else made here.
+-- The caller has resolved tenant, incarnation and record source (tenancy/writing_context.sql), pinned its settings and
+-- taken the secrets out of every text; the statement is cut here, before hashing. The suffix is the attempt's where it has
+-- one already, else made here.
 create or replace function script_tracking_internal.record_execution(
   p_tenant_hk bytea, p_incarnation integer, p_record_source varchar,
   p_script_name varchar, p_script_type varchar, p_execution_status varchar,
@@ -15,7 +16,7 @@ declare
     p_script_name, p_started_at, coalesce(p_suffix, script_tracking_internal.random_suffix()));
   v_hk          bytea := pg_catalog.sha256(pg_catalog.convert_to(v_bk, 'UTF8'));
   v_duration_ms integer := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
-  v_sql         text := script_tracking_internal.redact(p_sql_command);
+  v_sql         text := p_sql_command;
   v_metadata    jsonb := p_metadata;
   v_maximum     integer;
 begin
