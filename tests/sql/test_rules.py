@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, one, value
 from tests.sql.deciding import INTERNAL, lost, rules
 
 
@@ -174,8 +174,46 @@ def test_health_and_metrics_tell_policies_and_losses(admin: Session) -> None:
     admin.execute(f"select nextval('{INTERNAL}.lost_record_seq')".encode())
     assert rules(admin)["unacknowledged_losses"] == 1
     (row,) = history(admin, "acknowledge_losses")
-    assert row["metadata"]["before"] == {"unacknowledged": 3}
+    assert row["metadata"]["before"] == {"unacknowledged": 3, "refused_claims": 0, "refused_messages": 0}
+    assert row["metadata"]["after"] == {
+        "lost_through": 3,
+        "refused_claims_through": 0,
+        "refused_messages_through": 0,
+    }
     assert row["metadata"]["reason"] == "told the auditors"
+
+
+def test_what_anybody_can_cause_is_acknowledged_with_the_losses(
+    admin: Session, make_role: MakeRole, login: Login
+) -> None:
+    def warned() -> dict[object, object]:
+        found = admin.execute("select check_name, value from script_tracking.get_system_health() where status <> 'ok'")
+        return {row["check_name"]: row["value"] for row in found}
+
+    stranger = login(make_role())
+    admin.execute(f"grant create on database {admin.info.dbname} to {stranger.info.user}".encode())
+    admin.execute("select script_tracking.register_tenant('acme')")
+    stranger.execute("set script_tracking.tenant = 'acme'")
+    stranger.execute(f"create schema {stranger.info.user}".encode())
+    admin.execute(f"select nextval('{INTERNAL}.refused_message_seq') from generate_series(1, 2)".encode())
+    assert warned() == {"refused_tenant_claims": 1, "refused_messages": 2}
+
+    assert value(admin, "select script_tracking.acknowledge_losses('spoke with them')") == 0
+    assert warned() == {}
+    counters = f"select c.refused_claims_total, a.refused_messages_total from {INTERNAL}.collect_capture() as c,"
+    assert list(one(admin, f"{counters} {INTERNAL}.collect_attempts() as a").values()) == [1, 2]
+    assert value(admin, "select script_tracking.acknowledge_losses('again')") == 0
+    (row,) = history(admin, "acknowledge_losses")
+    assert row["metadata"]["before"] == {"unacknowledged": 0, "refused_claims": 1, "refused_messages": 2}
+    assert row["metadata"]["after"] == {
+        "lost_through": 0,
+        "refused_claims_through": 1,
+        "refused_messages_through": 2,
+    }
+
+    stranger.execute(f"comment on schema {stranger.info.user} is 'once more'".encode())
+    admin.execute(f"select nextval('{INTERNAL}.refused_message_seq')".encode())
+    assert warned() == {"refused_tenant_claims": 1, "refused_messages": 1}
 
 
 def test_a_reason_that_may_hold_a_secret_is_withheld(admin: Session) -> None:

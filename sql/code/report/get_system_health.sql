@@ -1,4 +1,4 @@
--- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, upkeep/unconfirmed_copy.sql, rules/lost_records.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, reconcile/catalog_coverage.sql
+-- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, upkeep/unconfirmed_copy.sql, rules/lost_records.sql, rules/refusals.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, reconcile/catalog_coverage.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -33,9 +33,9 @@ as $function$
       0, 'policies', 'warning',
       'A fault of the tracker refuses the DDL that these name: script_tracking.get_capture_policies(), set_capture_policy().'
     union all
-    select 'refused_tenant_claims', (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_claim_seq as q),
+    select 'refused_tenant_claims', (select r.new_claims from script_tracking_internal.refusals() as r),
       0, 'claims', 'warning',
-      'A session claimed a tenant that its role is no member of: see metadata.refused_tenant_claim, and grant_tenant().'
+      'A session claimed a tenant that its role is no member of: see metadata.refused_tenant_claim, and grant_tenant(). Seen to: script_tracking.acknowledge_losses().'
     union all
     select 'owner_role_members',
       -- but for a managed service's admin, who keeps the right to grant it and neither to use nor to inherit it (16 and newer)
@@ -87,9 +87,9 @@ as $function$
       'Write-ahead log that the replication slot holds back; over the threshold the exporter drops the slot. Is the exporter running, is a transaction open for long?'
     union all
     select 'refused_messages',
-      (select case when q.is_called then q.last_value else 0 end from script_tracking_internal.refused_message_seq as q)::double precision,
+      (select r.new_messages from script_tracking_internal.refusals() as r)::double precision,
       0, 'messages', 'warning',
-      'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded.'
+      'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded. Seen to: script_tracking.acknowledge_losses().'
     union all
     select 'untracked_changes',
       (select count(*) from script_tracking_internal.untracked_change as u where u.acknowledged_at is null)::double precision,
