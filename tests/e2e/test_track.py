@@ -94,6 +94,7 @@ def test_signals_are_passed_on_and_the_dsn_is_not(shop: str, name: str) -> None:
         [*PROGRAM, "--dsn", shop, "--name", name, "--heartbeat", "0.1", "--", "sh", "-c", script],
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup has the tests themselves ignore it
     ) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
