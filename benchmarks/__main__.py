@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import tracking
+from benchmarks import reconcile, tracking
 from benchmarks.daemon import at_level_full, exporter
 from benchmarks.load import Effort
 from benchmarks.place import FULL, machine, new_place
@@ -23,7 +23,9 @@ def _say(what: str) -> None:
 def main() -> int:
     """Exit code 0, or 1 where something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="one second a run: shows that it works, measures little")
+    parser.add_argument(
+        "--short", action="store_true", help="one second a run, few tables: shows that it works, measures little"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there too")
     arguments = parser.parse_args()
     effort = Effort(1, 1) if arguments.short else Effort(5, 2)
@@ -40,7 +42,10 @@ def main() -> int:
         _say("DDL, at the level full")
         with new_place(FULL) as place, at_level_full(place.tracked):
             captured = list(tracking.ddl(place, effort))
-        results = Results(machine(), place.version, effort, ddl, captured, operations, storage, served)
+        _say("the comparison of the catalogs")
+        with new_place() as place:
+            compared = reconcile.measure(place.tracked, reconcile.FEW_TABLES if arguments.short else reconcile.TABLES)
+        results = Results(machine(), place.version, effort, ddl, captured, operations, storage, served, compared)
     except ScriptTrackingError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
