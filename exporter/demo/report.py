@@ -21,7 +21,6 @@ BY_STATUS = (
 )
 COST = (
     "select count(*), percentile_cont(0.5) within group (order by tracking_us) / 1000 as median_ms,"
-    " percentile_cont(0.95) within group (order by tracking_us) / 1000 as p95_ms,"
     " percentile_cont(0.5) within group (order by duration_us) / 1000 as duration_ms"
     " from (select (metadata ->> 'tracking_us')::float8 as tracking_us,"
     " (metadata ->> 'duration_us')::float8 as duration_us"
@@ -74,8 +73,8 @@ async def summarise(terminal: Terminal, playground: Playground, scrape: Scrape, 
     if cost["count"]:
         terminal.fact(
             "cost, DDL",
-            f"median {cost['median_ms']:.2f} ms of {cost['count']} statements, p95 {cost['p95_ms']:.2f} ms; the insert"
-            " of the record itself is not in it",
+            f"median {cost['median_ms']:.2f} ms of {cost['count']} statements; the insert of the record itself is not"
+            " in it",
         )
     pair = await with_and_without(playground)
     if pair is not None:
