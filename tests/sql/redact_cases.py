@@ -205,6 +205,47 @@ UNQUOTED = (
     ("do $$ begin set local app.token = hunter2; end $$", "do $$ begin set local app.token = [redacted]; end $$"),
 )
 
+# the same where no name announces it, or a misspelt one: in role DDL and the like every string is one
+MISSPELT = (
+    ("create role joe pasword 'hunter2'", "create role joe pasword '[redacted]'"),
+    ("create role joe login 'hunter2'", "create role joe login '[redacted]'"),
+    ("CREATE  USER joe paswd E'hunter2'", "CREATE  USER joe paswd '[redacted]'"),
+    ("/* a */ alter\n\tgroup g pssword $$hunter2$$", "/* a */ alter\n\tgroup g pssword '[redacted]'"),
+    ("alter/* a */role joe (pasword 'hunter2')", "alter/* a */role joe (pasword '[redacted]')"),
+    (
+        "create role joe valid until '2030-01-01' pasword 'hunter2'",
+        "create role joe valid until '2030-01-01' pasword '[redacted]'",
+    ),
+    (
+        "create table t (); create role joe 'hunter2'; comment on table t is 'x'",
+        "create table t (); create role joe '[redacted]'; comment on table t is 'x'",
+    ),
+    (
+        "create user mapping for joe server s optins (user 'hunter2')",
+        "create user mapping for joe server s optins (user '[redacted]')",
+    ),
+    (
+        "alter user mapping for joe server s pasword 'hunter2'",
+        "alter user mapping for joe server s pasword '[redacted]'",
+    ),
+    (
+        "create server s type 'x' version '1' foreign data wrapper w optins (host 'hunter2')",
+        "create server s type 'x' version '1' foreign data wrapper w optins (host '[redacted]')",
+    ),
+    (
+        "create subscription s conection 'hunter2' publication p with (slot_name = 'x', pasword = 'hunter2')",
+        "create subscription s conection '[redacted]' publication p with (slot_name = 'x', pasword = '[redacted]')",
+    ),
+    (
+        "do $$ begin execute 'create role joe pasword ''hunter2'''; end $$",
+        "do $$ begin execute 'create role joe pasword ''[redacted]'''; end $$",
+    ),
+    (
+        "do $$ begin create role joe pasword 'hunter2'; raise notice 'x'; end $$",
+        "do $$ begin create role joe pasword '[redacted]'; raise notice 'x'; end $$",
+    ),
+)
+
 # the same where the name comes after the secret, or only stands in a list, a key or a string
 ELSEWHERE = (
     (
@@ -318,6 +359,7 @@ WITHHELD = (
     "alter role joe password E'hunter2\\'",
     "alter role joe password 'a\\', 'hunter2'",
     "alter role joe password 'hunter2'" + " " * 100_000,
+    "create role joe pasword 'hunter2",
 )
 
 # no secret: stored as they are
@@ -369,5 +411,11 @@ ORDINARY = (
     "select name from t where name like '%secret%' or name like 'password %' or kind = 'x'",
     "alter table t alter column token set default null, alter column kind set default 'x'",
     "alter subscription s set publication token with (refresh = false)",
+    "create role joe login in role a, b admin c valid until 'infinity' connection limit 5",
+    "alter role joe in database d set timezone = 'UTC'; alter user joe set datestyle to 'iso'",
+    "create server s type 'x' version '1' foreign data wrapper w options (host 'h', port '5432')",
+    "alter subscription s set (slot_name = 'x', synchronous_commit = 'off', origin = 'none')",
+    "create table app_user (id int, role text default 'x', server text, subscription text check (role in ('a', 'b')))",
+    "create policy p on t using (role = 'x' and user_group = 'y')",
     "alter system set archive_command = 'cp %p /archive/%f'; select 1 -- user joe signs",
 )

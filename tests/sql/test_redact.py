@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
-from tests.sql.redact_cases import ELSEWHERE, ORDINARY, REDACTED, UNQUOTED, WITHHELD
+from tests.sql.redact_cases import ELSEWHERE, MISSPELT, ORDINARY, REDACTED, UNQUOTED, WITHHELD
 
 REDACT = "select script_tracking_internal.redact(%s)"
 MESSAGE = "select script_tracking_internal.redact_message(%s, %s)"
@@ -35,7 +35,7 @@ def redacting(postgres: Server, _template: str) -> Iterator[Session]:
 @pytest.mark.parametrize("conforming", ["on", "off"])
 def test_secrets_are_replaced_and_the_rest_stands(redacting: Session, conforming: str) -> None:
     redacting.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
-    for statement, expected in (*REDACTED, *UNQUOTED, *ELSEWHERE):
+    for statement, expected in (*REDACTED, *UNQUOTED, *MISSPELT, *ELSEWHERE):
         assert value(redacting, REDACT, statement) == expected
         assert value(redacting, REDACT, expected) == expected, "not the same again"
     redacting.execute("reset standard_conforming_strings; reset escape_string_warning")
@@ -62,6 +62,32 @@ def test_what_holds_no_secret_stands(redacting: Session) -> None:
             "alter role joe password hunter2",
             'syntax error at or near "[redacted]"',
         ),
+        (
+            "syntax error at or near \"'hunter2'\"",
+            "create role joe login 'hunter2'",
+            "syntax error at or near \"'[redacted]'\"",
+        ),
+        (
+            "Syntaxfehler bei \u00bb'role joe'\u00ab",
+            "create role joe login 'role joe'",
+            "Syntaxfehler bei \u00bb'[redacted]'\u00ab",
+        ),
+        (
+            "syntax error at or near \"$$a 'role'$$\"",
+            "create role joe login $$a 'role'$$",
+            "syntax error at or near \"'[redacted]'\"",
+        ),
+        (
+            'unterminated quoted string at or near "\'role joe"',
+            "create role joe pasword 'role joe",
+            "unterminated quoted string at [redacted] near \"'[redacted]'\"",
+        ),
+        (
+            "syntax error at or near \"'2030'\"",
+            "create role joe valid until '2030' valid until '2030'",
+            "syntax error at or near \"'2030'\"",
+        ),
+        ('unrecognized role option "pasword"', "create role joe pasword 'x7'", 'unrecognized role option "pasword"'),
         ('role "joe" does not exist', "alter role joe password 'hunter2'", 'role "joe" does not exist'),
         ('syntax error at or near "tabel"', "create tabel t ()", 'syntax error at or near "tabel"'),
         (

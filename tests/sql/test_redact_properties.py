@@ -147,6 +147,26 @@ BARE_PLACES: tuple[Callable[[str], str], ...] = (
     lambda s: f"create database d token {s}",
 )
 BARE_STATEMENT = st.builds(lambda secret, place: (place(secret[0]), secret[1]), BARE, st.sampled_from(BARE_PLACES))
+# Words that are meant to announce a secret and do not, and where they may stand.
+TYPO = st.sampled_from(["pasword", "passord", "paswd", "pssword", "pwasword", "loign", "login", "with", ""])
+TYPO_PLACES: tuple[Callable[[str, str], str], ...] = (
+    lambda w, s: f"create role joe {w} {s}",
+    lambda w, s: f"CREATE  USER joe LOGIN {w} {s} valid until '2030-01-01'",
+    lambda w, s: f"create table t (); alter\n group joe valid until '2030-01-01' {w} {s}; select 'x'",
+    lambda w, s: f"alter role joe in role a {w} = {s}",
+    lambda w, s: f"alter user mapping for joe server s {w} {s}",
+    lambda w, s: f"create server s foreign data wrapper w optins ({w} {s})",
+    lambda w, s: f"alter subscription s {w} {s}",
+    lambda w, s: f"do $do$ begin create role joe {w} {s}; end $do$",
+    lambda w, s: f"do $do$ begin execute {plain('create role joe ' + w + ' ' + s)}; end $do$",
+)
+MISSPELT = st.builds(
+    lambda secret, word, place, style: (place(word, style(secret[0])), secret[1]),
+    SECRET,
+    TYPO,
+    st.sampled_from(TYPO_PLACES),
+    st.sampled_from(STYLES),
+)
 STATEMENT = st.builds(
     lambda secret, place, style: (place(secret[0], style), secret[1]),
     SECRET,
@@ -173,7 +193,7 @@ def redacted(session: Session, function: str, texts: list[str]) -> list[str]:
     return [row["r"] for row in session.execute(query.encode(), (texts,)).fetchall()]
 
 
-@given(st.lists(st.one_of(STATEMENT, BARE_STATEMENT), min_size=TOGETHER, max_size=TOGETHER))
+@given(st.lists(st.one_of(STATEMENT, BARE_STATEMENT, MISSPELT), min_size=TOGETHER, max_size=TOGETHER))
 @EXAMPLES
 def test_no_secret_is_left_of_a_statement(redacting: Session, examples: list[tuple[str, str]]) -> None:
     stored = redacted(redacting, "redact", [statement for statement, _ in examples])

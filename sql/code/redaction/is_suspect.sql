@@ -10,5 +10,6 @@ as $function$
     '|options[[:space:]]*[(]|connection|conninfo|dblink|crypt|hmac|digest|\\mmd5|\\msha[0-9]+[[:space:]]*[(]|pgp_|identified|program'
     '|\\ma[ks]ia[0-9a-z]{12}|\\mgh[pousr]_|github_pat_|glpat-|xox[a-z]-|[sr]k_(?:live|test)_|aiza|\\meyj|scram-sha-256[$]'
     '|[$]2[abxy]?[$]|[$]argon2|[$][156y][$]|://[^[:space:]/]*@|://[^[:space:]\'"]*:[^[:space:]\'"]*@|basic[[:space:]]|\\msk-[0-9a-z_-]{16}|\\mnpm_|\\mhv[bs][.]'
+    '|(?:create|alter)(?:[[:space:]]|/[*](?:[^*]|[*]+[^*/])*[*]+/|--[^\n]*\n)+(?:role|user|group|server|subscription)'
     '|failing row contains|[$][0-9]+ = \'|u&[\'"]|\\\\)')
 $function$;

@@ -1,6 +1,7 @@
--- requires: vault/redact.sql, redaction/redact_text.sql, redaction/unescape.sql
+-- requires: vault/redact.sql, redaction/redact_text.sql, redaction/unescape.sql, redaction/lex.sql
 -- What may be stored of a message about a statement: as redact_text(), and also without any word of it that stands in the
--- statement, but no longer in what may be stored of that: 'syntax error at or near "..."' announces no secret.
+-- statement, but no longer in what may be stored of that: 'syntax error at or near "..."' announces no secret. A string
+-- goes whole: its words may stand elsewhere in the statement.
 create or replace function script_tracking_internal.redact_message(p_message text, p_statement text)
 returns text
 language plpgsql immutable parallel safe
@@ -10,9 +11,18 @@ declare
   v_message text := script_tracking_internal.redact_text(p_message);
   v_kept    text := script_tracking_internal.redact(p_statement);
   v_whole   text;
+  v_string  text;
 begin
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
+  end if;
+  if length(p_statement) <= 100000 and v_message ~ '[''$]' then
+    for v_string in
+      select distinct t.raw from script_tracking_internal.lex(p_statement) as t
+      where t.kind not in ('w', 'n', 'o', 'c', 'i') and (t.value <> '' or t.kind = 'x') and strpos(v_kept, t.raw) = 0
+    loop
+      v_message := replace(v_message, v_string, '''[redacted]''');
+    end loop;
   end if;
   v_whole := p_statement || ' ' || replace(p_statement, '''''', '''') || ' '
     || script_tracking_internal.unescape(replace(p_statement, '''''', ''''), 'e');

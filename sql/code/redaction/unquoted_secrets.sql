@@ -1,7 +1,9 @@
 -- requires: redaction/is_secret_name.sql, redaction/shows_option.sql
 -- Which tokens of lex() are secrets though nothing quotes them: PASSWORD hunter2, SET app.token = hunter2, WITH (password =
 -- hunter2), OPTIONS (password hunter2), CONNECTION host=h password=hunter2. The grammar takes a word or a number in some of
--- these places; in the others it refuses the statement, which is recorded all the same. Strings among them count, too.
+-- these places; in the others it refuses the statement, which is recorded all the same. Strings among them count, too, and
+-- so does every string of a statement about a role, user mapping, server or subscription but those known to be harmless:
+-- a name that announces one may be misspelt.
 -- Only where a statement defines something: in an expression, name = word is code.
 create or replace function script_tracking_internal.unquoted_secrets(p_kinds "char"[], p_values text[])
 returns boolean[]
@@ -16,6 +18,9 @@ declare
   c_routine  constant text[] := array['as', 'language', 'immutable', 'stable', 'volatile', 'strict', 'security', 'called', 'returns',
     'return', 'cost', 'rows', 'support', 'parallel', 'leakproof', 'window', 'set', 'reset', 'external', 'transform', 'begin', 'not'];
   c_harmless constant text[] := array['null', 'none', 'default', 'true', 'false', 'on', 'off', 'current', 'from'];
+  -- parameters of a subscription
+  c_shown    constant text[] := array['slot_name', 'synchronous_commit', 'streaming', 'origin', 'binary', 'copy_data', 'create_slot', 'enabled',
+    'connect', 'two_phase', 'lsn'];
   v_marks    boolean[] := array_fill(false, array[greatest(cardinality(p_values), 1)]);
   v_kind     "char";
   v_value    text;
@@ -24,6 +29,8 @@ declare
   v_first    text := '';        -- words of the statement; CREATE OR REPLACE is CREATE
   v_second   text := '';
   v_role     boolean := false;  -- in CREATE or ALTER ROLE, USER, GROUP
+  v_server   boolean := false;  -- in that of a server or user mapping
+  v_publish  boolean := false;  -- in that of a subscription
   v_defines  boolean := false;  -- there, or in a statement of another object that has no columns
   v_setting  boolean := false;  -- in a statement that sets a setting
   v_name     boolean := false;  -- before its = or TO
@@ -40,7 +47,13 @@ begin
     continue when v_kind = 'c' or (v_value = '' and v_kind = 'o');
 
     if v_kind not in ('w', 'i', 'n', 'o') then  -- a string
-      v_marks[v_at] := v_taking > 0 or (v_role and not v_setting and v_open = 0 and v_previous <> 'until');
+      v_marks[v_at] := v_taking > 0 or case
+        when v_setting then false
+        when v_role then v_previous <> 'until'
+        when v_server then v_previous not in ('type', 'version')
+          and not (v_open > 0 and v_lists[v_open] = 'o' and script_tracking_internal.shows_option(v_previous))
+        when v_publish then not (v_open > 0 and v_previous = '=' and coalesce(p_values[v_at - 2] = any (c_shown), false))
+        else false end;
       v_taking := case when v_taking > 0 and v_ends <> 'c' then 2 else v_taking end;
       v_previous := '';
       continue;
@@ -49,7 +62,8 @@ begin
     if v_kind = 'o' then
       case
         when v_value = ';' then
-          v_first := ''; v_second := ''; v_role := false; v_defines := false; v_setting := false; v_taking := 0;
+          v_first := ''; v_second := ''; v_role := false; v_server := false; v_publish := false; v_defines := false; v_setting := false;
+          v_taking := 0;
         when v_value = '(' then
           v_open := v_open + 1;
           v_lists[v_open] := case
@@ -91,12 +105,16 @@ begin
       elsif v_second = '' and v_value not in ('or', 'replace') then
         v_second := v_value;
         v_role := v_first in ('create', 'alter') and v_value in ('role', 'user', 'group');
+        v_server := v_first in ('create', 'alter') and v_value = 'server';
+        v_publish := v_first in ('create', 'alter') and v_value = 'subscription';
         v_defines := v_role or (v_first in ('create', 'alter') and v_value in ('server', 'subscription', 'database', 'tablespace'));
       elsif v_value = 'mapping' and v_previous = 'user' then
         v_role := false;
+        v_server := true;
       end if;
       if v_open = 0 and v_value in ('begin', 'then', 'else', 'loop', 'declare', 'do') and (v_taking = 0 or v_ends <> 'c') then
-        v_first := ''; v_second := ''; v_role := false; v_defines := false; v_setting := false; v_taking := 0; v_previous := v_value;
+        v_first := ''; v_second := ''; v_role := false; v_server := false; v_publish := false; v_defines := false; v_setting := false;
+        v_taking := 0; v_previous := v_value;
         continue;
       end if;
       if v_value = 'set' and v_open = 0 then

@@ -1,5 +1,5 @@
 -- requires: redaction/is_suspect.sql, redaction/is_sql.sql, redaction/redact_prose.sql, redaction/redact_code.sql
--- What may be stored of a statement in which announces_secret() sees a word: with [redacted] in the place of each secret;
+-- What may be stored of a statement in which announces_secret() or defines_login() sees a word: with [redacted] in the place of each secret;
 -- withheld whole, with its length, where it cannot be judged.
 create or replace function script_tracking_internal.redact_suspect(p_text text)
 returns text
