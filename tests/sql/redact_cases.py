@@ -115,6 +115,9 @@ REDACTED = (
     ),
     ("create table t as select 'AKIAABCDEFGHIJKLMNOP' as x", "create table t as select '[redacted]' as x"),
     ("create table t as select 'ghp_abcdefghijklmnopqrst' as x", "create table t as select '[redacted]' as x"),
+    ("create table t as select 'github_pat_11ABCDEFG0abcdefghijkl' as x", "create table t as select '[redacted]' as x"),
+    ("create table t as select '$6$saltsalt$abcdefghijklmnopqrst' as x", "create table t as select '[redacted]' as x"),
+    ("create table t as select '$1$saltsalt$abcdefghijklmnopqrst' as x", "create table t as select '[redacted]' as x"),
     ("create table t as select 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.abc' as x", "create table t as select '[redacted]' as x"),
     ("create table t as select 'SCRAM-SHA-256$4096:c2FsdA==$x:y' as x", "create table t as select '[redacted]' as x"),
     (

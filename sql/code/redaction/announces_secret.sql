@@ -10,5 +10,5 @@ as $function$
     '%dblink%', '%auth%', '%crypt%', '%hmac%', '%digest%', '%md5%', '%sha%', '%pgp%', '%identified%', '%program%',
     '%jwt%', '%sign%', '%verify%', '%-u%', '%slack%', '%sk-%', e'%npm\\_%', '%hv_.%',
     '%bearer%', '%basic %', '%a_ia%', e'%gh_\\_%', '%glpat%', '%xox%', e'%k\\_live%', e'%k\\_test%', '%aiza%',
-    '%eyj%', '%$2%', '%$argon2%', '%@%', '%failing row%', '%$_ = %', '%u&%', e'%\\\\%'])
+    '%eyj%', '%$2%', '%$_$%', e'%github\\_pat%', '%$argon2%', '%@%', '%failing row%', '%$_ = %', '%u&%', e'%\\\\%'])
 $function$;
