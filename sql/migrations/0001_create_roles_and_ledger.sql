@@ -4,8 +4,11 @@
 -- Roles belong to the cluster, so installers in several databases may race for them.
 do $roles$
 declare
-  v_role text;
+  v_role    text;
+  v_timeout text := current_setting('lock_timeout');
 begin
+  -- where another database's installer makes the role, this one waits until that has ended; nobody waits for this one yet
+  perform set_config('lock_timeout', '120s', true);
   foreach v_role in array array[
     'script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app',
     'script_tracking_reader', 'script_tracking_auditor']
@@ -18,6 +21,7 @@ begin
       end;
     end if;
   end loop;
+  perform set_config('lock_timeout', v_timeout, true);
   -- a superuser may act as anybody; a managed service's admin has to be a member until the installer's last step
   if not (select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = current_user) then
     grant script_tracking_owner to current_user;

@@ -93,7 +93,7 @@ async def test_what_others_set_in_the_session_is_not_for_us(
     connection = await connect(Dsn(pooler.dsn(database)), application_name="tests")
     try:
         slow = "select pg_backend_pid() as pid, pg_sleep(0.05), current_setting('transaction_read_only') as read_only"
-        (row,) = await fetch(connection, slow, timeout=5)
+        (row,) = await fetch(connection, slow, timeout=30)
         assert row["pid"] == next_client.execute("select pg_catalog.pg_backend_pid()").fetchone()[0]  # type: ignore[index]
         assert row["read_only"] == "off"
         assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
