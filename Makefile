@@ -144,7 +144,7 @@ image: ## the container image, script-tracking-exporter:latest
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
 	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
 
-benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about eight minutes; SHORT=1 takes one
+benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about eight minutes; SHORT=1 takes two
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
 
 soak: $(VENV)/.with-demo ## the record beside the server's own log under 50 sessions of DDL; DURATION=60, by default ten minutes

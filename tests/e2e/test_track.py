@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -88,13 +89,23 @@ def test_a_signal_that_ends_the_command_is_named(shop: str, name: str) -> None:
     assert (row["error_message"], row["metadata"]["signal"]) == ("killed by SIGKILL", "SIGKILL")
 
 
+@pytest.fixture
+def hangs_up() -> Iterator[None]:
+    """A hang-up ends what the test starts, also where somebody runs the tests under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangs_up")
 def test_signals_are_passed_on_and_the_dsn_is_not(shop: str, name: str) -> None:
     script = "trap 'exit 7' TERM; trap 'echo hup' HUP; echo $$; while :; do sleep 0.05; done"
     with subprocess.Popen(
         [*PROGRAM, "--dsn", shop, "--name", name, "--heartbeat", "0.1", "--", "sh", "-c", script],
         stdout=subprocess.PIPE,
         env=ENVIRONMENT,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup has the tests themselves ignore it
     ) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())

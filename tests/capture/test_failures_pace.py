@@ -1,0 +1,93 @@
+"""Under much DDL: the reader keeps nobody from a turn, decodes in a fresh session, and keeps the slot's start young."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from exporter.capture import wal
+from tests.capture.failing import installed, reading, recorded, session
+from tests.fix_sessions import Session, value
+from tests.postgres_server import Server
+
+SI = "script_tracking_internal"
+READERS = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter capture'"
+BEHIND = (
+    "select (pg_current_wal_insert_lsn() - restart_lsn)::bigint from pg_replication_slots"
+    f" where slot_name = {SI}.slot_name()"
+)
+
+
+@pytest.fixture(scope="module")
+def paced_database(postgres: Server) -> Iterator[str]:
+    """DSN, as superuser, of a database that the tests of this module share."""
+    with installed(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def client(paced_database: str) -> Iterator[Session]:
+    """A superuser's session."""
+    with session(paced_database) as found:
+        yield found
+
+
+def fail(client: Session, name: str) -> None:
+    """A DDL statement that is announced and fails."""
+    with suppress(psycopg.errors.UndefinedTable):
+        client.execute(f"alter table {name} add column more text".encode())
+
+
+def readers(client: Session) -> set[int]:
+    """Processes of the capture's sessions with this database."""
+    return {row["pid"] for row in client.execute((READERS + " and datname = current_database()").encode())}
+
+
+async def test_a_turn_ends_although_there_is_more_to_read(
+    paced_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with reading(paced_database) as reader:
+        before = value(client, f"select read_lsn from {SI}.capture_state")
+        monkeypatch.setattr(wal, "READING_SECONDS", 0.0)
+        fail(client, "absent_now")
+        assert await reader.round()
+        assert value(client, f"select read_lsn from {SI}.capture_state") == before
+        monkeypatch.undo()
+        await recorded(reader, client, "ALTER TABLE")
+
+
+async def test_after_a_slow_read_another_session_goes_on(
+    paced_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with reading(paced_database) as reader:
+        before = readers(client)
+        fail(client, "absent_a_while")
+        monkeypatch.setattr(wal, "SLOW_READ_SECONDS", 0.0)
+        assert await reader.round()
+        assert await reader.round()
+        after = readers(client)
+        assert after and not after & before
+        monkeypatch.undo()
+        assert await reader.round()
+        kept = readers(client)
+        assert await reader.round()
+        assert readers(client) == kept
+
+
+async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
+    paced_database: str, client: Session
+) -> None:
+    if client.info.server_version < 160000:
+        noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
+        assert value(client, noted)  # the server's own note comes every 15 seconds
+        return
+    async with reading(paced_database) as reader:
+        client.execute("create table if not exists much as select repeat('x', 1000) from generate_series(1, 20000)")
+        assert int(str(value(client, BEHIND))) > 8388608
+        for number in range(4):
+            fail(client, f"absent_{number}")
+            assert await reader.round()
+        assert int(str(value(client, BEHIND))) < 8388608
