@@ -1,0 +1,36 @@
+-- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
+-- Health checks of the upkeep: copies, partitions, totals, running operations. A row for each, for get_system_health() to judge: is_floor says
+-- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
+create or replace function script_tracking_internal.health_upkeep()
+returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
+  is_floor boolean, advice text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $function$
+  select 'unconfirmed_copy', (select count(*) from script_tracking_internal.installation
+     where script_tracking_internal.unconfirmed_copy() is not null), 0, 'databases', 'critical', false,
+    'This is a copy of a tracked database, and the exporter publishes nothing of it until script_tracking.confirm_copy().'
+  union all
+  select 'partitions_ahead',
+    (select count(*) from script_tracking_internal.vault_partition as p
+     where p.relation = 'script_execution_s' and p.lower_bound > now())::double precision,
+    1, 'partitions', 'warning', true,
+    'No partition is ready for next month: is the daemon running? See script_tracking_internal.ensure_partitions().'
+  union all
+  select 'rollup_lag',
+    coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f
+      where f.xid >= (select r.horizon from script_tracking_internal.rollup_state as r)
+        and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)), 0)::double precision,
+    600, 'seconds', 'warning', false,
+    'The totals wait for the transaction horizon: end the oldest transaction, prepared ones included (pg_prepared_xacts).'
+  union all
+  select 'oldest_prepared_transaction',
+    (select coalesce(extract(epoch from now() - min(x.prepared)), 0) from pg_prepared_xacts as x)::double precision,
+    3600, 'seconds', 'warning', false,
+    'A prepared transaction holds the horizon in every database: commit or roll it back by its gid.'
+  union all
+  select 'oldest_running_operation',
+    (select coalesce(extract(epoch from now() - min(r.execution_timestamp)), 0) from script_tracking_internal.running_operation as r)::double precision,
+    86400, 'seconds', 'warning', false,
+    'An operation was begun and never completed: find it by execution_status = ''RUNNING''.'
+$function$;
