@@ -24,16 +24,9 @@ where t.tenant_bk = %(tenant)s
 
 # what the vault's own upkeep does when it splits the newest partition, done to the first one
 PAST = """
-select pg_advisory_xact_lock(6001874101);
-set local role script_tracking_owner;
-alter table script_tracking.script_execution_{0} detach partition {1}.script_execution_{0}_first;
-alter table script_tracking.script_execution_{0} attach partition {1}.script_execution_{0}_first
-  for values from ('{2}') to ('{3}');
-create table {1}.script_execution_{0}_past (like script_tracking.script_execution_{0} including all);
-alter table script_tracking.script_execution_{0} attach partition {1}.script_execution_{0}_past
-  for values from (minvalue) to ('{2}');
-select {1}.protect_partition('{1}.script_execution_{0}_past'::regclass),
-  {1}.protect_partition('{1}.script_execution_{0}_first'::regclass);
+alter table script_tracking.{0} detach partition {1}.{0}_first;
+select {1}.attach_partition('{0}', '{1}.{0}_first', '{2}', '{3}'),
+  {1}.attach_partition('{0}', {1}.make_partition('{0}', '_past'), '-infinity', '{2}');
 """
 
 
@@ -62,11 +55,12 @@ def record(
 
 
 def make_past(session: Session) -> None:
-    """Gives hub and satellite a partition that ended before this month."""
+    """Gives every partitioned table a partition that ended before this month."""
     following = (THIS_MONTH + timedelta(days=32)).replace(day=1)
     with session.transaction():
-        for letter in "hs":
-            session.execute(PAST.format(letter, INTERNAL, THIS_MONTH, following).encode())
+        session.execute("select pg_advisory_xact_lock(6001874101); set local role script_tracking_owner")
+        for row in session.execute(f"select relation from {INTERNAL}.partitioned_tables() order by place".encode()):
+            session.execute(PAST.format(row["relation"], INTERNAL, THIS_MONTH, following).encode())
 
 
 def counters(session: Session) -> dict[str, list[tuple[object, ...]]]:

@@ -116,7 +116,8 @@ WEAKENINGS = {
         f"create trigger mine before insert on {S}.script_execution_s for each row "
         "execute function suppress_redundant_updates_trigger()",
         f"create or replace view {SI}.vault_partition as select null::name as relation, null::regclass as partition, "
-        "null::name as partition_name, now() as lower_bound, now() as upper_bound",
+        "null::name as partition_name, now() as lower_bound, now() as upper_bound, 1 as place, "
+        "null::name as time_column, true as append_only",
         f"do $$ begin execute 'create or replace view {SI}.final_version as ' "
         f"|| replace(pg_get_viewdef('{SI}.final_version'::regclass), 'RUNNING', 'FAILED'); end $$",
     ),

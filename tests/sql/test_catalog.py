@@ -191,8 +191,7 @@ def test_partitions_are_made_like_their_table_in_every_respect(admin: Session) -
         (
             "select i.inhrelid::regclass::text as partition from pg_inherits as i"
             " join pg_class as c on c.oid = i.inhrelid"
-            " where i.inhparent in ('script_tracking.script_execution_h'::regclass,"
-            " 'script_tracking.script_execution_s'::regclass) and not ("
+            " where i.inhrelid in (select p.partition from script_tracking_internal.vault_partition as p) and not ("
             + " and ".join(
                 f"({query.format('i.inhrelid')}) = ({query.format('i.inhparent')})"
                 for query in (columns, indexes, checks, triggers)

@@ -1,8 +1,8 @@
--- requires: upkeep/vault_partition.sql, upkeep/roll_up.sql, upkeep/final_version.sql, upkeep/counted_versions.sql
+-- requires: upkeep/vault_partition.sql, upkeep/lock_partitions.sql, upkeep/roll_up.sql, upkeep/carry_partition.sql, upkeep/is_partition_in_use.sql
 -- Removes whole partitions that are older than the retention. While nothing archives the record, only what the setting
 -- retention.disposable declares disposable goes: by default nothing, and a NOTICE says so.
 -- A partition stays while an operation of it runs, or while the totals have not taken all its rows in.
--- Returns the number of executions removed. Raises ST003 for a negative retention, 55P03 when a lock is not had in 200 ms.
+-- Returns the number of executions removed. Raises ST003 for a negative retention, 55P03 when a lock is not had in 100 ms.
 create or replace function script_tracking.cleanup_old_data(retention_days integer)
 returns integer
 language plpgsql volatile
@@ -18,7 +18,7 @@ declare
   v_disposable text := (select s.value from script_tracking_internal.setting as s where s.name = 'retention.disposable');
   v_oldest     timestamptz;
   v_part       record;
-  v_hub        regclass;
+  v_ends       timestamptz[] := '{}';
   v_rows       bigint;
   v_removed    bigint := 0;
 begin
@@ -34,45 +34,37 @@ begin
   lock table script_tracking_internal.schema_migration in share row exclusive mode;
   perform script_tracking_internal.roll_up();
   v_oldest := now() - make_interval(days => cleanup_old_data.retention_days);
+  -- reckoned while everybody reads and writes
   for v_part in
     select p.partition, p.lower_bound, p.upper_bound
     from script_tracking_internal.vault_partition as p
     where p.relation = 'script_execution_s' and p.upper_bound <= v_oldest
     order by p.upper_bound
   loop
-    select p.partition into strict v_hub from script_tracking_internal.vault_partition as p
-    where p.relation = 'script_execution_h' and p.upper_bound = v_part.upper_bound;
-    -- detached first: from here on nobody writes into it, so what is counted is what goes
-    execute format('alter table script_tracking.script_execution_s detach partition %s', v_part.partition);
-    execute format('alter table script_tracking.script_execution_h detach partition %s', v_hub);
-    execute format('select count(*) from %s where execution_status <> ''RUNNING'' and xid >= (select r.horizon from script_tracking_internal.rollup_state as r) and incarnation = (select i.incarnation from script_tracking_internal.installation as i)',
-      v_part.partition) into v_rows;
-    if v_rows > 0 or exists (
-      select from script_tracking_internal.running_operation as o
-      where o.execution_timestamp >= v_part.lower_bound and o.execution_timestamp < v_part.upper_bound)
-    then
-      execute format('alter table script_tracking.script_execution_s attach partition %s for values from (%s) to (%L)',
-        v_part.partition,
-        case when v_part.lower_bound = '-infinity' then 'minvalue' else quote_literal(v_part.lower_bound) end, v_part.upper_bound);
-      execute format('alter table script_tracking.script_execution_h attach partition %s for values from (%s) to (%L)',
-        v_hub, case when v_part.lower_bound = '-infinity' then 'minvalue' else quote_literal(v_part.lower_bound) end, v_part.upper_bound);
-      exit;
-    end if;
-    execute format($carry$
-      insert into script_tracking_internal.operation_total_carried as t
-        (tenant_hk, script_type, status, error_class, bucket, operations, duration_us, tracking_us)
-      select f.tenant_hk, f.script_type, f.status, f.error_class, f.bucket,
-        count(*), sum(f.duration_us), sum(f.tracking_us)
-      from script_tracking_internal.counted_versions(%L) as f
-      group by 1, 2, 3, 4, 5
-      on conflict (tenant_hk, script_type, status, error_class, bucket) do update
-      set operations = t.operations + excluded.operations,
-          duration_us = t.duration_us + excluded.duration_us,
-          tracking_us = t.tracking_us + excluded.tracking_us$carry$, v_part.partition);
-    execute format('select count(*) from %s', v_hub) into v_rows;
+    continue when script_tracking_internal.is_partition_in_use(v_part.partition, v_part.lower_bound, v_part.upper_bound);
+    perform script_tracking_internal.carry_partition(v_part.partition);
+    execute format('select count(*) from %s', (
+      select p.partition from script_tracking_internal.vault_partition as p
+      where p.relation = 'script_execution_h' and p.upper_bound = v_part.upper_bound)) into strict v_rows;
     v_removed := v_removed + v_rows;
+    v_ends := v_ends || v_part.upper_bound;
+  end loop;
+  if v_ends = '{}' then
+    return 0;
+  end if;
+  perform script_tracking_internal.lock_partitions(array(
+    select p.partition from script_tracking_internal.vault_partition as p
+    where p.upper_bound = any (v_ends) order by p.place, p.upper_bound));
+  for v_part in
+    select p.* from script_tracking_internal.vault_partition as p where p.upper_bound = any (v_ends) order by p.place
+  loop
+    if v_part.relation = 'script_execution_s'
+      and script_tracking_internal.is_partition_in_use(v_part.partition, v_part.lower_bound, v_part.upper_bound)
+    then
+      raise exception using errcode = '55P03', message = format('%s was written to while it was to be removed', v_part.partition);
+    end if;
+    execute format('alter table script_tracking.%I detach partition %s', v_part.relation, v_part.partition);
     execute format('drop table %s', v_part.partition);
-    execute format('drop table %s', v_hub);
   end loop;
   return least(v_removed, 2147483647)::integer;
 end

@@ -1,4 +1,4 @@
--- requires: upkeep/ensure_partitions.sql, upkeep/protect_partition.sql, upkeep/ensure_incarnation.sql, reconcile/settle_own.sql
+-- requires: upkeep/ensure_partitions.sql, upkeep/vault_partition.sql, upkeep/protect_partition.sql, upkeep/ensure_incarnation.sql, reconcile/settle_own.sql
 -- The installer's last step: partitions ready and protected, incarnation known, baseline taken (the first time).
 create or replace function script_tracking_internal.finish_install()
 returns void
@@ -6,8 +6,10 @@ language plpgsql volatile
 as $function$
 begin
   perform script_tracking_internal.ensure_incarnation();
-  perform script_tracking_internal.ensure_partitions();
-  perform script_tracking_internal.protect_partition(p.partition) from script_tracking_internal.vault_partition as p;
+  while script_tracking_internal.ensure_partitions() > 0 loop
+    null;  -- some at a time
+  end loop;
+  perform script_tracking_internal.protect_partition(p.partition, p.append_only) from script_tracking_internal.vault_partition as p;
   perform script_tracking_internal.settle_own();
 end
 $function$;
