@@ -53,8 +53,9 @@ grant execute on function
   script_tracking.get_performance_metrics(), script_tracking.get_system_health(),
   script_tracking.get_recent_errors(integer), script_tracking.calculate_hash_key(varchar)
 to script_tracking_reader, script_tracking_auditor;
+grant select on script_tracking.tenant_s to script_tracking_auditor;
 grant execute on function
-  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text)
+  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants()
 to script_tracking_auditor;
 -- The read policies call this for whoever reads.
 grant execute on function script_tracking_internal.visible_tenants()

@@ -101,19 +101,22 @@ from (
   select 'append_only_triggers', not exists (
       select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
       cross join lateral (
-        select array_agg(concat_ws(' ', t.tgname, t.tgtype, nullif(encode(t.tgargs, 'escape'), ''),
+        select array_agg(concat_ws(' ', t.tgname, t.tgtype, nullif(t.tgattr::text, ''), nullif(encode(t.tgargs, 'escape'), ''),
           case when t.tgqual is not null then 'when' end) order by t.tgname) as found
         from pg_trigger as t join pg_proc as p on p.oid = t.tgfoid join pg_namespace as f on f.oid = p.pronamespace
         where t.tgrelid = c.oid and t.tgenabled = 'A'
           and f.nspname = 'script_tracking_internal' and p.proname = 'protect_record') as f
-      -- a partitioned table that is append-only is a line here, its partitions are known by the name; tgtype: 27 before update
-      -- or delete of a row, 11 delete, 19 update, 34 before truncate; arguments end in a zero byte
+      -- a table that is append-only is a line here, its partitions are known by the name; tgtype: 27 before update
+      -- or delete of a row, 11 delete, 19 update, 34 before truncate; then the columns of its update, and
+      -- arguments, which end in a zero byte
       join (values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
-        ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 may_end\000']))
+        ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 may_end\000']),
+        ('tenant_h', array['protect_columns 19 1 3 4', 'protect_deletes 11', 'protect_truncate 34']),  -- all columns but the code
+        ('tenant_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 may_end\000']))
         as w (relation, triggers) on c.relname ~ ('^' || w.relation || '(_|$)')
       where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
         and f.found is distinct from w.triggers),
-    'hub, satellite and every partition of them refuse change, under any replication role'
+    'hubs, satellites and every partition of them refuse change, under any replication role'
   union all
   select 'public_has_no_rights', not exists (
       select from pg_namespace as n

@@ -32,7 +32,7 @@ async def used(empty: str) -> str:
 
 async def test_the_record_is_kept_protected_and_found_again(used: str) -> None:
     record, hub, catalog = rows(used, RECORD), rows(used, HUB), dump(used)
-    assert len(record) == 4
+    assert len(record) == 5
     assert await uninstalled(used)
     assert rows(used, "select from pg_event_trigger") == []
     left = rows(used, "select proname from pg_proc where pronamespace::regnamespace::text ~ '^script_tracking'")
@@ -56,7 +56,7 @@ async def test_the_record_is_kept_protected_and_found_again(used: str) -> None:
     assert await failed_checks(used) == {}
     assert (rows(used, RECORD), rows(used, HUB)) == (record, hub)
     totals = "select sum(operations_total) as n from script_tracking_internal.collect_operations()"
-    assert rows(used, totals)[0]["n"] == 2
+    assert rows(used, totals)[0]["n"] == 3
     key = "(select script_execution_hk from script_tracking_internal.running_operation)"
     assert rows(used, f"select script_tracking.complete_operation({key}, true) as done")[0]["done"] is True
 

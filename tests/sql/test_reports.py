@@ -95,7 +95,10 @@ def test_verdicts_are_as_documented(admin: Session, failed: int, fine: int, verd
 
 
 def test_history(told: Session) -> None:
-    found = rows(told, "get_execution_history(1)")
+    found, earlier = (
+        [row for row in rows(told, f"get_execution_history({days})") if row["script_type"] != "ADMINISTRATION"]
+        for days in (1, 2)
+    )
     assert len(found) == 11
     times = [row["execution_timestamp"] for row in found]
     assert times == sorted(times, key=str, reverse=True)
@@ -103,7 +106,7 @@ def test_history(told: Session) -> None:
     assert found[0]["duration_seconds"] is None
     durations = sorted(float(str(row["duration_seconds"])) for row in found[1:])
     assert durations == [0.00025, *(float(second) for second in range(1, 10))]
-    assert len(rows(told, "get_execution_history(2)")) == 12
+    assert len(earlier) == 12
     assert rows(told, "get_execution_history(0)") == []
 
 

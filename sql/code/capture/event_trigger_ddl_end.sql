@@ -233,7 +233,9 @@ begin
       end if;
       return;
     end if;
-    if v_claim is not null and v_context.refused is not null then
+    if v_context.refused = 'suspended' then
+      v_special := v_special || '{"tenant_state": "suspended"}';
+    elsif v_claim is not null and v_context.refused is not null then
       v_special := v_special || jsonb_build_object(
         'refused_tenant_claim', jsonb_build_object('claim', left(script_tracking_internal.redact_text(v_claim), 100), 'reason', v_context.refused));
       v_count := nextval('script_tracking_internal.refused_claim_seq');

@@ -1,6 +1,8 @@
+-- requires: tenancy/tenant_state.sql
 -- What writing_context() says, for a role that is not the session's: the tenant of what somebody else did, long ago
 -- perhaps. A claim counts only for a member or a superuser; without one the tenant is the role's only membership, without
--- any membership, or where the role is gone, "system". refused says why a claim did not count.
+-- any membership, or where the role is gone, "system". refused says why a claim did not count: an offboarded
+-- tenant's counts for nobody.
 create or replace function script_tracking_internal.role_context(
   p_role text, p_claim text, out tenant_hk bytea, out refused text)
 language plpgsql stable
@@ -19,7 +21,10 @@ begin
     if tenant_hk is null then
       refused := 'unknown_tenant';
     elsif coalesce(v_superuser, false) or tenant_hk = any (v_members) then
-      return;
+      if script_tracking_internal.tenant_state(tenant_hk) <> 'offboarded' then
+        return;
+      end if;
+      refused := 'offboarded';
     else
       refused := 'not_a_member';
     end if;
