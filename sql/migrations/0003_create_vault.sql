@@ -56,9 +56,6 @@ comment on column script_tracking.script_execution_s.sql_command is 'Client stat
 comment on column script_tracking.script_execution_s.xid is 'Transaction that wrote this version; readers go by its horizon';
 comment on column script_tracking.script_execution_s.incarnation is 'Cluster incarnation in which xid counts';
 
--- One current version for a key: also the mutex that makes loading idempotent.
-create unique index idx_script_execution_s_current
-  on script_tracking.script_execution_s (script_execution_hk, execution_timestamp) where load_end_date is null;
 -- Partial, all of them: the version that a new one replaces leaves them, instead of being entered in them once more.
 -- What runs is found by the state table, so that to begin an operation costs two entries less.
 create index idx_script_execution_s_tenant_status
@@ -67,9 +64,11 @@ create index idx_script_execution_s_tenant_status
 create index idx_script_execution_s_type_status
   on script_tracking.script_execution_s (script_type, execution_status)
   where load_end_date is null and execution_status <> 'RUNNING';
--- Ascending, and read backward: entries that arrive in order fill the last page of an index and never split the others.
-create index idx_script_execution_s_timestamp
-  on script_tracking.script_execution_s (execution_timestamp) where load_end_date is null;
+-- One current version for a key: also the mutex that makes loading idempotent. The time comes first, so that one index serves
+-- what is sought by time as well: entries that arrive in order fill its last page and never split the others, where a hash
+-- key would go to a page of its own each time. Ascending, and read backward.
+create unique index idx_script_execution_s_timestamp
+  on script_tracking.script_execution_s (execution_timestamp, script_execution_hk) where load_end_date is null;
 create index idx_script_execution_s_duration
   on script_tracking.script_execution_s (execution_duration_ms)
   where load_end_date is null and execution_duration_ms is not null;

@@ -56,9 +56,9 @@ def test_what_an_upgrade_cannot_restore_it_tells(installed_database: str) -> Non
 
 NAMED = (
     (
-        f"drop index {S}.idx_script_execution_s_current",
-        f"missing: table {S}.script_execution_s index idx_script_execution_s_current unique using btree "
-        "(script_execution_hk, execution_timestamp) where (load_end_date is null)",
+        f"drop index {S}.idx_script_execution_s_timestamp",
+        f"missing: table {S}.script_execution_s index idx_script_execution_s_timestamp unique using btree "
+        "(execution_timestamp, script_execution_hk) where (load_end_date is null)",
     ),
     (f"drop table {SI}.operation_total_carried", f"missing: table {SI}.operation_total_carried"),
     (f"grant insert on {S}.script_execution_s to joe", f"not released: table {S}.script_execution_s grant joe insert"),

@@ -92,11 +92,11 @@ WEAKENINGS = {
         f"alter function {SI}.log_files() owner to script_tracking_auditor",
     ),
     "objects_as_released": (
-        f"drop index {S}.idx_script_execution_s_current",
+        f"drop index {S}.idx_script_execution_s_timestamp",
         f"drop index {S}.idx_script_execution_s_xid",
         f"create index mine on {S}.script_execution_s (script_name)",
         f"create index mine on {SI}.script_execution_s_first (script_name)",
-        f"alter index {S}.idx_script_execution_s_current rename to mine",
+        f"alter index {S}.idx_script_execution_s_timestamp rename to mine",
         f"alter table {SI}.rollup_state drop constraint rollup_state_singleton_check",
         f"alter table {S}.script_execution_s drop constraint script_execution_s_pkey",
         f"alter table {SI}.script_execution_h_first add constraint mine check (record_source <> 'x')",
