@@ -72,6 +72,7 @@ grant execute on function
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
   script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(), script_tracking_internal.unconfirmed_copy(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
+  script_tracking_internal.roll_up_slice(integer),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.interrupt_operations(),
   script_tracking_internal.configure_capture(boolean, bigint), script_tracking_internal.probe_capture(),

@@ -18,6 +18,10 @@ INTERVALS_SECONDS = {
     "ensure_partitions": 600.0,
 }
 TIMEOUT_SECONDS = 60.0
+TIMEOUTS_SECONDS = {"ensure_incarnation": 3600.0}  # may build all totals anew
+CATCH_UP_SECONDS = 60.0  # so long does a job that goes by steps keep the others waiting
+BUSY_VERSIONS = 1000  # roll-ups that bring less are made less often: each rewrites a row for every tenant and type
+QUIET_ROLL_UP_SECONDS = 30.0
 LOCKED_OUT_SECONDS = 60.0
 
 
@@ -41,14 +45,16 @@ class Keeper:
         try:
             for timer in self._timers:
                 if timer.due <= monotonic():
-                    connection = await self._target.keeping.get()
                     try:
-                        await fetch(connection, query("upkeep", timer.job), timeout=TIMEOUT_SECONDS)
+                        done = await self._run(timer.job)
                     except QueryFailed as error:
                         if not error.is_locked_out:
                             raise
                         await self._count_lockout(timer.job)
                         continue
+                    if timer.job == "roll_up":
+                        busy = done >= BUSY_VERSIONS
+                        timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
                     timer.done(monotonic())
                     self._locked_out.pop(timer.job, None)
                     if timer.job in self._told:
@@ -65,6 +71,17 @@ class Keeper:
             log.info("upkeep_recovered", target=self._target.name)
             self._failing = None
         return True
+
+    async def _run(self, job: str) -> int:
+        """One job, each of its steps in a transaction of its own; what it did."""
+        began, done = monotonic(), 0
+        while True:
+            connection = await self._target.keeping.get()
+            timeout = TIMEOUTS_SECONDS.get(job, TIMEOUT_SECONDS)
+            (row,) = await fetch(connection, query("upkeep", job), timeout=timeout)
+            done += row["done"] or 0
+            if not row.get("more") or monotonic() - began > CATCH_UP_SECONDS:
+                return done
 
     async def _count_lockout(self, job: str) -> None:
         """Tells, once, of a job that never gets its lock, and of who holds what it may wait for."""

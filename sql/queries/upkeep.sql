@@ -4,7 +4,8 @@
 select script_tracking_internal.ensure_incarnation() as done
 
 -- name: roll_up
-select script_tracking_internal.roll_up() as done
+-- A step towards the transaction horizon; more: the next one is due at once.
+select s.added as done, s.more from script_tracking_internal.roll_up_slice() as s
 
 -- name: ensure_partitions
 select script_tracking_internal.ensure_partitions() as done

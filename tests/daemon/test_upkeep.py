@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from structlog.testing import capture_logs
@@ -36,3 +38,27 @@ async def test_a_job_that_never_gets_its_lock_is_told_once_with_the_holder(
         assert not keeping.is_locked_out
     finally:
         await target.close()
+
+
+async def test_roll_ups_catch_up_by_steps_in_one_round(installed_database: str) -> None:
+    text = (Path(__file__).parents[2] / "sql" / "code" / "upkeep" / "roll_up_slice.sql").read_text(encoding="utf-8")
+    small = text.replace("p_versions integer default 100000", "p_versions integer default 2")
+    assert small != text
+    with psycopg.connect(installed_database, autocommit=True) as admin:
+        admin.execute("set role script_tracking_owner")
+        admin.execute(small.encode())
+        admin.execute("reset role")
+        for _ in range(7):
+            admin.execute(
+                "select script_tracking.complete_operation(script_tracking.track_operation('a', 'BATCH'), true)"
+            )
+        target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+        try:
+            assert await keeper.Keeper(target).round()
+        finally:
+            await target.close()
+        (rolled_up,) = admin.execute(
+            "select sum(operations)::int from script_tracking_internal.operation_hour"
+            " join script_tracking_internal.series using (series_id) where script_type = 'BATCH'"
+        ).fetchone() or (None,)
+        assert rolled_up == 7

@@ -106,7 +106,7 @@ WEAKENINGS = {
         f"alter table {SI}.running_operation drop column pid",
         f"alter table {S}.script_execution_s alter column version_number drop default",
         f"alter table {SI}.script_execution_s_first alter column db_session_user drop default",
-        f"alter table {S}.script_execution_s alter column error_message type varchar",
+        f"alter table {S}.script_execution_s alter column record_source type text",
         f"alter table {SI}.setting set unlogged",
         f"alter sequence {SI}.execution_version_seq cycle",
         f"drop sequence {SI}.temporary_ddl_seq",
@@ -118,8 +118,8 @@ WEAKENINGS = {
         f"create or replace view {SI}.vault_partition as select null::name as relation, null::regclass as partition, "
         "null::name as partition_name, now() as lower_bound, now() as upper_bound, 1 as place, "
         "null::name as time_column, true as append_only",
-        f"do $$ begin execute 'create or replace view {SI}.final_version as ' "
-        f"|| replace(pg_get_viewdef('{SI}.final_version'::regclass), 'RUNNING', 'FAILED'); end $$",
+        f"do $$ begin execute 'create or replace view {SI}.ended_version as ' "
+        f"|| replace(pg_get_viewdef('{SI}.ended_version'::regclass), 'RUNNING', 'FAILED'); end $$",
     ),
     "grants_as_released": (
         f"revoke execute on function {SI}.collect_operations() from script_tracking_daemon",

@@ -1,4 +1,4 @@
--- requires: upkeep/operation_totals.sql, upkeep/vault_partition.sql
+-- requires: upkeep/operation_totals.sql, upkeep/final_version.sql, upkeep/vault_partition.sql
 -- For the daemon: state of the tracker itself.
 create or replace function script_tracking_internal.collect_capture()
 returns table (level text, lost_records_total bigint, temporary_ddl_total bigint, tracking_seconds_total double precision, rollup_lag_seconds double precision, partitions_ahead integer, refused_claims_total bigint, lacks text)

@@ -19,7 +19,9 @@ begin
   select i.incarnation into v_incarnation
   from script_tracking_internal.installation as i, script_tracking_internal.rollup_state as r
   where i.system_identifier = v_system and i.database_oid = v_database
-    and r.horizon <= pg_snapshot_xmax(pg_current_snapshot());
+    and r.horizon <= pg_snapshot_xmax(pg_current_snapshot())
+    -- a migration that resets the horizon leaves earlier incarnations to a rebuild
+    and (i.incarnation = 1 or r.horizon > '0'::xid8);
   if found then
     return v_incarnation;
   end if;
@@ -34,10 +36,11 @@ begin
     or exists (select from script_tracking_internal.rollup_state as r
                where r.horizon > pg_snapshot_xmax(pg_current_snapshot()))
   returning i.incarnation into v_incarnation;
-  if found then
-    perform script_tracking_internal.rebuild_totals();
-  else
+  if not found then
     select i.incarnation into v_incarnation from script_tracking_internal.installation as i;
+  end if;
+  if v_incarnation > 1 then
+    perform script_tracking_internal.rebuild_totals();
   end if;
   return v_incarnation;
 end

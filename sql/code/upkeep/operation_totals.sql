@@ -1,4 +1,4 @@
--- requires: upkeep/final_version.sql
+-- requires: rollup/pending_version.sql, upkeep/duration_bucket.sql
 -- Totals as of now, in one statement and so one snapshot: what is rolled up plus the visible rows past the horizon.
 create or replace function script_tracking_internal.operation_totals()
 returns table (tenant_hk bytea, script_type varchar, status varchar, error_class text, bucket smallint,
@@ -11,10 +11,9 @@ as $function$
     select t.tenant_hk, t.script_type, t.status, t.error_class, t.bucket, t.operations, t.duration_us, t.tracking_us
     from script_tracking_internal.operation_total as t
     union all
-    select f.tenant_hk, f.script_type, f.status, f.error_class, f.bucket, 1, f.duration_us, f.tracking_us
-    from script_tracking_internal.final_version as f
-    where f.xid operator(pg_catalog.>=) (select r.horizon from script_tracking_internal.rollup_state as r)
-      and f.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
+    select p.tenant_hk, p.script_type, p.status, p.error_class, script_tracking_internal.duration_bucket(p.duration_us), 1,
+      coalesce(p.duration_us, 0), p.tracking_us
+    from script_tracking_internal.pending_version as p where not p.revises
   ) as u
   group by 1, 2, 3, 4, 5
 $function$;

@@ -1,0 +1,35 @@
+"""What tests of the roll-ups by time do again and again: read them all, build them anew."""
+
+from __future__ import annotations
+
+from psycopg.rows import DictRow
+
+from tests.fix_sessions import Session
+from tests.vault_steps import INTERNAL, counters
+
+SERIES = f"join {INTERNAL}.series as s using (series_id) join script_tracking.tenant_h as h using (tenant_hk)"
+ROLL_UPS = {
+    "operation_hour": "hour, tenant_bk, script_type, status, operations, timed, duration_us, max_duration_us, last_at",
+    "duration_sketch": "since, tenant_bk, script_type, buckets, counts",
+    "script_day": "day, tenant_bk, script_type, script_name, executions, failures, timed, duration_us, max_duration_us",
+    "error_seen": "since, tenant_bk, script_type, sqlstate, fingerprint, errors, first_seen_at, last_seen_at,"
+    " script_execution_hk, script_name, error_message",
+}
+
+
+def rows_of(session: Session, table: str) -> list[DictRow]:
+    """One roll-up with tenant and type instead of their number."""
+    columns = ROLL_UPS[table]
+    return session.execute(f"select {columns} from {INTERNAL}.{table} {SERIES} order by {columns}".encode()).fetchall()
+
+
+def roll_ups(session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """All roll-ups and the totals, as they are comparable."""
+    tables = {table: [tuple(row.values()) for row in rows_of(session, table)] for table in ROLL_UPS}
+    return tables | counters(session)
+
+
+def rebuilt(session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """The same after everything was built anew from what was carried and what is there."""
+    session.execute(f"select {INTERNAL}.rebuild_totals()".encode())
+    return roll_ups(session)
