@@ -21,6 +21,8 @@ SCHEMA_ACTIONS = {
 SCHEMA_OPTIONS = (
     ("--print", "print_sql", ("install",)),
     ("--published", "published", ("install", "upgrade")),
+    ("--with-auth", "with_auth", ("install", "upgrade")),
+    ("--without-auth", "without_auth", ("install", "upgrade")),
     ("--json", "json", ("status", "verify")),
     ("--with-records", "with_records", ("uninstall",)),
     ("--yes", "yes", ("uninstall",)),
@@ -56,6 +58,8 @@ def check_schema_options(arguments: argparse.Namespace) -> None:
     for option, attribute, actions in SCHEMA_OPTIONS:
         if getattr(arguments, attribute) and arguments.action not in actions:
             raise ConfigurationError(f"schema {arguments.action} takes no {option}")
+    if arguments.with_auth and arguments.without_auth:
+        raise ConfigurationError("--with-auth and --without-auth contradict each other")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,6 +120,12 @@ def _add_schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--print", action="store_true", dest="print_sql", help="install: write the SQL, run nothing")
     parser.add_argument(
         "--published", action="store_true", help="install, upgrade: even if subscribers get the new tables at once"
+    )
+    parser.add_argument(
+        "--with-auth", action="store_true", help="install, upgrade: the login wrappers too, from now on"
+    )
+    parser.add_argument(
+        "--without-auth", action="store_true", help="install, upgrade: without the login wrappers again"
     )
     parser.add_argument("--json", action="store_true", help="status, verify: as JSON, a line a database")
     parser.add_argument("--with-records", action="store_true", help="uninstall: remove the record too")

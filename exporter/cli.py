@@ -77,7 +77,7 @@ def _schema(arguments: argparse.Namespace) -> int:
     from exporter.schema import command
 
     if arguments.print_sql:
-        return command.print_script()
+        return command.print_script(arguments)
     return asyncio.run(command.run(arguments, _configured(arguments)))
 
 

@@ -84,6 +84,7 @@ class TargetConfig(_Model):
     name: str = ""
     dsn: Dsn
     dsn_file: Path | None = None
+    auth: bool = False  # opts in to the login wrappers; false takes nothing away
     capture: CaptureConfig | None = None  # None: as for all targets
 
     @model_validator(mode="before")

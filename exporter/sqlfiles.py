@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from exporter.errors import InvalidSqlFile
+
+# folders of sql/code that a database has only where somebody asked for them
+OPTIONS = ("auth",)
 
 RunAs = Literal["owner", "installer"]
 
@@ -91,11 +95,21 @@ def migrations(base: Path | None = None) -> list[Migration]:
     return result
 
 
-def code_files(base: Path | None = None) -> list[CodeFile]:
-    """Code files, each after those that it requires. Raises InvalidSqlFile for an unknown or circular requirement."""
+def option_of(path: str) -> str | None:
+    """The option that a code file belongs to: a folder of which a database has all files or none."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "code" and parts[1] in OPTIONS else None
+
+
+def code_files(base: Path | None = None, options: Collection[str] = ()) -> list[CodeFile]:
+    """Code files, each after those that it requires, of the folders that are OPTIONS those that are asked for. Raises
+    InvalidSqlFile for an unknown or circular requirement.
+    """
     base = base or root()
     files: dict[str, CodeFile] = {}
     for file in sorted((base / "code").rglob("*.sql")):
+        if option_of(file.relative_to(base).as_posix()) not in (None, *options):
+            continue
         path, text, checksum, run_as, directives = _read(base, file)
         requires = tuple(f"code/{name.strip()}" for name in directives.get("requires", "").split(",") if name.strip())
         files[path] = CodeFile(path, text, checksum, run_as, requires)
@@ -124,9 +138,10 @@ def grants(base: Path | None = None) -> SqlFile:
     return SqlFile(path, text, checksum, "installer")
 
 
-def released(base: Path | None = None) -> str:
-    """The list of what stands after an installation, a fact a line."""
-    return ((base or root()) / "released.txt").read_text(encoding="utf-8")
+def released(base: Path | None = None, options: Collection[str] = ()) -> str:
+    """The list of what stands after an installation, a fact a line; each option adds what stands because of it."""
+    names = ["released", *(f"released_{option}" for option in sorted(options))]
+    return "".join(((base or root()) / f"{name}.txt").read_text(encoding="utf-8") for name in names)
 
 
 @cache

@@ -54,6 +54,7 @@ class Watch:
         )
         self.status.set("reconcile_interval", capture.reconcile_interval)
         self._schema_mode: SchemaMode = schema_mode
+        self._options = {"auth": True} if config.auth else None
         self._refused: str | None = None
         self._locked: str | None = None
         self._seen = False  # whether the schema stood in the database since the start
@@ -93,7 +94,7 @@ class Watch:
                 )
             elif self._schema_mode == "auto" and not self.target.standby:
                 known, ledger = ledger, None  # should it fail, what stands is read anew
-                report = await install(connection, ledger=known)
+                report = await install(connection, ledger=known, options=self._options)
                 if report.changed:
                     log.info("schema_installed", target=self.target.name, version=report.version)
                 ledger = report.ledger

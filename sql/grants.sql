@@ -8,7 +8,7 @@ begin
   for v_statement in
     with object as (
       select 'schema ' || quote_ident(n.nspname) as name, n.nspowner as owner, n.nspacl as acl, null::aclitem[] as columns
-      from pg_catalog.pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+      from pg_catalog.pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal', 'auth')
       union all
       select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass, c.relowner, c.relacl,
         (select array_agg(i) from pg_catalog.pg_attribute as a cross join lateral unnest(a.attacl) as i where a.attrelid = c.oid)
@@ -18,6 +18,8 @@ begin
       select 'routine ' || p.oid::regprocedure, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null
       from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
       where n.nspname in ('script_tracking', 'script_tracking_internal')
+        -- somebody else's schema auth is left alone; so is what others own
+        or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = current_user
     )
     select distinct format('revoke all on %s from %s cascade', o.name,
       case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
@@ -84,6 +86,24 @@ grant execute on function
   script_tracking_internal.merge_log_errors(jsonb), script_tracking_internal.collect_server_log(),
   script_tracking.get_system_health()
 to script_tracking_daemon;
+
+-- The login wrappers, where the database opted in. Their steps are bound when the wrappers are made: whoever may execute
+-- them and has no right on their schema cannot name them.
+do $logins$
+begin
+  if exists (select from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname = 'auth' and p.proname = 'login_user_tracking' and pg_get_userbyid(p.proowner) = current_user)
+  then
+    grant usage on schema auth to script_tracking_app;
+    grant execute on function
+      auth.login_user_tracking(varchar, varchar, bytea), auth.register_user_tracking(jsonb),
+      script_tracking_internal.begin_login(text, text, bytea), script_tracking_internal.begin_registration(jsonb),
+      script_tracking_internal.call_login_function(jsonb, text, text, bytea, jsonb),
+      script_tracking_internal.end_login(jsonb, jsonb)
+    to script_tracking_app;
+  end if;
+end
+$logins$;
 
 select script_tracking_internal.finish_install();
 reset role;

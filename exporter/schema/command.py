@@ -18,9 +18,9 @@ from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import NOT_PAUSED, Check, verify
 
 
-def print_script() -> int:
+def print_script(arguments: argparse.Namespace) -> int:
     """`install --print`; needs no database."""
-    sys.stdout.write(render_sql())
+    sys.stdout.write(render_sql(options=("auth",) if arguments.with_auth else ()))
     return 0
 
 
@@ -48,7 +48,7 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
     try:
         match arguments.action:
             case "install" | "upgrade":
-                return await _install(connection, target.name, arguments)
+                return await _install(connection, target, arguments)
             case "status":
                 return await _status(connection, target.name, arguments.json)
             case "verify":
@@ -62,9 +62,13 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
         await connection.close()
 
 
-async def _install(connection: Connection, name: str, arguments: argparse.Namespace) -> int:
+async def _install(connection: Connection, target: TargetConfig, arguments: argparse.Namespace) -> int:
+    name = target.name
     upgrade_only = arguments.action == "upgrade"
-    report = await install(connection, upgrade_only=upgrade_only, published=arguments.published)
+    options = (
+        {"auth": not arguments.without_auth} if arguments.without_auth or arguments.with_auth or target.auth else None
+    )
+    report = await install(connection, upgrade_only=upgrade_only, published=arguments.published, options=options)
     if report.changed:
         removed = f", {len(report.removed)} removed" if report.removed else ""
         print(
@@ -99,12 +103,14 @@ async def _status(connection: Connection, name: str, as_json: bool) -> int:
         "program_version": len(sqlfiles.migrations()),
         "pending_migrations": [],
         "changed_code": [],
+        "options": [],
         "paused": None,
         "problem": None,
     }
     try:
         ledger = await read_ledger(connection)
         status["installed_version"] = ledger.version
+        status["options"] = sorted(ledger.options)
         plan = make_plan(ledger)
         if ledger.version == 0:
             status["state"] = "not installed"

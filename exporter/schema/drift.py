@@ -55,9 +55,9 @@ def render(standing: Standing) -> str:
     return "".join(sorted(" | ".join(fact) + "\n" for fact in standing.facts))
 
 
-def released(base: Path | None = None) -> frozenset[Fact]:
-    """The facts of the release."""
-    return frozenset(Fact(*line.split(" | ", 3)) for line in sqlfiles.released(base).splitlines())
+def released(base: Path | None = None, options: Collection[str] = ()) -> frozenset[Fact]:
+    """The facts of the release, with those options."""
+    return frozenset(Fact(*line.split(" | ", 3)) for line in sqlfiles.released(base, options).splitlines())
 
 
 def differences(

@@ -63,9 +63,11 @@ async def install(
     restore: bool = False,
     published: bool = False,
     ledger: Ledger | None = None,
+    options: Mapping[str, bool] | None = None,
 ) -> InstallReport:
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
     applies all code and grants again even then; with `published` it makes tables that are replicated at once.
+    `options` are parts that the database shall have or not; those that are not named it keeps or lacks as before.
     A `ledger` that was just read saves reading it where nothing is to be done; what is done goes by what is read under
     the lock.
 
@@ -76,7 +78,7 @@ async def install(
     ledger = ledger or await read_ledger(connection)
     if upgrade_only and not ledger.code:
         raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
-    if make_plan(ledger, base).is_empty and not restore:
+    if make_plan(ledger, base, _chosen(ledger, options)).is_empty and not restore:
         return InstallReport(ledger.version, ledger=ledger)
     async with failures_named("installing the schema"):
         who = await check_privileges(connection)
@@ -85,7 +87,7 @@ async def install(
                 await begin(connection)
                 await _guard_owner(connection)
                 ledger = await read_ledger(connection)  # another installer may have been first
-                plan = make_plan(replace(ledger, code={}) if restore else ledger, base)
+                plan = make_plan(replace(ledger, code={}) if restore else ledger, base, _chosen(ledger, options))
                 if plan.migrations and not published:
                     await _guard_subscribers(connection)
                 if not plan.is_empty:
@@ -102,6 +104,13 @@ async def install(
         not plan.is_empty,
         ledger if plan.is_empty else None,
     )
+
+
+def _chosen(ledger: Ledger, options: Mapping[str, bool] | None) -> frozenset[str]:
+    """The options that the database is to have."""
+    named = options or {}
+    kept = {option for option in ledger.options if named.get(option, True)}
+    return frozenset(kept | {option for option, wanted in named.items() if wanted})
 
 
 async def _guard_owner(connection: Connection) -> None:

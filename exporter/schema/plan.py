@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,11 @@ class Ledger:
     def version(self) -> int:
         """Number of the newest migration, 0 where nothing is installed."""
         return max(self.migrations, default=0)
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Which parts of the code stand that a database has only where somebody asked for them: what it keeps."""
+        return frozenset(option for option in map(sqlfiles.option_of, self.code) if option)
 
     @property
     def is_record_only(self) -> bool:
@@ -96,8 +102,11 @@ def may_collect(ledger: Ledger, base: Path | None = None) -> bool:
     )
 
 
-def make_plan(ledger: Ledger, base: Path | None = None) -> Plan:
-    """Raises MigrationEdited or SchemaTooNew where the database must not be touched."""
+def make_plan(ledger: Ledger, base: Path | None = None, options: Collection[str] | None = None) -> Plan:
+    """What is to be done so that the database has these options; without them, those that it has.
+
+    Raises MigrationEdited or SchemaTooNew where the database must not be touched.
+    """
     migrations = sqlfiles.migrations(base)
     known = {migration.version: migration for migration in migrations}
     for version, (name, checksum, _) in sorted(ledger.migrations.items()):
@@ -108,7 +117,7 @@ def make_plan(ledger: Ledger, base: Path | None = None) -> Plan:
         if known[version].checksum != checksum:
             raise MigrationEdited(f"{known[version].path} was edited after it was applied: restore the released file")
     pending = [migration for migration in migrations if migration.version not in ledger.migrations]
-    files = sqlfiles.code_files(base)
+    files = sqlfiles.code_files(base, ledger.options if options is None else options)
     stale = {file.path for file in files if ledger.code.get(file.path) != file.checksum}
     code = []
     for file in files:
@@ -117,7 +126,10 @@ def make_plan(ledger: Ledger, base: Path | None = None) -> Plan:
             stale.add(file.path)
             code.append(file)
     grants = sqlfiles.grants(base)
-    obsolete = sorted(set(ledger.code) - {file.path for file in files} - {grants.path})
+    gone = set(ledger.code) - {file.path for file in files} - {grants.path}
+    # what this program still knows goes before what it was built on
+    known_code = [file.path for file in sqlfiles.code_files(base, sqlfiles.OPTIONS)]
+    obsolete = [path for path in reversed(known_code) if path in gone] + sorted(gone.difference(known_code))
     changed = bool(pending or code or obsolete or ledger.code.get(grants.path) != grants.checksum)
     if changed and _release(ledger.program_version) > _release(exporter.__version__):
         raise SchemaTooNew(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import exporter
@@ -32,7 +33,7 @@ def _body(file: SqlFile) -> list[str]:
     ]
 
 
-def render_sql(base: Path | None = None) -> str:
+def render_sql(base: Path | None = None, options: Collection[str] = ()) -> str:
     """A first installation, to be run by a superuser through psql; it fails as a whole or not at all, and where the
     schemas stand already it fails.
     """
@@ -58,7 +59,7 @@ def render_sql(base: Path | None = None) -> str:
                 program_version=exporter.__version__,
             )
         )
-    for file in [*sqlfiles.code_files(base), sqlfiles.grants(base)]:
+    for file in [*sqlfiles.code_files(base, options), sqlfiles.grants(base)]:
         lines += _body(file)
         lines.append(
             _record("record_code", path=file.path, checksum=file.checksum, program_version=exporter.__version__)

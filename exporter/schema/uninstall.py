@@ -27,6 +27,7 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
             await run(connection, "join_owner")
             await run(connection, "drop_event_triggers", module="uninstall")
             await run(connection, "drop_publication", module="uninstall")
+            await run(connection, "drop_auth", module="uninstall")
             if with_records:
                 await run(connection, "drop_everything", module="uninstall")
                 await run(connection, "leave_owner")

@@ -63,7 +63,7 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
         functions = await run(connection, "functions", module="verify")
         standing = await read_standing(connection)
         pause = await read_pause(connection)
-    release = released(base)
+    release = released(base, ledger.options)
     attributes = differences(standing, release, ("is",), re.compile("function "))
     objects = differences(standing, release, _STRUCTURE, re.compile("(?!function )"))
     grants = differences(standing, release, ("grant",), re.compile(""))
@@ -76,7 +76,7 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
             for row in rows
             if not (pause and _is_event_trigger(row["name"]))
         ),
-        _compare(functions, sqlfiles.code_files(base), attributes),
+        _compare(functions, sqlfiles.code_files(base, ledger.options), attributes),
         _found("objects_as_released", "tables, columns, indexes, constraints, views, sequences as released", objects),
         _found("grants_as_released", "every right as released, and nobody else's", grants),
     ]

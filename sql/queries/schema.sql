@@ -158,6 +158,10 @@ from (
   select p.oid as id, format('drop function %%s', p.oid::regprocedure) as drop_statement, p.proname as name
   from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal')
+    or n.nspname = 'auth' and pg_get_userbyid(p.proowner) = 'script_tracking_owner'
+  union all
+  select n.oid, 'drop schema auth', 'auth_schema' from pg_namespace as n
+  where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
   union all
   select c.oid, format('drop view %%s', c.oid::regclass), c.relname
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace

@@ -6,6 +6,9 @@ with recursive own as (
   select 'pg_namespace'::regclass::oid as class, n.oid as object, %(with_records)s as going
   from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
   union all
+  select 'pg_namespace'::regclass, n.oid, true
+  from pg_namespace as n where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
+  union all
   select 'pg_class'::regclass, c.oid, %(with_records)s or (c.relkind = 'v' and n.nspname = 'script_tracking_internal')
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(c.relowner) = 'script_tracking_owner'
@@ -16,7 +19,7 @@ with recursive own as (
   union all
   select 'pg_proc'::regclass, p.oid, %(with_records)s or p.proname <> 'protect_record'
   from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-  where n.nspname in ('script_tracking', 'script_tracking_internal')
+  where n.nspname in ('script_tracking', 'script_tracking_internal', 'auth')
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
@@ -85,6 +88,17 @@ begin
       perform pg_sleep(0.1);
     end;
   end loop;
+end
+$drop$
+
+-- name: drop_auth
+-- The login wrappers and their schema, where it is ours; what others put into it was asked for before.
+do $drop$
+begin
+  if exists (select from pg_namespace as n where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner') then
+    drop function if exists auth.login_user_tracking(varchar, varchar, bytea), auth.register_user_tracking(jsonb) cascade;
+    drop schema auth;
+  end if;
 end
 $drop$
 

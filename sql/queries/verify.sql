@@ -56,7 +56,8 @@ from (
   select 'objects_belong_to_owner', not exists (
       select from pg_namespace as n
       left join pg_class as c on c.relnamespace = n.oid left join pg_proc as p on p.pronamespace = n.oid
-      where n.nspname in ('script_tracking', 'script_tracking_internal')
+      where (n.nspname in ('script_tracking', 'script_tracking_internal')
+          or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner')
         and 'script_tracking_owner' <> any (array[pg_get_userbyid(n.nspowner),
           coalesce(pg_get_userbyid(c.relowner), 'script_tracking_owner'),
           coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
@@ -129,7 +130,8 @@ from (
         union all
         select a.attacl from pg_attribute as a join pg_class as c on c.oid = a.attrelid where c.relnamespace = n.oid) as o
       cross join lateral aclexplode(o.acl) as a
-      where n.nspname in ('script_tracking', 'script_tracking_internal') and a.grantee = 0),
+      where (n.nspname in ('script_tracking', 'script_tracking_internal')
+          or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner') and a.grantee = 0),
     'PUBLIC may use, read and call nothing'
 ) as c
 order by 1
@@ -154,13 +156,18 @@ with relation as (
     concat_ws(' ', l.lanname, case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
       case when p.proisstrict then 'strict' end, 'parallel', p.proparallel,
       case when p.proleakproof then 'leakproof' end, case when p.prokind <> 'f' then p.prokind end,
-      '(' || pg_get_function_arguments(p.oid) || ')', 'returns', pg_get_function_result(p.oid)) as definition
+      '(' || pg_get_function_arguments(p.oid) || ')', 'returns', pg_get_function_result(p.oid),
+      -- of a body that was bound when the function was made; the others are compared as text
+      case when p.prosqlbody is not null then concat_ws(' ', 'body', md5(pg_get_function_sqlbody(p.oid)),
+        case when p.prosecdef then 'security definer' end, p.proconfig::text) end) as definition
   from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace join pg_language as l on l.oid = p.prolang
   where n.nspname in ('script_tracking', 'script_tracking_internal')
+    or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
 ), granted as (
   select 'schema ' || n.nspname as object, null as parent, '' as part, n.nspowner as owner,
     coalesce(n.nspacl, acldefault('n', n.nspowner)) as acl
   from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+    or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
   union all
   select r.object, r.parent, '', r.owner, coalesce(r.acl, acldefault(r.acl_kind, r.owner)) from relation as r
   union all
@@ -171,6 +178,7 @@ with relation as (
 )
 select 'schema ' || n.nspname as object, null as partition_of, 'is' as kind, '' as name, 'schema' as definition
 from pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal')
+  or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
 union all
 select r.object, null, 'is', '', concat_ws(' ', 'kind', r.relkind, 'persistence', r.relpersistence, pg_get_partkeydef(r.oid),
   (select concat_ws(' ', format_type(s.seqtypid, null), 'start', s.seqstart, 'by', s.seqincrement, 'from', s.seqmin,
@@ -217,4 +225,5 @@ group by g.object, g.parent, g.owner, a.grantee
 -- name: functions
 select n.nspname || '.' || p.proname as name, p.prosrc as body, p.prosecdef as security_definer, p.proconfig as settings
 from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-where n.nspname in ('script_tracking', 'script_tracking_internal')
+where p.prosqlbody is null and (n.nspname in ('script_tracking', 'script_tracking_internal')
+  or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner')

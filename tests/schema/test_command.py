@@ -136,6 +136,7 @@ def test_from_nothing_to_nothing(empty: str) -> None:
         "program version": str(newest),
         "pending migrations": "none",
         "changed code": "none",
+        "options": "none",
         "paused": "no",
         "problem": "none",
     }

@@ -98,7 +98,7 @@ def test_named_statements() -> None:
 
 
 def test_the_projects_own_files_are_complete() -> None:
-    files = [*sqlfiles.migrations(), *sqlfiles.code_files(), sqlfiles.grants()]
+    files = [*sqlfiles.migrations(), *sqlfiles.code_files(options=sqlfiles.OPTIONS), sqlfiles.grants()]
     paths = {file.path for file in files}
     assert len(paths) == len(files)
     on_disk = {file.relative_to(sqlfiles.root()).as_posix() for file in sqlfiles.root().rglob("*.sql")}
@@ -107,7 +107,7 @@ def test_the_projects_own_files_are_complete() -> None:
 
 def test_a_code_file_creates_the_object_that_it_is_named_after() -> None:
     creating = re.compile(r"^create (?:or replace )?(?:function|view|event trigger|type)\s+(?:\w+\.)?(\w+)", re.M)
-    created = {file.path: set(creating.findall(file.text)) for file in sqlfiles.code_files()}
+    created = {file.path: set(creating.findall(file.text)) for file in sqlfiles.code_files(options=sqlfiles.OPTIONS)}
     wrong = {path: names for path, names in created.items() if names and names != {Path(path).stem}}
     assert wrong == {}
     assert sum(bool(names) for names in created.values()) > len(created) / 2

@@ -11,7 +11,8 @@ as $function$
   with watched as materialized (
     select array(
       select n.oid from pg_catalog.pg_namespace as n
-      where n.nspname !~ '^pg_(toast|temp_|toast_temp_)' and n.nspname not in ('script_tracking', 'script_tracking_internal')) as schemas
+      where n.nspname !~ '^pg_(toast|temp_|toast_temp_)' and n.nspname not in ('script_tracking', 'script_tracking_internal')
+        and not (n.nspname = 'auth' and pg_catalog.pg_get_userbyid(n.nspowner) = 'script_tracking_owner')) as schemas
   ), member as materialized (
     select d.classid, d.objid, d.refobjid as extension
     from pg_catalog.pg_depend as d where d.deptype = 'e' and d.refclassid = 3079
