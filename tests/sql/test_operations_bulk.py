@@ -213,6 +213,15 @@ def test_a_repeated_delivery_is_recorded_once(admin: Session, make_role: MakeRol
     assert track(other, given) != [key], "the id of another role's operation names nothing of it"
 
 
+def test_an_operation_that_stands_twice_in_one_call_is_begun_once(admin: Session) -> None:
+    started_at, key = datetime.now(UTC).isoformat(), uuid.uuid4().hex
+    given = operations("twice", "other", "twice", started_at=started_at, id=key)
+    first, other, again = track(admin, given)
+    assert first == again != other
+    assert value(admin, f"select count(*) from {INTERNAL}.running_operation") == 2
+    assert [row["execution_status"] for row in history(admin)] == ["RUNNING"] * 2
+
+
 def test_nobody_chooses_a_key(admin: Session) -> None:
     """Else an attempt's key could be taken before its own record is written."""
     identity = uuid.uuid4().hex

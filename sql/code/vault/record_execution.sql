@@ -1,5 +1,6 @@
--- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql
--- Writes one execution: hub row and first version. The only place that inserts into the hub.
+-- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql
+-- Writes one execution: hub row and first version. But for track_operations(), which does so for a set, the only place that
+-- inserts into the hub.
 -- The caller has resolved tenant, incarnation and record source (tenancy/writing_context.sql), pinned its settings and
 -- taken the secrets out of every text; the statement is cut here, before hashing. The suffix is the attempt's where it has
 -- one already, else made here.
@@ -18,17 +19,10 @@ declare
   v_duration_ms integer := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
   v_sql         text := p_sql_command;
   v_metadata    jsonb := p_metadata;
-  v_maximum     integer;
 begin
-  if pg_catalog.length(v_sql) > 1024 then  -- the least that the setting may say
-    select greatest(s.value::integer, 1024) into strict v_maximum
-    from script_tracking_internal.setting as s where s.name = 'sql_command.max_characters';
-    if pg_catalog.length(v_sql) > v_maximum then
-      v_metadata := v_metadata || pg_catalog.jsonb_build_object(
-        'sql_command_characters', pg_catalog.length(v_sql),
-        'sql_command_sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(v_sql, 'UTF8')), 'hex'));
-      v_sql := pg_catalog.left(v_sql, v_maximum);
-    end if;
+  if pg_catalog.length(v_sql) > 1024 then  -- shorter ones are never cut
+    select c.sql_command, v_metadata || c.noted into v_sql, v_metadata
+    from script_tracking_internal.cut_statement(v_sql) as c;
   end if;
 
   -- one statement for both rows: to start and end the executor is a good part of an insert
