@@ -86,6 +86,11 @@ def value(session: Session, statement: str, *parameters: object) -> object:
     return found
 
 
+def meddling(statement: str) -> str:
+    """A statement on the tracker's own schemas, as a superuser runs it who means it: under the installer's lock."""
+    return f"select pg_advisory_xact_lock(6001874101); {statement}"
+
+
 def history(session: Session, name: str = "%") -> list[DictRow]:
     """Current versions of the executions whose name is like `name`, oldest first."""
     return session.execute(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, meddling, value
 
 INTERNAL = "script_tracking_internal"
 THIS_MONTH = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -58,7 +58,8 @@ def make_past(session: Session) -> None:
     """Gives every partitioned table a partition that ended before this month."""
     following = (THIS_MONTH + timedelta(days=32)).replace(day=1)
     with session.transaction():
-        session.execute("select pg_advisory_xact_lock(6001874101); set local role script_tracking_owner")
+        session.execute(meddling("set local script_tracking_internal.installing = 'on'").encode())
+        session.execute("set local role script_tracking_owner")
         for row in session.execute(f"select relation from {INTERNAL}.partitioned_tables() order by place".encode()):
             session.execute(PAST.format(row["relation"], INTERNAL, THIS_MONTH, following).encode())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, meddling, value
 from tests.postgres_server import LocalServer, Server
 from tests.schema.steps import failed_checks, program, rows
 
@@ -105,9 +105,9 @@ async def test_the_installer_repairs_under_a_policy_that_fails_closed(installed_
     rows(installed_database, f"select {S}.set_capture_policy(null, null, true)")
     function = f"{SI}.record_execution"
     with pytest.raises(psycopg.Error) as error:
-        rows(installed_database, f"drop function {function}")
+        rows(installed_database, meddling(f"drop function {function}"))
     assert error.value.sqlstate == "ST005"
-    rows(installed_database, f"set script_tracking_internal.installing = 'on'; drop function {function}")
+    rows(installed_database, meddling(f"set script_tracking_internal.installing = 'on'; drop function {function}"))
     assert blocked(installed_database) == "ST005"
     await restored(installed_database)
     assert [row["fail_closed"] for row in rows(installed_database, f"select * from {S}.get_capture_policies()")] == [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, value
 
 INTERNAL = "script_tracking_internal"
 
@@ -52,7 +52,7 @@ def test_a_cancel_within_the_tracker_ends_the_statement(admin: Session, other: p
 def test_a_loss_is_counted_though_its_transaction_is_rolled_back_and_its_lock_is_taken(
     admin: Session, other: psycopg.Connection
 ) -> None:
-    admin.execute(f"alter table {INTERNAL}.installation rename to elsewhere".encode())
+    admin.execute(meddling(f"alter table {INTERNAL}.installation rename to elsewhere").encode())
     before = counter(admin, "lost_record")
     other.execute(f"lock table {INTERNAL}.loss_lock in share update exclusive mode".encode())
     with admin.transaction(force_rollback=True):
@@ -66,7 +66,7 @@ def test_the_lock_of_the_counter_is_nobody_elses_and_held_no_longer_than_it_coun
 ) -> None:
     """A crash takes back nothing that was written ahead: there is no such thing but after a bare nextval."""
     ahead = f"select log_cnt from {INTERNAL}.lost_record_seq"
-    admin.execute(f"alter table {INTERNAL}.installation rename to elsewhere".encode())
+    admin.execute(meddling(f"alter table {INTERNAL}.installation rename to elsewhere").encode())
     stranger = login(make_role())
     for number in range(6001874101, 6001874110):
         stranger.execute("select pg_advisory_lock(%s)", (number,))
@@ -82,7 +82,7 @@ def test_the_lock_of_the_counter_is_nobody_elses_and_held_no_longer_than_it_coun
 
 def test_a_drop_that_cannot_be_told_is_counted(admin: Session) -> None:
     admin.execute("create table public.t ()")
-    admin.execute(f"drop function {INTERNAL}.state_mac cascade".encode())
+    admin.execute(meddling(f"drop function {INTERNAL}.state_mac cascade").encode())
     before = counter(admin, "lost_record")
     admin.execute("drop table public.t")
     assert counter(admin, "lost_record") > before
@@ -91,7 +91,7 @@ def test_a_drop_that_cannot_be_told_is_counted(admin: Session) -> None:
 def test_a_start_that_cannot_be_announced_is_counted_and_costs_no_record(admin: Session) -> None:
     admin.execute("create table public.t (id int)")
     admin.execute(f"update {INTERNAL}.installation set capture_level = 'failures'".encode())
-    admin.execute(f"alter function {INTERNAL}.emit_message rename to elsewhere".encode())
+    admin.execute(meddling(f"alter function {INTERNAL}.emit_message rename to elsewhere").encode())
     before = counter(admin, "unannounced_ddl")
     admin.execute("comment on table public.t is 'recorded'")
     assert counter(admin, "unannounced_ddl") == before + 1

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.capture.slot import open_slot
-from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, meddling, value
 
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,7 +134,7 @@ def test_a_forged_attempt_is_not_told_to_have_ended(admin: Session) -> None:
 
 def test_a_lost_record_says_so(admin: Session) -> None:
     with open_slot(admin) as slot:
-        admin.execute("drop sequence script_tracking_internal.execution_version_seq cascade")
+        admin.execute(meddling("drop sequence script_tracking_internal.execution_version_seq cascade").encode())
         slot.messages()
         admin.execute("create table public.t ()")
         start, end = slot.messages()

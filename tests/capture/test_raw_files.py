@@ -150,7 +150,7 @@ def test_no_secret_is_in_the_write_ahead_log_or_a_line_that_is_ours(admin: Sessi
 def faults(admin: Session) -> Iterator[Session]:
     """No record can be written, and the error quotes the user's text."""
     admin.execute(
-        "create function fault() returns trigger language plpgsql as"
+        "select pg_advisory_lock(6001874101); create function fault() returns trigger language plpgsql as"
         " $$ begin raise exception 'no room for %', current_query(); end $$;"
         f" alter function {SI}.emit_message rename to elsewhere;"
         " create trigger fault before insert on script_tracking.script_execution_s for each row"
@@ -161,7 +161,8 @@ def faults(admin: Session) -> Iterator[Session]:
     finally:
         admin.execute(
             "begin; set local session_replication_role = replica; set local script_tracking_internal.installing = 'on';"
-            f" drop function fault() cascade; alter function {SI}.elsewhere rename to emit_message; commit"
+            f" drop function fault() cascade; alter function {SI}.elsewhere rename to emit_message; commit;"
+            " select pg_advisory_unlock(6001874101)"
         )
 
 

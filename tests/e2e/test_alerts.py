@@ -21,6 +21,7 @@ from exporter.demo.webhook import Notification
 from tests.fix_databases import installed_clone
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_monitoring import SCRAPE_SECONDS, StartMonitoring
+from tests.fix_sessions import meddling
 from tests.postgres_server import Server
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
@@ -213,7 +214,7 @@ def test_a_dropped_schema_pages(installed_database: str, exporter: StartExporter
     eventually(lambda: any(sample.value > 0 for sample in source.query("script_tracking_schema_version")), 30)
     assert source.notifications() == []
     with psycopg.connect(installed_database, autocommit=True) as connection:
-        connection.execute("drop schema script_tracking, script_tracking_internal cascade")
+        connection.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
     page = wait_for_page(source, missing, "shop", "firing")
     assert dict(page.labels) == {"alertname": missing, "severity": "critical", "component": "capture", "target": "shop"}
     assert (page.receiver, page.path) == PAGER

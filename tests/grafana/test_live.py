@@ -14,6 +14,7 @@ import yaml
 from exporter.demo.shipped import rule_files
 from grafana.lint import Dashboard, parse, selectors
 from grafana.overview import overview
+from tests.fix_sessions import meddling
 from tests.grafana.conftest import BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
 from tests.grafana.live import Question, Series, questions
 from tests.postgres_server import Server
@@ -198,7 +199,7 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
 def test_a_database_without_the_schema_counts_as_not_tracked(scraped: Scraped) -> None:
     """The last test: the untouched database loses its schema."""
     with psycopg.connect(scraped.dsns[UNTOUCHED], autocommit=True) as session:
-        session.execute("drop schema script_tracking, script_tracking_internal cascade")
+        session.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
     scraped.wait_for(f'script_tracking_schema_version{{target="{UNTOUCHED}"}} == 0', 40)
     assert [sample.value for sample in scraped.monitoring.query("avg(script_tracking_up)")] == [1]
     assert [s.values for s in scraped.asker().ask(question("Targets tracked"))] == [(0.5,)]

@@ -17,7 +17,7 @@ from exporter.errors import ForeignSchema
 from exporter.schema.installer import install
 from exporter.schema.verify import verify
 from tests.fix_databases import new_database
-from tests.fix_sessions import MakeRole, Session, history, value
+from tests.fix_sessions import MakeRole, Session, history, meddling, value
 from tests.harmless.tools import run
 from tests.postgres_server import Server
 from tests.vault_steps import counted, roll_up
@@ -190,7 +190,7 @@ async def test_a_whole_dump_that_an_ordinary_owner_restores_leaves_schemas_that_
         try:
             with pytest.raises(ForeignSchema, match="somebody else's schema stands in the way: script_tracking"):
                 await install(connection)
-            theirs.execute("drop schema script_tracking, script_tracking_internal cascade")
+            theirs.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
             await install(connection)
         finally:
             await connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.catalog_dump import dump
+from tests.fix_sessions import meddling
 from tests.schema.steps import REPLACED, SI, S, failed_checks, program, rows
 
 RESTORED = (
@@ -38,7 +39,7 @@ def test_an_upgrade_restores_what_was_changed_by_hand(installed_database: str) -
     rows(installed_database, "select script_tracking.track_operation('job', 'BATCH')")
     before = dump(installed_database)
     for weakening in RESTORED:
-        rows(installed_database, weakening)
+        rows(installed_database, meddling(weakening))
     result = program("schema", "upgrade", "--dsn", installed_database)
     assert (result.returncode, result.stderr) == (0, "")
     assert "functions_as_released" in result.stdout
@@ -49,7 +50,7 @@ def test_an_upgrade_restores_what_was_changed_by_hand(installed_database: str) -
 
 
 def test_what_an_upgrade_cannot_restore_it_tells(installed_database: str) -> None:
-    rows(installed_database, f"create policy mine on {S}.script_execution_s using (true)")
+    rows(installed_database, meddling(f"create policy mine on {S}.script_execution_s using (true)"))
     result = program("schema", "upgrade", "--dsn", installed_database)
     assert (result.returncode, "not restored: policies_as_released" in result.stderr) == (1, True)
 
@@ -78,7 +79,7 @@ NAMED = (
 async def test_the_object_that_differs_is_named_and_an_upgrade_does_not_hide_it(
     installed_database: str, change: str, named: str
 ) -> None:
-    rows(installed_database, change)
+    rows(installed_database, meddling(change))
     (detail,) = (await failed_checks(installed_database)).values()
     assert named in detail.lower()
     result = program("schema", "upgrade", "--dsn", installed_database)

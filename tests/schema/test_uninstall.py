@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.catalog_dump import dump
+from tests.fix_sessions import meddling
 from tests.schema.conftest import ROLES, MakeDatabase
 from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
 
@@ -145,7 +146,7 @@ BUILT = (
 async def test_what_users_built_on_it_is_named_and_not_taken(
     used: str, statement: str, named: str, either: bool
 ) -> None:
-    rows(used, statement)
+    rows(used, meddling(statement))
     before = dump(used)
     result = program("schema", "uninstall", "--with-records", "--yes", "--dsn", used)
     assert (result.returncode, named in result.stderr) == (1, True), result.stderr

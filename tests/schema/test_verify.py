@@ -17,6 +17,7 @@ from exporter.demo.server import embedded_binaries
 from exporter.dsn import Dsn
 from exporter.schema.drift import read_standing, render
 from exporter.schema.verify import verify
+from tests.fix_sessions import meddling
 from tests.postgres_server import Server
 from tests.schema.steps import REPLACED, SI, S, failed_checks, rows
 
@@ -160,7 +161,7 @@ async def test_a_weakened_installation_fails_its_check_and_no_other(installed_da
     for check, weakenings in WEAKENINGS.items():
         for weakening in weakenings:
             async with connection.transaction(force_rollback=True):
-                await connection.execute(weakening.encode())
+                await connection.execute(meddling(weakening).encode())
                 failed = [one.name for one in await verify(connection) if not one.ok]
             if failed != [check]:
                 wrong.append((weakening, failed))
@@ -192,7 +193,7 @@ async def test_a_role_with_powers_fails_its_check(installed_database: str) -> No
 
 
 async def test_what_differs_is_named(installed_database: str) -> None:
-    rows(installed_database, f"{REPLACED} as $$ select p_text $$")
+    rows(installed_database, meddling(f"{REPLACED} as $$ select p_text $$"))
     (detail,) = (await failed_checks(installed_database)).values()
     assert detail == "every function, and no other, as released; not so: script_tracking_internal.redact"
 
@@ -203,7 +204,7 @@ async def test_what_a_superuser_may_rightly_do_is_no_drift(installed_database: s
         f"select {S}.register_tenant('acme'); select {S}.grant_tenant('acme', 'joe')",
         f"update {SI}.setting set value = '7' where name = 'partitions.ahead'; select {SI}.ensure_partitions()",
         "grant script_tracking_reader, script_tracking_app to joe",
-        f"alter table {SI}.running_operation set (autovacuum_vacuum_scale_factor = 0.01)",
+        meddling(f"alter table {SI}.running_operation set (autovacuum_vacuum_scale_factor = 0.01)"),
         f"select nextval('{SI}.lost_record_seq'); analyze",
         f"create view public.mine as select * from {S}.script_execution_s; grant select on public.mine to joe",
         "create function public.noted() returns event_trigger language plpgsql as 'begin end'",

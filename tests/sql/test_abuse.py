@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.fix_exporter import eventually
-from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, meddling, value
 
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
 
@@ -225,10 +225,10 @@ def test_a_text_of_many_megabytes_is_judged_by_its_words(admin: Session) -> None
 def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:
     with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute("set synchronous_commit = on")
-        connection.execute("alter table script_tracking.script_execution_s rename to elsewhere")
+        connection.execute(meddling("alter table script_tracking.script_execution_s rename to elsewhere").encode())
         for number in range(3):
             connection.execute(f"create table public.t{number} ()".encode())
-        connection.execute("alter table script_tracking.elsewhere rename to script_execution_s")
+        connection.execute(meddling("alter table script_tracking.elsewhere rename to script_execution_s").encode())
         (before,) = connection.execute(LOST).fetchone() or (None,)
         assert before == 4, "the renaming and three tables"
         with pytest.raises(psycopg.OperationalError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, one, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, meddling, one, value
 
 
 def lost(session: Session) -> object:
@@ -188,7 +188,7 @@ BREAKAGES = (
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
 def test_a_broken_tracker_lets_ddl_through_and_counts_the_loss(admin: Session, breakage: str) -> None:
-    admin.execute(breakage.encode())
+    admin.execute(meddling(breakage).encode())
     before = value(admin, "select last_value from script_tracking_internal.lost_record_seq")
     admin.execute("create table public.t (id int)")
     admin.execute("drop table public.t")
@@ -200,8 +200,8 @@ def test_a_broken_tracker_lets_ddl_through_and_counts_the_loss(admin: Session, b
 
 
 def test_even_without_its_counter_ddl_goes_through(admin: Session) -> None:
-    admin.execute("drop sequence script_tracking_internal.lost_record_seq cascade")
-    admin.execute("drop function script_tracking_internal.count_loss")
-    admin.execute("alter table script_tracking.script_execution_s rename to elsewhere")
+    admin.execute(meddling("drop sequence script_tracking_internal.lost_record_seq cascade").encode())
+    admin.execute(meddling("drop function script_tracking_internal.count_loss").encode())
+    admin.execute(meddling("alter table script_tracking.script_execution_s rename to elsewhere").encode())
     admin.execute("create table public.t (id int)")
     one(admin, "select 1 as x where to_regclass('public.t') is not null")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Login, MakeRole, Session, one, value
+from tests.fix_sessions import Login, MakeRole, Session, meddling, one, value
 from tests.sql.interrupting import AFTER, BEAT, COMPLETE, STATE, Connect, end, final, look, statuses, track
 from tests.vault_steps import INTERNAL, counted, record, roll_up, set_setting
 
@@ -112,7 +112,7 @@ def test_the_daemons_role_sees_other_roles_sessions(
 
 
 def test_without_the_right_to_see_starts_the_pid_decides(at_once: Session, connect: Connect) -> None:
-    at_once.execute(f"alter function {INTERNAL}.sessions() owner to script_tracking_owner".encode())
+    at_once.execute(meddling(f"alter function {INTERNAL}.sessions() owner to script_tracking_owner").encode())
     worker, gone = connect(), connect()
     kept, lost = track(worker), track(gone)
     end(gone, at_once)

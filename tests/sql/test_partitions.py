@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, meddling, value
 from tests.vault_steps import INTERNAL, LONG_AGO, make_past, record, set_setting
 
 FURTHER = f"""
@@ -29,7 +29,7 @@ def bounds(session: Session, relation: str) -> list[tuple[object, ...]]:
 
 def test_a_further_table_takes_a_line_and_gets_the_same_partitions(admin: Session) -> None:
     make_past(admin)
-    admin.execute(FURTHER.encode())
+    admin.execute(meddling(FURTHER).encode())
     made = value(admin, f"select {INTERNAL}.ensure_partitions()")
     assert made == len(bounds(admin, "script_execution_s")) == 5
     assert bounds(admin, "further_l") == bounds(admin, "script_execution_s")

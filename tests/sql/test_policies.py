@@ -5,10 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.fix_sessions import Login, MakeRole, Session, meddling, value
 from tests.sql.deciding import INTERNAL, counted, rules
 
-BREAK = "alter table script_tracking.script_execution_s rename to elsewhere"
+BREAK = meddling("alter table script_tracking.script_execution_s rename to elsewhere")
 
 
 def refused(session: Session, statement: str) -> psycopg.Error | None:
@@ -42,7 +42,7 @@ def test_fail_closed_refuses_ddl_whose_record_cannot_be_written(admin: Session) 
     assert refused(admin, "comment on table public.fine is 'other commands go through'") is None
     assert counted(admin) == lost + 1
     # and how to get out
-    admin.execute("alter table script_tracking.elsewhere rename to script_execution_s")
+    admin.execute(meddling("alter table script_tracking.elsewhere rename to script_execution_s").encode())
     admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', false)")
     admin.execute(BREAK.encode())
     assert refused(admin, "create table public.t ()") is None
@@ -50,7 +50,7 @@ def test_fail_closed_refuses_ddl_whose_record_cannot_be_written(admin: Session) 
 
 def test_only_the_installer_passes_a_policy_that_fails_closed(admin: Session, etl: Session) -> None:
     admin.execute("select script_tracking.set_capture_policy(null, 'CREATE TABLE', true)")
-    admin.execute(BREAK)
+    admin.execute(BREAK.encode())
     for session, schema, passes in ((etl, "shop", False), (admin, "public", True)):
         session.execute("set script_tracking_internal.installing = 'on'")
         error = refused(session, f"create table {schema}.t ()")
@@ -59,7 +59,7 @@ def test_only_the_installer_passes_a_policy_that_fails_closed(admin: Session, et
 
 def test_fail_closed_holds_for_drops(admin: Session) -> None:
     admin.execute("create table public.t (); select script_tracking.set_capture_policy(null, 'DROP TABLE', true)")
-    admin.execute(f"drop function {INTERNAL}.state_mac cascade".encode())
+    admin.execute(meddling(f"drop function {INTERNAL}.state_mac cascade").encode())
     error = refused(admin, "drop table public.t")
     assert error is not None
     assert (error.sqlstate, value(admin, "select to_regclass('public.t') is not null")) == ("ST005", True)
@@ -113,7 +113,7 @@ def listed(session: Session) -> list[dict[str, object]]:
 )
 def test_policies_that_cannot_be_read_fail_open_and_are_counted(admin: Session, breakage: str) -> None:
     admin.execute("select script_tracking.set_capture_policy(null, null, true)")
-    admin.execute(breakage.encode())
+    admin.execute(meddling(breakage).encode())
     before = counted(admin)
     admin.execute(BREAK.encode())
     assert refused(admin, "create table public.t ()") is None
@@ -125,7 +125,7 @@ def test_a_tenant_that_cannot_be_told_fails_open_only_where_it_matters(admin: Se
     admin.execute("select script_tracking.register_tenant('acme')")
     admin.execute("select script_tracking.set_capture_policy('acme', 'CREATE TABLE', true)")
     admin.execute("select script_tracking.set_capture_policy(null, 'CREATE VIEW', true)")
-    admin.execute(f"drop function {INTERNAL}.session_identity cascade".encode())
+    admin.execute(meddling(f"drop function {INTERNAL}.session_identity cascade").encode())
     assert refused(admin, "create table public.t ()") is None
     assert value(admin, f"select last_value from {INTERNAL}.unreadable_policy_seq") == 1
     assert refused(admin, "create view public.v as select 1 as one") is not None

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.fix_sessions import Login, MakeRole, Session, history, one, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, value
 from tests.sql.deciding import INTERNAL, lost, rules
 
 
@@ -136,13 +136,14 @@ def test_a_rule_never_hides_ddl_on_the_tracker(admin: Session, etl: Session) -> 
         admin.execute(f"select script_tracking.add_noise_rule(null, {tag}, '{user}', 'all of mine')".encode())
     before = len(names(admin))
     admin.execute("create table public.hidden ()")
-    admin.execute("alter table script_tracking_internal.setting add column mine int")
+    admin.execute(meddling("alter table script_tracking_internal.setting add column mine int").encode())
     admin.execute(
         "create view public.v as select * from script_tracking_internal.setting; comment on view public.v is ''"
     )
-    admin.execute("do $$ begin execute 'grant select on script_' || 'tracking.tenant_h to script_tracking_app'; end $$")
-    admin.execute("create policy mine on script_tracking.tenant_h using (true)")
-    admin.execute("drop function script_tracking.get_recent_errors(integer)")
+    grant = "do $$ begin execute 'grant select on script_' || 'tracking.tenant_h to script_tracking_app'; end $$"
+    admin.execute(meddling(grant).encode())
+    admin.execute(meddling("create policy mine on script_tracking.tenant_h using (true)").encode())
+    admin.execute(meddling("drop function script_tracking.get_recent_errors(integer)").encode())
     told = [tag for tag, _ in names(admin)[before:]]
     assert told == ["ALTER TABLE", "GRANT", "CREATE POLICY", "DROP FUNCTION"]
     assert etl.info.user != user
@@ -150,7 +151,7 @@ def test_a_rule_never_hides_ddl_on_the_tracker(admin: Session, etl: Session) -> 
 
 def test_rules_that_cannot_be_read_hide_nothing_and_lose_nothing(admin: Session, etl: Session) -> None:
     admin.execute("select script_tracking.add_noise_rule('staging', null, null, 'nightly load')")
-    admin.execute(f"alter table {INTERNAL}.noise_rule rename to elsewhere".encode())
+    admin.execute(meddling(f"alter table {INTERNAL}.noise_rule rename to elsewhere").encode())
     etl.execute("create table staging.t ()")
     assert names(admin)[-1] == ("CREATE TABLE", ["staging.t"])
     assert lost(admin) == 0

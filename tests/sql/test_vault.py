@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.schema.verify import verify
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, value
 from tests.vault_steps import INTERNAL, THIS_MONTH, counted, make_past, record, set_setting
 
 WHO = {
@@ -170,9 +170,9 @@ def test_a_partition_shows_no_more_than_its_table(filled: Session, make_role: Ma
     """Even a right on a partition by mistake shows nothing: row security is forced on each of them."""
     role = make_role("script_tracking_reader")
     partitions = [row["partition_name"] for row in layout(filled)]
-    filled.execute(f"grant usage on schema {INTERNAL} to {role}".encode())
+    filled.execute(meddling(f"grant usage on schema {INTERNAL} to {role}").encode())
     for partition in partitions:
-        filled.execute(f"grant select on {INTERNAL}.{partition} to {role}".encode())
+        filled.execute(meddling(f"grant select on {INTERNAL}.{partition} to {role}").encode())
     session = login(role)
     assert value(filled, f"select count(*) > 5 from {INTERNAL}.script_execution_s_first") is True
     assert {value(session, f"select count(*) from {INTERNAL}.{partition}") for partition in partitions} == {0}

@@ -1,7 +1,7 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/redacted_query.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_end.sql, capture/redacted_query.sql, capture/state_mac.sql, capture/count_loss.sql, capture/real_statement.sql, capture/changed_partitions.sql, capture/granted_objects.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/redact_text.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
--- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Three exceptions: a
--- transaction made read-only within the statement, a stack that is used up, and a fail-closed policy.
+-- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Four exceptions: a
+-- transaction made read-only within the statement, a stack that is used up, a fail-closed policy, and DDL on the tracker.
 create or replace function script_tracking.event_trigger_ddl_end()
 returns event_trigger
 language plpgsql
@@ -38,6 +38,7 @@ declare
   v_object     jsonb;
   v_more       jsonb;
   v_names      text[];
+  v_all        text;
   v_member     boolean;
   v_temporary  boolean;
   v_members    bigint;
@@ -172,26 +173,18 @@ begin
       v_count := nextval('script_tracking_internal.temporary_ddl_seq');
       return;
     end if;
-    -- The installer and upkeep keep their own ledger. They are known by the lock that they hold; as anybody may take the
-    -- installer's, it counts for objects that only the owner can make, and for whoever may act as the owner.
+    -- The installer and upkeep keep their own ledger. They are known by the locks that they hold; as anybody may take the
+    -- installer's, it counts for whoever may act as the owner, and upkeep's for what is the tracker's alone.
     if strpos(v_names[1], 'script_tracking') > 0
       or coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
     then
-      if (coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
+      if (case when coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
           and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member')
-        -- a policy or trigger has no schema of its own
-        or v_dropped = '' and not exists (
+        then script_tracking_internal.installation_lock() is not null
+        when v_dropped = '' and not exists (
           select from jsonb_array_elements(v_objects) as o
-          where not coalesce(case when o.value ->> 'type' in ('policy', 'trigger')
-            then o.value ->> 'name' ~ ' on script_tracking(_internal)?[.][a-z0-9_]+$'
-            else o.value ->> 'schema' in ('script_tracking', 'script_tracking_internal') end, false)))
-        -- asked only here: reading pg_locks is slow
-        and exists (
-          select from pg_locks as l
-          where l.pid = pg_backend_pid() and l.granted and (
-            l.locktype = 'advisory' and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1
-            or l.locktype = 'relation' and l.mode = 'ShareRowExclusiveLock'
-              and l.relation = to_regclass('script_tracking_internal.schema_migration')))
+          where not script_tracking_internal.is_own_object(o.value ->> 'type', o.value ->> 'schema', o.value ->> 'name'))
+        then script_tracking_internal.installation_lock() = 'upkeep' end)
       then
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'tracker');
         return;
@@ -205,6 +198,10 @@ begin
         select count(*) into v_members from pg_depend as d
         where d.refclassid = 'pg_extension'::regclass and d.deptype = 'e' and d.refobjid = v_oid;
         v_special := v_special || jsonb_build_object('extension_members', v_members);
+        perform script_tracking_internal.refuse_foreign_ddl(tg_tag, jsonb_agg(
+          jsonb_build_object('type', 'extension', 'schema', n.nspname, 'name', e.extname)))
+        from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace
+        where e.oid = v_oid and n.nspname in ('script_tracking', 'script_tracking_internal');
       elsif tg_tag = 'ALTER TABLE' then
         v_more := script_tracking_internal.changed_partitions(v_oid, coalesce(v_real, current_query()));
       else
@@ -219,6 +216,11 @@ begin
     if cardinality(v_names) > 1 or v_names[1] is null then
       v_names := nullif(
         array(select distinct n.name from unnest(v_names) as n (name) where n.name is not null order by n.name), '{}');
+    end if;
+
+    v_all := array_to_string(v_names, ' ');
+    if strpos(v_all, 'script_tracking') > 0 or starts_with(v_all, 'auth') or strpos(v_all, ' auth.') > 0 then
+      perform script_tracking_internal.refuse_foreign_ddl(tg_tag, v_objects);
     end if;
 
     v_context := script_tracking_internal.writing_context(v_claim);
@@ -279,8 +281,8 @@ begin
       v_started_at, v_duration, v_names, v_sql, v_metadata, v_id);
     exit;
   exception
-    when statement_too_complex then
-      raise;  -- the caller has used up the stack, which leaves none to count a loss with
+    when statement_too_complex or sqlstate 'ST009' then
+      raise;  -- the caller has used up the stack, which leaves none to count a loss with; or it is refused
     when others then
       -- an id that stands in the record already was put into the state by the session: another one, then
       if sqlstate = '23505' and not v_again then

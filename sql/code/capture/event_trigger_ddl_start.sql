@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -94,7 +94,21 @@ begin
 
   v_state := set_config('script_tracking_internal.attempts',
     concat(v_batch, ';', v_ordinal, ';', v_state, v_attempt, ':', v_mac, ','), false);
-exception when others then
+  if tg_tag in ('DROP SCHEMA', 'ALTER SCHEMA', 'DROP OWNED') then
+    get diagnostics v_context = pg_context;
+    if script_tracking_internal.drops_tracker(
+        coalesce(script_tracking_internal.real_statement(v_context), current_query()))
+      and script_tracking_internal.installation_lock() is null
+    then
+      v_at := nextval('script_tracking_internal.guarded_ddl_seq');
+      raise exception using errcode = 'ST009',
+        message = format('%s refused: it would take the tracker away, or its record', tg_tag),
+        hint = 'script-tracking-exporter schema uninstall takes it away. What a superuser has to do by hand: docs/operations.md.';
+    end if;
+  end if;
+exception when sqlstate 'ST009' then
+  raise;
+when others then
   begin
     perform script_tracking_internal.count_unannounced(tg_tag, sqlstate, sqlerrm);
   exception when others then

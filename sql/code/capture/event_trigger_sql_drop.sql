@@ -1,5 +1,7 @@
 -- requires: capture/note_for_end.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
+-- Refuses to drop what is the tracker's: here, because ddl_command_end may not be there any more; and without a helper,
+-- as these may be what was dropped.
 -- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
 create or replace function script_tracking.event_trigger_sql_drop()
 returns event_trigger
@@ -18,6 +20,7 @@ as $function$
 declare
   v_dropped jsonb;
   v_policy  text;
+  v_own     text;
 begin
   select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
       'type', d.object_type, 'schema', d.schema_name,
@@ -27,18 +30,41 @@ begin
              then '(' || array_to_string(d.address_args, ', ') || ')' else '' end,
       'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
       'temporary', case when d.is_temporary then true end))
-      order by d.original desc, d.ordinality)
-    into v_dropped
+      order by d.original desc, d.ordinality),
+    min(array_to_string(d.address_names, '.')) filter (where (d.original or d.normal)
+      and case when d.object_type in ('policy', 'trigger', 'rule', 'schema')
+        then d.address_names[1] in ('script_tracking', 'script_tracking_internal')
+        else (d.schema_name in ('script_tracking', 'script_tracking_internal')
+            or d.schema_name = 'auth' and exists (select from pg_namespace as n
+              where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'))
+          and d.object_type not like 'publication%' end)
+    into v_dropped, v_own
   from (
     select d.* from pg_event_trigger_dropped_objects() with ordinality as d
     where d.original
       or d.object_type in ('table', 'foreign table')  -- partitions fall with their parent, and are not called normal
       or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
     order by d.original desc, d.ordinality limit 1000) as d;
+  if v_own is not null and not exists (
+    select from pg_locks as l
+    where l.pid = pg_backend_pid() and l.granted and (
+      l.locktype = 'advisory' and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1
+      or l.locktype = 'relation' and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock')
+        and l.relation = to_regclass('script_tracking_internal.schema_migration')))
+  then
+    if to_regclass('script_tracking_internal.guarded_ddl_seq') is not null then
+      perform nextval('script_tracking_internal.guarded_ddl_seq');
+    end if;
+    raise exception using errcode = 'ST009',
+      message = format('%s of %s refused: only the installer changes the tracker''s schemas', tg_tag, v_own),
+      hint = 'script-tracking-exporter schema uninstall takes them away. What a superuser has to drop by hand: docs/operations.md.';
+  end if;
   if v_dropped is not null then
     perform script_tracking_internal.note_for_end(v_dropped);
   end if;
-exception when statement_too_complex then
+exception when sqlstate 'ST009' then
+  raise;
+when statement_too_complex then
   raise;  -- the caller has used up the stack, which leaves none to count a loss with
 when others then
   begin

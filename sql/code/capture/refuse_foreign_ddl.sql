@@ -1,0 +1,28 @@
+-- requires: capture/is_own_object.sql, capture/installation_lock.sql
+-- Refuses DDL on the tracker's schemas but for its installer and its upkeep, whoever asks: a mistake of a superuser would
+-- cost the record or its protection. Who means it takes the installer's lock, and is on record.
+-- REINDEX changes nothing of what stands.
+create or replace function script_tracking_internal.refuse_foreign_ddl(p_tag text, p_objects jsonb)
+returns void
+language plpgsql volatile
+as $function$
+declare
+  v_name  text;
+  v_count bigint;
+begin
+  if p_tag = 'REINDEX' then
+    return;
+  end if;
+  select o.value ->> 'name' into v_name
+  from pg_catalog.jsonb_array_elements(p_objects) as o
+  where script_tracking_internal.is_own_object(o.value ->> 'type', o.value ->> 'schema', o.value ->> 'name')
+  limit 1;
+  if not found or script_tracking_internal.installation_lock() is not null then
+    return;
+  end if;
+  v_count := pg_catalog.nextval('script_tracking_internal.guarded_ddl_seq');
+  raise exception using errcode = 'ST009',
+    message = pg_catalog.format('%s on %s refused: only the installer changes the tracker''s schemas', p_tag, v_name),
+    hint = 'script-tracking-exporter schema upgrade restores them, schema uninstall takes them away. What a superuser has to change by hand: docs/operations.md.';
+end
+$function$;

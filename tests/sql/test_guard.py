@@ -1,0 +1,179 @@
+"""DDL on the tracker's own schemas: refused to everybody but installer and upkeep, a superuser included."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, value
+
+S, SI = "script_tracking", "script_tracking_internal"
+REFUSED = (
+    f"create table {S}.mine (id int)",
+    f"create view {SI}.mine as select 1 as one",
+    f"create function {S}.mine() returns int language sql as 'select 1'",
+    f"create type {S}.mine as enum ('a')",
+    f"create table public.a (); alter table public.a set schema {S}",
+    f"create extension pg_trgm schema {S}",
+    f"create index mine on {S}.script_execution_s (script_name)",
+    f"create trigger mine before insert on {S}.script_execution_s for each row"
+    " execute function suppress_redundant_updates_trigger()",
+    f"create rule mine as on insert to {S}.script_execution_s do instead nothing",
+    f"create policy mine on {S}.script_execution_s using (true)",
+    f"alter table {S}.script_execution_s disable trigger protect_updates",
+    f"alter table {S}.script_execution_s disable trigger all",
+    f"alter table {S}.script_execution_s no force row level security",
+    f"alter table {S}.script_execution_s alter column client_ip type text using ''",
+    f"alter table {S}.script_execution_s add column mine int",
+    f"alter table {S}.script_execution_s detach partition {SI}.script_execution_s_first",
+    f"alter table {S}.script_execution_s owner to postgres",
+    f"alter function {S}.event_trigger_ddl_end() security invoker",
+    f"alter schema {S} owner to postgres",
+    f"alter schema {SI} rename to elsewhere",
+    f"create or replace function {SI}.redact(p_text text) returns text language sql immutable parallel safe"
+    " as 'select p_text'",
+    f"drop table {SI}.script_execution_s_first",
+    f"drop trigger protect_updates on {S}.script_execution_s",
+    f"drop policy read_visible on {S}.script_execution_s",
+    f"drop function {SI}.redact(text)",
+    f"drop table public.kept, {SI}.noise_ddl",
+    f"drop schema {S} cascade",
+    f"drop schema {SI} cascade",
+    f"drop schema if exists kept, /* and */ {S}, {SI} cascade",
+    f'drop schema "{S}" cascade',
+    f"do $$ begin execute 'drop schema {S}, {SI} cascade'; end $$",
+    f"do $$ begin execute 'drop ' || 'schema {S}, ' || '{SI} cascade'; end $$",
+    "drop owned by script_tracking_owner cascade",
+    f"grant select on {S}.script_execution_s to public",
+    f"grant select on all tables in schema {SI} to script_tracking_app",
+    f"grant usage on schema {SI} to script_tracking_app",
+    f"grant execute on function {S}.register_tenant(varchar, bytea) to public",
+    f"revoke select on {S}.script_execution_s from script_tracking_reader",
+    f"alter default privileges for role script_tracking_owner in schema {S} grant select on tables to public",
+    f"comment on table {S}.script_execution_s is 'mine'",
+    f"comment on schema {S} is 'mine'",
+    f"comment on trigger protect_updates on {S}.script_execution_s is 'mine'",
+)
+ALLOWED = (
+    f"create view public.v as select * from {S}.script_execution_s",
+    f"create function public.f({S}.tenant_h) returns int language sql as 'select 1'",
+    f"create table public.copy (like {S}.script_execution_s)",
+    f"create temp table script_tracking_copy as select * from {S}.script_execution_s",
+    f"create publication mine for table {S}.tenant_h; drop publication mine",
+    f"reindex table {S}.tenant_h",
+    f"create table public.mine (tenant bytea references {S}.tenant_h); drop table public.mine",
+    f"drop schema kept; select '{S}' -- drop schema {S}",
+    f"comment on table public.kept2 is 'drop schema {S}'",
+    'create table public."t on script_tracking.x" (); create policy p on public."t on script_tracking.x"',
+    f"create table if not exists {S}.tenant_h ()",
+    f"analyze {S}.tenant_h",
+    f"drop table if exists {S}.missing",
+)
+COUNTED = f"select guarded_ddl_total from {SI}.collect_rules()"
+LOST = f"select lost_records_total from {SI}.collect_capture()"
+
+
+def refusal(session: Session, statement: str) -> str | None:
+    """The SQLSTATE of a statement, None where it goes through."""
+    try:
+        session.execute(statement.encode())
+    except psycopg.Error as error:
+        return error.sqlstate
+    return None
+
+
+@pytest.fixture
+def kept(admin: Session) -> Session:
+    admin.execute("create schema kept; create table public.kept (); create table public.kept2 ()")
+    return admin
+
+
+def test_a_superusers_ddl_on_the_tracker_is_refused_and_counted(kept: Session) -> None:
+    went = {statement: state for statement in REFUSED if (state := refusal(kept, statement)) != "ST009"}
+    assert went == {}
+    assert value(kept, COUNTED) == len(REFUSED)
+    assert value(kept, "select to_regclass('public.kept') is not null and to_regnamespace('kept') is not null")
+    assert value(kept, LOST) == 0
+    kept.execute("create table public.after_all ()")
+    assert history(kept, "CREATE TABLE")[-1]["affected_objects"] == ["public.after_all"]
+
+
+def test_the_owners_own_ddl_is_refused_like_everybodys(admin: Session) -> None:
+    admin.execute("set role script_tracking_owner")
+    for statement in (
+        f"alter table {S}.script_execution_s disable trigger protect_updates",
+        f"drop trigger protect_truncate on {SI}.script_execution_s_first",
+        f"drop table {SI}.script_execution_s_first",
+        f"create table {SI}.mine ()",
+    ):
+        assert refusal(admin, statement) == "ST009", statement
+
+
+@pytest.mark.parametrize(
+    "setting", ["session_replication_role = replica", "script_tracking_internal.installing = 'on'"]
+)
+def test_no_setting_passes_the_guard(admin: Session, setting: str) -> None:
+    admin.execute(f"set {setting}".encode())
+    for statement in (f"create table {S}.mine ()", f"drop function {SI}.redact(text)", f"drop schema {S} cascade"):
+        assert refusal(admin, statement) == "ST009", statement
+
+
+def test_what_only_mentions_the_tracker_goes_through(kept: Session) -> None:
+    went = {statement: state for statement in ALLOWED if (state := refusal(kept, statement)) is not None}
+    assert went == {}
+    assert value(kept, COUNTED) == 0
+    assert value(kept, LOST) == 0
+
+
+def test_an_ordinary_role_is_not_in_the_guards_way(admin: Session, make_role: MakeRole, login: Login) -> None:
+    """Nor has it a way of its own: without CREATE there PostgreSQL refuses first."""
+    role = make_role("script_tracking_app", "script_tracking_reader")
+    admin.execute(f"create schema script_tracking_of_mine authorization {role}".encode())
+    session = login(role)
+    session.execute(
+        "create table script_tracking_of_mine.t (id int); alter table script_tracking_of_mine.t add column a int;"
+        " drop schema script_tracking_of_mine cascade"
+    )
+    session.execute("select pg_advisory_lock(6001874101)")
+    assert refusal(session, f"create table {S}.mine ()") == "42501"
+    assert refusal(session, f"drop schema {S} cascade") == "42501"
+    assert value(admin, COUNTED) == 0
+
+
+def test_who_means_it_takes_the_installers_lock_and_is_on_record(admin: Session) -> None:
+    admin.execute(meddling(f"alter table {S}.tenant_h set (autovacuum_enabled = true)").encode())
+    (row,) = history(admin, "ALTER TABLE")
+    assert row["affected_objects"] == [f"{S}.tenant_h"]
+    admin.execute(meddling(f"drop schema {S}, {SI} cascade").encode())
+    assert value(admin, f"select to_regnamespace('{S}') is null")
+
+
+@pytest.mark.parametrize("breakage", ["is_own_object", "installation_lock", "refuse_foreign_ddl", "drops_tracker"])
+def test_a_guard_that_is_broken_is_in_nobodys_way(kept: Session, breakage: str) -> None:
+    kept.execute(meddling(f"drop function {SI}.{breakage} cascade").encode())
+    for statement in (
+        "create table public.t ()",
+        "drop table public.t",
+        "drop schema kept",
+        "drop owned by session_user",
+    ):
+        assert refusal(kept, statement) in (None, "2BP01"), statement
+
+
+def test_auth_is_guarded_where_it_is_the_trackers(admin: Session) -> None:
+    admin.execute("create schema auth; create table auth.t (); drop table auth.t; drop schema auth")
+    admin.execute(
+        meddling(
+            "create schema auth authorization script_tracking_owner; create function auth.f() returns int"
+            " language sql as 'select 1'"
+        ).encode()
+    )
+    for statement in (
+        "create table auth.t ()",
+        "drop function auth.f()",
+        "alter schema auth owner to postgres",
+        "drop schema auth cascade",
+        "grant usage on schema auth to public",
+    ):
+        assert refusal(admin, statement) == "ST009", statement
+    admin.execute("create table public.auth (); create schema authors")
