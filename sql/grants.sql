@@ -59,8 +59,13 @@ grant select on script_tracking.tenant_s to script_tracking_auditor;
 grant execute on function
   script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants()
 to script_tracking_auditor;
--- The read policies call this for whoever reads.
-grant execute on function script_tracking_internal.visible_tenants()
+grant execute on function
+  script_tracking.get_retention(), script_tracking.get_holds(), script_tracking.get_cleanup_candidates(integer)
+to script_tracking_auditor;
+-- The read policies call these for whoever reads.
+grant execute on function
+  script_tracking_internal.visible_tenants(), script_tracking_internal.hidden_before(),
+  script_tracking_internal.shortened_tenants(), script_tracking_internal.hidden_befores(), script_tracking_internal.held_ranges()
   to script_tracking_reader, script_tracking_auditor, script_tracking_daemon;
 
 -- The daemon reads numbers and keeps house through functions; of the record itself it sees nothing.
@@ -76,6 +81,7 @@ grant execute on function
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.roll_up_slice(integer),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
+  script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
   script_tracking_internal.interrupt_operations(),
   script_tracking_internal.configure_capture(boolean, bigint), script_tracking_internal.probe_capture(),
   script_tracking_internal.guard_slot(text), script_tracking_internal.begin_slot(),

@@ -93,6 +93,14 @@ from (
       where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
         and f.found is distinct from array['owner_all * t {script_tracking_owner} true true']
           || case
+            when n.nspname = 'script_tracking' and c.relkind = 'p' then array['read_visible r t {} ' || replace(
+              '((tenant_hk = ANY (( SELECT script_tracking_internal.visible_tenants() AS visible_tenants)::bytea[])) AND '
+              '((began >= ( SELECT script_tracking_internal.hidden_before() AS hidden_before)) OR '
+              '((began >= (( SELECT script_tracking_internal.hidden_befores() AS hidden_befores))[array_position('
+              '( SELECT script_tracking_internal.shortened_tenants() AS shortened_tenants), tenant_hk)]) IS NOT FALSE) OR '
+              '(began <@ (( SELECT script_tracking_internal.held_ranges() AS held_ranges))[array_position('
+              '( SELECT script_tracking_internal.shortened_tenants() AS shortened_tenants), tenant_hk)])))',
+              'began', substring(pg_get_partkeydef(c.oid) from '\((\w+)\)'))]
             when n.nspname = 'script_tracking' then array['read_visible r t {} '
               '(tenant_hk = ANY (( SELECT script_tracking_internal.visible_tenants() AS visible_tenants)::bytea[]))']
             when c.relname in ('schema_code', 'schema_migration') then array['read_ledger r t {} true']

@@ -72,6 +72,15 @@ SIGNATURES = {
     "add_noise_rule": ("schema_name name, tag text, role_name name, reason text", "bigint"),
     "remove_noise_rule": ("rule_id bigint", "boolean"),
     "get_noise_rules": ("", "TABLE"),
+    "set_retention": ("tenant text, days integer, reason text", "void"),
+    "get_retention": ("", "TABLE"),
+    "place_hold": (
+        "tenant text, held_from timestamp with time zone, held_until timestamp with time zone, reason text",
+        "bigint",
+    ),
+    "release_hold": ("hold_id bigint, reason text", "boolean"),
+    "get_holds": ("", "TABLE"),
+    "get_cleanup_candidates": ("retention_days integer DEFAULT NULL::integer", "TABLE"),
     "set_capture_policy": ("tenant text, tag text, fail_closed boolean", "void"),
     "get_capture_policies": ("", "TABLE"),
     "pause_tracking": ("reason text", "boolean"),
@@ -227,7 +236,8 @@ def test_the_reference_has_every_public_signature(admin: Session) -> None:
     for name, (arguments, result) in SIGNATURES.items():
         if result == "event_trigger":
             continue
-        written = arguments.replace("character varying", "varchar").replace("DEFAULT", "default")
+        written = arguments.replace("character varying", "varchar").replace("timestamp with time zone", "timestamptz")
+        written = written.replace("DEFAULT", "default")
         written = re.sub(r"NULL::\w+", "null", written)
         if f"`{name}({written})" not in text:
             missing.append(f"{name}({written})")

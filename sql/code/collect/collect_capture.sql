@@ -2,7 +2,7 @@
 -- For the daemon: state of the tracker itself.
 create or replace function script_tracking_internal.collect_capture()
 returns table (level text, lost_records_total bigint, temporary_ddl_total bigint, tracking_seconds_total double precision, rollup_lag_seconds double precision, partitions_ahead integer, refused_claims_total bigint, lacks text)
-language sql stable
+language sql volatile  -- takes its snapshot once it has its locks: see operation_totals
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on

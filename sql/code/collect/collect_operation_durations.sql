@@ -2,7 +2,7 @@
 -- For the daemon: cumulative histogram of durations by tenant and type; of unknown durations (bucket 0) it knows nothing.
 create or replace function script_tracking_internal.collect_operation_durations()
 returns table (tenant text, script_type text, le double precision, operations_bucket bigint, duration_seconds_sum double precision)
-language sql stable
+language sql volatile  -- takes its snapshot once it has its locks: see operation_totals
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on

@@ -3,7 +3,7 @@
 -- status from zero.
 create or replace function script_tracking_internal.collect_operations()
 returns table (tenant text, script_type text, status text, operations_total bigint)
-language sql stable
+language sql volatile  -- takes its snapshot once it has its locks: see operation_totals
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on

@@ -1,11 +1,27 @@
--- requires: tenancy/visible_tenants.sql
--- Who reads what of the record: the subselect makes the check an InitPlan, evaluated once for a statement.
-drop policy if exists read_visible on script_tracking.script_execution_h;
-create policy read_visible on script_tracking.script_execution_h for select
-  using (tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[]));
-drop policy if exists read_visible on script_tracking.script_execution_s;
-create policy read_visible on script_tracking.script_execution_s for select
-  using (tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[]));
+-- requires: tenancy/visible_tenants.sql, tenancy/shortened_tenants.sql, tenancy/hidden_befores.sql, tenancy/hidden_before.sql, tenancy/held_ranges.sql, upkeep/partitioned_tables.sql
+-- Who reads what of the record: the subselects make each check an InitPlan, evaluated once for a statement, at most.
+-- What is older than its tenant's own retention is hidden until its partition goes: the newest time before which anything is
+-- hidden comes first, so that the rest is not even asked where no tenant has such a retention, nor of what is newer.
+do $policies$
+declare
+  v_table record;
+begin
+  for v_table in
+    select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t
+  loop
+    execute format('drop policy if exists read_visible on script_tracking.%I', v_table.relation);
+    execute format($policy$
+      create policy read_visible on script_tracking.%I for select using (
+        tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[])
+        and (%2$I >= (select script_tracking_internal.hidden_before())
+          or (%2$I >= ((select script_tracking_internal.hidden_befores()))[
+            array_position((select script_tracking_internal.shortened_tenants()), tenant_hk)]) is not false
+          or %2$I <@ ((select script_tracking_internal.held_ranges()))[
+            array_position((select script_tracking_internal.shortened_tenants()), tenant_hk)]))$policy$,
+      v_table.relation, v_table.time_column);
+  end loop;
+end
+$policies$;
 drop policy if exists read_visible on script_tracking.tenant_h;
 create policy read_visible on script_tracking.tenant_h for select
   using (tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[]));

@@ -1,5 +1,8 @@
 -- requires: rollup/pending_version.sql, upkeep/duration_bucket.sql
 -- Totals as of now, in one statement and so one snapshot: what is rolled up plus the visible rows past the horizon.
+-- The collectors that read it are volatile, though they change nothing: such a function takes its snapshot once it has its
+-- locks. The caller's would be older than a removal of partitions that it has waited for: it would have neither the rows nor
+-- the totals that took them in, and a counter would fall.
 create or replace function script_tracking_internal.operation_totals()
 returns table (tenant_hk bytea, script_type varchar, status varchar, error_class text, bucket smallint,
   operations bigint, duration_us numeric, tracking_us numeric)
