@@ -111,7 +111,7 @@ declare
   v_statement text;
 begin
   for v_statement in
-    select format('drop view %s cascade', c.oid::regclass) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    select format('drop view if exists %I.%I cascade', n.nspname, c.relname) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where n.nspname = 'script_tracking_internal' and c.relkind = 'v'
     union all
     select format('drop function if exists %s cascade', p.oid::regprocedure) from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace

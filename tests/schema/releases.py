@@ -37,15 +37,12 @@ def older_result(base: Path) -> None:
     edit(
         base,
         "code/report/get_enterprise_dashboard.sql",
-        lambda text: text.replace(", last_operation_at timestamptz)", ")").replace(
-            "a.running, a.ddl, a.last_at", "a.running, a.ddl"
-        ),
-    )
-    edit(
-        base,
-        "code/collect/collect_dashboard.sql",
-        lambda text: text.replace(
-            "extract(epoch from d.last_operation_at)::double precision", "null::double precision"
+        lambda text: text.replace(", tracker_failing_checks text[])", ")").replace(
+            "select d.*",
+            "select d.tenant, d.verdict, d.operations_24h, d.failed_24h, d.failure_ratio_24h, "
+            "d.average_duration_seconds_24h, d.running, d.ddl_24h, d.last_operation_at, d.since, "
+            "d.operations_per_minute, d.p95_duration_seconds_24h, d.operations_change, d.failure_ratio_week_before, "
+            "d.oldest_running_at, d.failing_checks",
         ),
     )
 

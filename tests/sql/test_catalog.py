@@ -172,11 +172,12 @@ def test_every_security_definer_function_pins_its_search_path_and_row_security(a
 
 
 def test_every_public_function_that_runs_as_its_caller_pins_its_search_path(admin: Session) -> None:
+    """But for the one that has to be inlined, and names everything in full: test_history holds it to that."""
     loose = admin.execute(
         "select p.proname from pg_proc as p where p.pronamespace = 'script_tracking'::regnamespace"
         " and not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)"
     ).fetchall()
-    assert loose == []
+    assert [row["proname"] for row in loose] == ["get_execution_history"]
 
 
 @pytest.mark.parametrize("setting", ["default_toast_compression"])

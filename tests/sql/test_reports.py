@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fix_sessions import Session, one, value
-from tests.vault_steps import INTERNAL, record
+from tests.vault_steps import INTERNAL, record, roll_up
 
 NOW = datetime.now(UTC)
 YESTERDAY = NOW - timedelta(hours=30)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+SINCE = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=24)
 
 
 def rows(session: Session, function: str) -> list[dict[str, object]]:
@@ -27,14 +29,34 @@ def told(admin: Session) -> Session:
         at = NOW - timedelta(minutes=second)
         sqlstate = "23505" if second == 3 else None
         record(admin, tenant="acme", us=second * 1_000_000, status=status, at=at, sqlstate=sqlstate)
-    record(admin, tenant="acme", status="RUNNING", us=None, at=NOW)
+    key = record(admin, tenant="acme", status="RUNNING", us=None, at=NOW)
+    admin.execute(
+        f"insert into {INTERNAL}.running_operation"
+        " (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)"
+        " select %s, tenant_hk, 'BATCH', %s, current_user, now() from script_tracking.tenant_h"
+        " where tenant_bk = 'acme'".encode(),
+        (key, NOW),
+    )
     record(admin, tenant="acme", status="FAILED", us=500, at=YESTERDAY, sqlstate="42601", name="old")
     record(admin, tenant="acme", kind="DDL", us=250, name="CREATE TABLE", at=NOW - timedelta(minutes=1))
     return admin
 
 
-def test_performance(told: Session) -> None:
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_performance(told: Session, rolled_up: bool) -> None:
+    if rolled_up:
+        roll_up(told)
     batch, ddl = (row for row in rows(told, "get_performance_metrics()") if row["tenant"] == "acme")
+    slowest, most_frequent = batch.pop("slowest_scripts"), batch.pop("most_frequent_scripts")
+    assert isinstance(slowest, list) and isinstance(most_frequent, list)
+    # by the day: what is older than 24 hours belongs to yesterday, if it does not to the day before
+    assert {script["script_name"] for script in most_frequent} <= {"job", "old"}
+    (job,) = (script for script in slowest if script["script_name"] == "job")
+    if NOW - timedelta(minutes=9) >= MIDNIGHT:
+        assert job == {"script_name": "job", "executions": 9, "failures": 2, "average_seconds": 5, "max_seconds": 9}
+    assert batch.pop("since") == SINCE
+    minutes = (datetime.now(UTC) - SINCE).total_seconds() / 60
+    assert batch.pop("executions_per_minute") == pytest.approx(9 / minutes, rel=0.05)
     assert batch == {
         "tenant": "acme",
         "script_type": "BATCH",
@@ -42,12 +64,16 @@ def test_performance(told: Session) -> None:
         "failures_24h": 2,
         "failure_ratio": pytest.approx(2 / 9),
         "average_seconds": 5.0,
-        "p50_seconds": 5.0,
-        "p95_seconds": pytest.approx(8.6),  # 1 + 0.95 * 8 ranks, between 8 and 9
-        "p99_seconds": pytest.approx(8.92),
+        "p50_seconds": pytest.approx(5.0, rel=0.01),
+        "p95_seconds": pytest.approx(9.0, rel=0.01),  # the ninth of nine, as percentile_disc() has it
+        "p99_seconds": pytest.approx(9.0, rel=0.01),
         "max_seconds": 9.0,
     }
-    assert (ddl["executions_24h"], ddl["failure_ratio"], ddl["p50_seconds"]) == (1, 0.0, pytest.approx(0.00025))
+    assert (ddl["executions_24h"], ddl["failure_ratio"], ddl["p50_seconds"]) == (
+        1,
+        0.0,
+        pytest.approx(0.00025, rel=0.01),
+    )
 
 
 def test_performance_without_durations_is_unknown_not_zero(admin: Session) -> None:
@@ -57,8 +83,14 @@ def test_performance_without_durations_is_unknown_not_zero(admin: Session) -> No
     assert {row[name] for name in row if name.endswith("_seconds")} == {None}
 
 
-def test_dashboard(told: Session) -> None:
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_dashboard(told: Session, rolled_up: bool) -> None:
+    if rolled_up:
+        roll_up(told)
     acme, quiet, _system = rows(told, "get_enterprise_dashboard()")
+    assert acme.pop("operations_per_minute") == pytest.approx(
+        10 / (datetime.now(UTC) - SINCE).total_seconds() * 60, rel=0.05
+    )
     assert acme == {
         "tenant": "acme",
         "verdict": "warning",
@@ -69,6 +101,13 @@ def test_dashboard(told: Session) -> None:
         "running": 1,
         "ddl_24h": 1,
         "last_operation_at": NOW,
+        "since": SINCE,
+        "p95_duration_seconds_24h": pytest.approx(9.0, rel=0.01),
+        "operations_change": None,
+        "failure_ratio_week_before": None,
+        "oldest_running_at": NOW,
+        "failing_checks": ["failures"],
+        "tracker_failing_checks": [],
     }
     assert quiet == {
         "tenant": "quiet",
@@ -80,6 +119,14 @@ def test_dashboard(told: Session) -> None:
         "running": 0,
         "ddl_24h": 0,
         "last_operation_at": None,
+        "since": SINCE,
+        "operations_per_minute": 0.0,
+        "p95_duration_seconds_24h": None,
+        "operations_change": None,
+        "failure_ratio_week_before": None,
+        "oldest_running_at": None,
+        "failing_checks": [],
+        "tracker_failing_checks": [],
     }
 
 
@@ -91,7 +138,51 @@ def test_verdicts_are_as_documented(admin: Session, failed: int, fine: int, verd
     for status, number in (("FAILED", failed), ("COMPLETED", fine)):
         for _ in range(number):
             record(admin, status=status)
-    assert one(admin, "select * from script_tracking.get_enterprise_dashboard()")["verdict"] == verdict
+    found = one(admin, "select * from script_tracking.get_enterprise_dashboard()")
+    assert found["verdict"] == verdict
+    assert (
+        found["failing_checks"]
+        == {
+            "ok": [],
+            "warning": ["failures"],
+            "critical": ["failures", "failure_ratio"],
+        }[verdict]
+    )
+
+
+def test_the_dashboard_compares_full_hours_with_those_of_a_week_before(admin: Session) -> None:
+    for days, number in ((7, 4), (0, 6)):
+        for turn in range(number):
+            at = SINCE + timedelta(hours=turn, minutes=1) - timedelta(days=days)
+            record(admin, at=at, status="FAILED" if turn == 0 and days else "COMPLETED")
+    record(admin, at=NOW - timedelta(days=7))  # this hour of a week ago is not a full one
+    record(admin, at=NOW)
+    roll_up(admin)
+    found = one(admin, "select * from script_tracking.get_enterprise_dashboard()")
+    assert (found["operations_24h"], found["operations_change"], found["failure_ratio_week_before"]) == (7, 0.5, 0.25)
+
+
+def test_percentiles_are_those_of_all_durations_to_one_percent(admin: Session) -> None:
+    with admin.transaction():
+        for turn in range(300):
+            at = NOW - timedelta(minutes=4 * turn)
+            record(admin, at=at, us=(turn * 7919) % 300 * 12_345 + 1)
+    for step in range(3):  # past the horizon, half of it, rolled up
+        if step == 1:
+            roll_up(admin)
+            for turn in range(300):
+                record(admin, at=NOW, us=(turn * 104_729) % 300 * 54_321 + 1)
+        elif step == 2:
+            roll_up(admin)
+        exact = one(
+            admin,
+            "select percentile_disc(array[0.5, 0.95, 0.99]) within group"
+            " (order by (metadata ->> 'duration_us')::float8) as us"
+            " from script_tracking.script_execution_s where script_type = 'BATCH'",
+        )["us"]
+        found = one(admin, "select * from script_tracking.get_performance_metrics() where script_type = 'BATCH'")
+        for name, us in zip(("p50_seconds", "p95_seconds", "p99_seconds"), exact, strict=True):
+            assert found[name] == pytest.approx(us / 1_000_000, rel=0.01), (step, name)
 
 
 def test_history(told: Session) -> None:
@@ -110,7 +201,10 @@ def test_history(told: Session) -> None:
     assert rows(told, "get_execution_history(0)") == []
 
 
-def test_recent_errors(told: Session) -> None:
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_recent_errors(told: Session, rolled_up: bool) -> None:
+    if rolled_up:
+        roll_up(told)
     record(told, tenant="acme", us=1, status="FAILED", at=NOW - timedelta(minutes=30), sqlstate="23505")
     found = rows(told, "get_recent_errors(24)")
     seen = [(row["script_name"], row["error_class"], row["error_sqlstate"], row["errors"]) for row in found]

@@ -1,4 +1,4 @@
--- requires: report/get_enterprise_dashboard.sql
+-- requires: report/tenant_dashboard.sql
 -- For the daemon: script_tracking.get_enterprise_dashboard() over all tenants.
 create or replace function script_tracking_internal.collect_dashboard()
 returns table (tenant text, operations_24h bigint, failed_24h bigint, last_operation_timestamp_seconds double precision)
@@ -10,5 +10,5 @@ set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$
   select d.tenant, d.operations_24h, d.failed_24h, extract(epoch from d.last_operation_at)::double precision
-  from script_tracking.get_enterprise_dashboard() as d
+  from script_tracking_internal.tenant_dashboard(null) as d
 $function$;

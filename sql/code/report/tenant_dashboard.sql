@@ -1,0 +1,110 @@
+-- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, report/get_system_health.sql
+-- get_enterprise_dashboard() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
+-- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
+create or replace function script_tracking_internal.tenant_dashboard(p_tenants bytea[])
+returns table (
+  tenant text, verdict text, operations_24h bigint, failed_24h bigint, failure_ratio_24h double precision,
+  average_duration_seconds_24h double precision, running bigint, ddl_24h bigint, last_operation_at timestamptz,
+  since timestamptz, operations_per_minute double precision, p95_duration_seconds_24h double precision,
+  operations_change double precision, failure_ratio_week_before double precision, oldest_running_at timestamptz,
+  failing_checks text[], tracker_failing_checks text[])
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off  -- that plan does not know how little of the roll-ups is recent
+set jit = off
+as $function$
+#variable_conflict use_column
+declare
+  v_zero  timestamptz := '2000-01-01 00:00+00';
+  v_hour  timestamptz := date_bin('1 hour', now(), v_zero);
+  v_since timestamptz := v_hour - interval '24 hours';
+begin
+  return query
+  with tenant as materialized (
+    select t.tenant_hk, t.tenant_bk, row_number() over ()::bigint as number
+    from script_tracking.tenant_h as t where p_tenants is null or t.tenant_hk = any (p_tenants)
+  ),
+  series as materialized (
+    select s.series_id, s.script_type, t.number
+    from script_tracking_internal.series as s join tenant as t on t.tenant_hk = s.tenant_hk
+  ),
+  pending as materialized (
+    select t.number, p.script_type, p.failed, p.duration_us, p.execution_timestamp
+    from script_tracking_internal.pending_version as p join tenant as t on t.tenant_hk = p.tenant_hk
+    where p.execution_timestamp >= v_since and not p.revises
+  ),
+  recent as (
+    select s.number, s.script_type, h.hour, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, h.operations, h.timed,
+      h.duration_us::double precision as duration_us, h.max_duration_us, h.last_at
+    from script_tracking_internal.operation_hour as h join series as s on s.series_id = h.series_id
+    where h.hour >= v_since
+    union all
+    select p.number, p.script_type, date_bin('1 hour', p.execution_timestamp, v_zero), p.failed, 1, (p.duration_us is not null)::integer,
+      coalesce(p.duration_us, 0), p.duration_us, p.execution_timestamp
+    from pending as p
+  ),
+  counted as (
+    select r.number, sum(r.operations)::bigint as operations, coalesce(sum(r.operations) filter (where r.failed), 0)::bigint as failed,
+      sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
+      max(r.max_duration_us) as max_duration_us,
+      coalesce(sum(r.operations) filter (where r.script_type = 'DDL'), 0)::bigint as ddl, max(r.last_at) as last_at,
+      sum(r.operations) filter (where r.hour < v_hour)::double precision as full_hours
+    from recent as r group by 1
+  ),
+  week_before as (
+    select s.number, sum(h.operations)::double precision as operations,
+      coalesce(sum(h.operations) filter (where h.status = 'FAILED' or h.status = 'INTERRUPTED'), 0)::double precision as failed
+    from script_tracking_internal.operation_hour as h join series as s on s.series_id = h.series_id
+    where h.hour >= v_since - interval '7 days' and h.hour < v_hour - interval '7 days'
+    group by 1
+  ),
+  element as (
+    select e.key, sum(e.counted) as counted
+    from (
+      select s.number * 4096 + u.bucket + 1 as key, u.counted
+      from script_tracking_internal.duration_sketch as d join series as s on s.series_id = d.series_id
+      cross join lateral unnest(d.buckets, d.counts) as u (bucket, counted)
+      where d.since >= v_since
+      union all
+      select p.number * 4096 + script_tracking_internal.sketch_bucket(p.duration_us) + 1, 1
+      from pending as p where p.duration_us is not null) as e
+    group by 1
+  ),
+  percentile as (
+    select c.key / 4096 as number, (min(c.key) filter (where c.upto >= ceil(0.95 * c.total)) % 4096)::integer - 1 as p95
+    from (
+      select e.key, sum(e.counted) over (partition by e.key / 4096 order by e.key) as upto,
+        sum(e.counted) over (partition by e.key / 4096) as total
+      from element as e) as c
+    group by 1
+  ),
+  open as (
+    select t.number, count(*) as running, min(o.execution_timestamp) as oldest, max(o.execution_timestamp) as newest
+    from script_tracking_internal.running_operation as o join tenant as t on t.tenant_hk = o.tenant_hk
+    group by 1
+  )
+  select t.tenant_bk::text,
+    case when c.failed >= 10 and c.failed::double precision / c.operations > 0.2 then 'critical'
+      when c.failed > 0 then 'warning' else 'ok' end,
+    coalesce(c.operations, 0), coalesce(c.failed, 0), c.failed::double precision / nullif(c.operations, 0), c.average_seconds,
+    coalesce(o.running, 0), coalesce(c.ddl, 0), greatest(c.last_at, case when o.newest >= v_since then o.newest end),
+    v_since, coalesce(c.operations, 0) * 60 / extract(epoch from now() - v_since)::double precision,
+    least(script_tracking_internal.sketch_seconds(p.p95), c.max_duration_us::double precision / 1000000),
+    (coalesce(c.full_hours, 0) - w.operations) / w.operations, w.failed / w.operations, o.oldest,
+    array_remove(array[
+      case when c.failed > 0 then 'failures' end,
+      case when c.failed >= 10 and c.failed::double precision / c.operations > 0.2 then 'failure_ratio' end,
+      case when o.oldest < now() - interval '1 day' then 'running_for_a_day' end], null),
+    k.names
+  from tenant as t
+  left join counted as c on c.number = t.number
+  left join week_before as w on w.number = t.number
+  left join percentile as p on p.number = t.number
+  left join open as o on o.number = t.number
+  cross join (
+    select array(select g.check_name from script_tracking.get_system_health() as g
+      where g.status <> 'ok' order by g.check_name) as names) as k
+  order by 1;
+end
+$function$;

@@ -1,0 +1,125 @@
+-- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
+-- get_performance_metrics() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
+-- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
+create or replace function script_tracking_internal.tenant_performance(p_tenants bytea[])
+returns table (
+  tenant text, script_type varchar, executions_24h bigint, failures_24h bigint, failure_ratio double precision,
+  average_seconds double precision, p50_seconds double precision, p95_seconds double precision,
+  p99_seconds double precision, max_seconds double precision, since timestamptz, executions_per_minute double precision,
+  slowest_scripts jsonb, most_frequent_scripts jsonb)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off  -- that plan does not know how little of the roll-ups is recent
+set jit = off
+as $function$
+#variable_conflict use_column
+declare
+  v_zero  timestamptz := '2000-01-01 00:00+00';
+  v_since timestamptz := date_bin('1 hour', now(), v_zero) - interval '24 hours';
+  v_day   timestamptz := date_bin('1 day', v_since, v_zero);
+begin
+  return query
+  with known as materialized (
+    select s.series_id::bigint as number, t.tenant_bk, t.tenant_hk, s.script_type
+    from script_tracking_internal.series as s join script_tracking.tenant_h as t on t.tenant_hk = s.tenant_hk
+    where p_tenants is null or t.tenant_hk = any (p_tenants)
+  ),
+  fresh as materialized (
+    select p.tenant_hk, p.script_type, p.script_name, p.failed, p.duration_us, p.execution_timestamp
+    from script_tracking_internal.pending_version as p
+    where p.execution_timestamp >= v_day and not p.revises and (p_tenants is null or p.tenant_hk = any (p_tenants))
+  ),
+  series as materialized (
+    select k.number, k.tenant_bk, k.tenant_hk, k.script_type from known as k
+    union all
+    -- a type that no roll-up has met
+    select - row_number() over (), t.tenant_bk, f.tenant_hk, f.script_type
+    from (select f.tenant_hk, f.script_type from fresh as f group by 1, 2) as f
+    join script_tracking.tenant_h as t on t.tenant_hk = f.tenant_hk
+    where not exists (select from known as k where k.tenant_hk = f.tenant_hk and k.script_type = f.script_type)
+  ),
+  pending as materialized (
+    select s.number, f.script_name, f.failed, f.duration_us, f.execution_timestamp
+    from fresh as f join series as s on s.tenant_hk = f.tenant_hk and s.script_type = f.script_type
+  ),
+  counted as (
+    select r.number, sum(r.operations)::bigint as executions, coalesce(sum(r.operations) filter (where r.failed), 0)::bigint as failures,
+      sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
+      max(r.max_duration_us)::double precision / 1000000 as max_seconds
+    from (
+      select k.number, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, h.operations, h.timed,
+        h.duration_us::double precision as duration_us, h.max_duration_us
+      from script_tracking_internal.operation_hour as h join known as k on k.number = h.series_id
+      where h.hour >= v_since
+      union all
+      select p.number, p.failed, 1, (p.duration_us is not null)::integer, coalesce(p.duration_us, 0), p.duration_us
+      from pending as p where p.execution_timestamp >= v_since) as r
+    group by 1
+  ),
+  element as (
+    select e.key, sum(e.counted) as counted
+    from (
+      select k.number * 4096 + u.bucket + 1 as key, u.counted
+      from script_tracking_internal.duration_sketch as d join known as k on k.number = d.series_id
+      cross join lateral unnest(d.buckets, d.counts) as u (bucket, counted)
+      where d.since >= v_since
+      union all
+      select p.number * 4096 + script_tracking_internal.sketch_bucket(p.duration_us) + 1, 1
+      from pending as p where p.duration_us is not null and p.execution_timestamp >= v_since) as e
+    group by 1
+  ),
+  percentile as (
+    select c.number,
+      (min(c.key) filter (where c.upto >= ceil(0.5 * c.total)) - c.number * 4096)::integer - 1 as p50,
+      (min(c.key) filter (where c.upto >= ceil(0.95 * c.total)) - c.number * 4096)::integer - 1 as p95,
+      (min(c.key) filter (where c.upto >= ceil(0.99 * c.total)) - c.number * 4096)::integer - 1 as p99
+    from (
+      select e.key, e.key >> 12 as number, sum(e.counted) over (partition by e.key >> 12 order by e.key) as upto,
+        sum(e.counted) over (partition by e.key >> 12) as total
+      from element as e) as c
+    group by c.number
+  ),
+  script as (
+    select n.number, n.script_name, sum(n.executions) as executions, sum(n.failures) as failures,
+      sum(n.duration_us) / nullif(sum(n.timed), 0)::double precision / 1000000 as average_seconds,
+      max(n.max_duration_us)::double precision / 1000000 as max_seconds
+    from (
+      select k.number, d.script_name, d.executions, d.failures, d.timed, d.duration_us::double precision as duration_us, d.max_duration_us
+      from script_tracking_internal.script_day as d join known as k on k.number = d.series_id
+      where d.day >= v_day and d.script_name <> ''
+      union all
+      select p.number, script_tracking_internal.script_label(p.script_name), 1, p.failed::integer, (p.duration_us is not null)::integer,
+        coalesce(p.duration_us, 0), p.duration_us
+      from pending as p) as n
+    group by 1, 2
+  ),
+  ranked as (
+    select s.*, row_number() over (partition by s.number order by s.average_seconds desc nulls last, s.script_name) as slowness,
+      row_number() over (partition by s.number order by s.executions desc, s.script_name) as frequency
+    from script as s
+  ),
+  top as (
+    select r.number,
+      jsonb_agg(o.described order by r.slowness) filter (where r.slowness <= 5 and r.average_seconds is not null) as slowest,
+      jsonb_agg(o.described order by r.frequency) filter (where r.frequency <= 5) as most_frequent
+    from ranked as r
+    cross join lateral (
+      select jsonb_build_object('script_name', r.script_name, 'executions', r.executions, 'failures', r.failures,
+        'average_seconds', r.average_seconds, 'max_seconds', r.max_seconds) as described) as o
+    where r.slowness <= 5 or r.frequency <= 5
+    group by 1
+  )
+  select s.tenant_bk::text, s.script_type, c.executions, c.failures, c.failures::double precision / c.executions, c.average_seconds,
+    least(script_tracking_internal.sketch_seconds(p.p50), c.max_seconds),
+    least(script_tracking_internal.sketch_seconds(p.p95), c.max_seconds),
+    least(script_tracking_internal.sketch_seconds(p.p99), c.max_seconds),
+    c.max_seconds, v_since, c.executions * 60 / extract(epoch from now() - v_since)::double precision,
+    coalesce(t.slowest, '[]'), coalesce(t.most_frequent, '[]')
+  from counted as c
+  join series as s on s.number = c.number
+  left join percentile as p on p.number = c.number
+  left join top as t on t.number = c.number
+  order by 1, 2;
+end
+$function$;
