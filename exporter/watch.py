@@ -166,6 +166,10 @@ class Watch:
                 if not self.target.standby:  # there the primary's exporter keeps house
                     well = await self._keeper.round()
                     self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
+                    for job, at in self._keeper.last_success.items():
+                        self.status.set("upkeep_last_success", at, job=job)
+                    for job, failures in self._keeper.failures.items():
+                        self.status.set("upkeep_failures", failures, job=job)
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
                     if await self._has_moved():

@@ -81,6 +81,7 @@ grant execute on function
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.roll_up_slice(integer),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
+  script_tracking_internal.cut_newest(), script_tracking_internal.collect_retention(), script_tracking_internal.collect_partitions_kept(),
   script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
   script_tracking_internal.interrupt_operations(),
   script_tracking_internal.configure_capture(boolean, bigint), script_tracking_internal.probe_capture(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from exporter.database import fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
@@ -16,9 +18,16 @@ INTERVALS_SECONDS = {
     "interrupt_operations": 5.0,
     "roll_up": 5.0,
     "ensure_partitions": 600.0,
+    "cut_newest": 600.0,
+    "keep_retention": 600.0,
+    "look_at_partitions": 600.0,
 }
 TIMEOUT_SECONDS = 60.0
-TIMEOUTS_SECONDS = {"ensure_incarnation": 3600.0}  # may build all totals anew
+TIMEOUTS_SECONDS = {
+    "ensure_incarnation": 3600.0,  # may build all totals anew
+    "cut_newest": 3600.0,  # reads a partition
+    "keep_retention": 3600.0,  # reads a partition
+}
 CATCH_UP_SECONDS = 60.0  # so long does a job that goes by steps keep the others waiting
 BUSY_VERSIONS = 1000  # roll-ups that bring less are made less often: each rewrites a row for every tenant and type
 QUIET_ROLL_UP_SECONDS = 30.0
@@ -34,6 +43,8 @@ class Keeper:
         self._failing: str | None = None
         self._locked_out: dict[str, float] = {}  # since when, by the job
         self._told: set[str] = set()
+        self.last_success: dict[str, float] = {}  # in seconds of the epoch, by the job
+        self.failures: dict[str, int] = dict.fromkeys(INTERVALS_SECONDS, 0)  # locks that were not had included
 
     @property
     def is_locked_out(self) -> bool:
@@ -48,6 +59,7 @@ class Keeper:
                     try:
                         done = await self._run(timer.job)
                     except QueryFailed as error:
+                        self.failures[timer.job] += 1
                         if not error.is_locked_out:
                             raise
                         await self._count_lockout(timer.job)
@@ -56,6 +68,7 @@ class Keeper:
                         busy = done >= BUSY_VERSIONS
                         timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
                     timer.done(monotonic())
+                    self.last_success[timer.job] = time.time()
                     self._locked_out.pop(timer.job, None)
                     if timer.job in self._told:
                         self._told.remove(timer.job)

@@ -10,6 +10,18 @@ select s.added as done, s.more from script_tracking_internal.roll_up_slice() as 
 -- name: ensure_partitions
 select script_tracking_internal.ensure_partitions() as done
 
+-- name: cut_newest
+-- A step; more: the next one is due at once.
+select c.done, c.more from script_tracking_internal.cut_newest() as c
+
+-- name: keep_retention
+-- One partition; more: perhaps another one can go.
+select k.removed as done, k.removed > 0 as more
+from (select script_tracking_internal.keep_retention() as removed) as k
+
+-- name: look_at_partitions
+select script_tracking_internal.look_at_partitions() as done
+
 -- name: interrupt_operations
 select script_tracking_internal.interrupt_operations() as done
 

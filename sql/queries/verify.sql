@@ -204,9 +204,10 @@ from relation as r join pg_attribute as a on a.attrelid = r.oid join pg_type as 
 left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where r.relkind <> 'S' and a.attnum > 0 and not a.attisdropped
 union all
--- not null is told of the columns: it is a constraint from 18 on only
+-- not null is told of the columns: it is a constraint from 18 on only; partition_cut is upkeep's for a while
 select r.object, r.parent, 'constraint', quote_ident(o.conname), pg_get_constraintdef(o.oid)
 from relation as r join pg_constraint as o on o.conrelid = r.oid where o.contype in ('c', 'f', 'p', 'u', 'x')
+  and not (o.conname = 'partition_cut' and r.parent is not null)
 union all
 select r.object, r.parent, 'index', quote_ident(c.relname), concat_ws(' ', case when i.indisunique then 'UNIQUE' end,
   substring(pg_get_indexdef(i.indexrelid) from 'USING .*'), case when not (i.indisvalid and i.indisready) then 'INVALID' end)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter.config import TargetConfig
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.upkeep import keeper
+from tests.fix_sessions import meddling, value
+from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 
 async def test_a_job_that_never_gets_its_lock_is_told_once_with_the_holder(
@@ -45,9 +48,10 @@ async def test_roll_ups_catch_up_by_steps_in_one_round(installed_database: str) 
     small = text.replace("p_versions integer default 100000", "p_versions integer default 2")
     assert small != text
     with psycopg.connect(installed_database, autocommit=True) as admin:
-        admin.execute("set role script_tracking_owner")
-        admin.execute(small.encode())
-        admin.execute("reset role")
+        with admin.transaction():
+            admin.execute(meddling("set local script_tracking_internal.installing = 'on'").encode())
+            admin.execute("set local role script_tracking_owner")
+            admin.execute(small.encode())
         for _ in range(7):
             admin.execute(
                 "select script_tracking.complete_operation(script_tracking.track_operation('a', 'BATCH'), true)"
@@ -62,3 +66,30 @@ async def test_roll_ups_catch_up_by_steps_in_one_round(installed_database: str) 
             " join script_tracking_internal.series using (series_id) where script_type = 'BATCH'"
         ).fetchone() or (None,)
         assert rolled_up == 7
+
+
+async def test_upkeep_removes_by_the_settings_and_tells_of_each_job(installed_database: str) -> None:
+    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as admin:
+        make_past(admin)
+        record(admin, at=LONG_AGO)
+        target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+        keeping = keeper.Keeper(target)
+        stands = f"select to_regclass('{INTERNAL}.script_execution_s_past') is not null"
+        try:
+            assert await keeping.round()
+            assert value(admin, stands) is True, "by default nothing goes"
+            set_setting(admin, "retention.disposable", "all")
+            set_setting(admin, "retention.days", "1")
+            gone = value(admin, "select now() >= %s + interval '1 day'", THIS_MONTH)
+            with psycopg.connect(installed_database) as reader:
+                reader.execute("select count(*) from script_tracking.script_execution_s")
+                keeping = keeper.Keeper(target)
+                assert await keeping.round(), "a lock that is not had is no failure"
+                assert (keeping.failures["keep_retention"], value(admin, stands)) == (int(gone is True), True)
+            keeping = keeper.Keeper(target)
+            assert await keeping.round()
+            assert value(admin, stands) is not gone
+            assert set(keeping.last_success) == set(keeping.failures) == set(keeper.INTERVALS_SECONDS)
+            assert set(keeping.failures.values()) == {0}
+        finally:
+            await target.close()

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.fix_sessions import Session, meddling, value
-from tests.vault_steps import INTERNAL, LONG_AGO, make_past, record, set_setting
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from exporter.database import connect
+from exporter.dsn import Dsn
+from exporter.schema.verify import verify
+from tests.fix_sessions import Session, meddling, one, value
+from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 FURTHER = f"""
 set role script_tracking_owner;
@@ -51,3 +59,138 @@ def test_a_further_table_takes_a_line_and_gets_the_same_partitions(admin: Sessio
     assert value(admin, "select script_tracking.cleanup_old_data(0)") == 1
     assert value(admin, "select count(*) from script_tracking.further_l") == 0
     assert bounds(admin, "further_l") == bounds(admin, "script_execution_s")
+
+
+CUT = f"select done, more from {INTERNAL}.cut_newest()"
+ENSURE = f"select {INTERNAL}.ensure_partitions()"
+WIDE = """
+alter table script_tracking.{0} detach partition {1}.{0}_first;
+select {1}.attach_partition('{0}', '{1}.{0}_first', '{2}', 'infinity');
+"""
+
+
+def neglected(session: Session) -> None:
+    """The layout after months without upkeep: the newest partition began in the past, and reaches to MAXVALUE."""
+    make_past(session)
+    with session.transaction():
+        session.execute(meddling("set local script_tracking_internal.installing = 'on'").encode())
+        session.execute("set local role script_tracking_owner")
+        for row in session.execute(
+            f"select partition from {INTERNAL}.vault_partition where lower_bound > now()".encode()
+        ):
+            session.execute(f"drop table {row['partition']}".encode())
+        for row in session.execute(f"select relation from {INTERNAL}.partitioned_tables()".encode()).fetchall():
+            session.execute(WIDE.format(row["relation"], INTERNAL, THIS_MONTH).encode())
+
+
+def month_after(when: datetime) -> datetime:
+    return (when.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(day=1)
+
+
+def names(session: Session) -> list[object]:
+    return [row[0] for row in bounds(session, "script_execution_s")]
+
+
+async def failed(dsn: str) -> list[str]:
+    connection = await connect(Dsn(dsn), application_name="tests")
+    try:
+        return [check.name for check in await verify(connection) if not check.ok]
+    finally:
+        await connection.close()
+
+
+async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
+    installed_database: str, admin: Session
+) -> None:
+    neglected(admin)
+    record(admin)
+    admin.execute("select script_tracking.track_operation('running', 'BATCH')")
+    ahead = f"select partitions_ahead from {INTERNAL}.collect_capture()"
+    assert (value(admin, ENSURE), value(admin, ahead)) == (0, 0)
+    told: list[str] = []
+    admin.add_notice_handler(lambda notice: told.append(str(notice.message_primary)))
+    admin.execute("set client_min_messages = debug1")
+    steps = []
+    while True:
+        record(admin)  # who writes goes on
+        steps.append(one(admin, CUT))
+        assert await failed(installed_database) == []
+        if not steps[-1]["more"]:
+            break
+    admin.execute("reset client_min_messages")
+    assert [tuple(step.values()) for step in steps] == [(0, True), (0, True), (0, True), (2, False)]
+    assert len([line for line in told if "is implied by existing constraints" in line]) == 2, (
+        "nothing is read under the lock"
+    )
+    bound = month_after(datetime.now(UTC) + timedelta(days=30))
+    for relation in ("script_execution_h", "script_execution_s"):
+        shown = [(low, high) for _, low, high in bounds(admin, relation)]
+        day = f"{bound:%Y-%m-%d} 00:00:00+00"
+        assert shown[-2:] == [(f"{THIS_MONTH:%Y-%m-%d} 00:00:00+00", day), (day, "infinity")]
+    assert names(admin)[-2] == f"_{THIS_MONTH:%Y%m%d}_{bound - timedelta(days=1):%Y%m%d}"
+    assert value(admin, "select count(*) from pg_constraint where conname = 'partition_cut'") == 0
+    assert (value(admin, ahead), value(admin, ENSURE)) == (
+        1,
+        2 * (3 - (2 if bound.month != month_after(datetime.now(UTC)).month else 1)),
+    )
+    assert value(admin, "select count(*) from script_tracking.script_execution_s where script_name = 'job'") == 5
+    assert one(admin, CUT) == {"done": 0, "more": False}
+    assert await failed(installed_database) == []
+
+
+def test_records_far_ahead_keep_the_newest_partition_wide(admin: Session) -> None:
+    neglected(admin)
+    record(admin, at=THIS_MONTH + timedelta(days=4000))
+    assert one(admin, CUT) == {"done": 0, "more": False}
+    assert (value(admin, ENSURE), len(names(admin))) == (0, 2)
+
+
+def test_a_cut_that_was_left_half_done_is_given_up_before_it_refuses_records(admin: Session) -> None:
+    neglected(admin)
+    record(admin)
+    assert one(admin, CUT)["more"] is True
+    with admin.transaction():
+        admin.execute(meddling("set local script_tracking_internal.installing = 'on'").encode())
+        soon = datetime.now(UTC) + timedelta(days=6)
+        wide = f"select partition, time_column from {INTERNAL}.vault_partition where upper_bound = 'infinity'"
+        for row in admin.execute(wide.encode()).fetchall():
+            admin.execute(f"alter table {row['partition']} drop constraint partition_cut".encode())
+            admin.execute(
+                f"alter table {row['partition']} add constraint partition_cut check ({row['time_column']} >="
+                f" '{THIS_MONTH}' and {row['time_column']} < '{soon}') not valid".encode()
+            )
+    with pytest.raises(psycopg.errors.CheckViolation):
+        record(admin, at=datetime.now(UTC) + timedelta(days=7))
+    assert one(admin, CUT)["more"] is True
+    record(admin, at=datetime.now(UTC) + timedelta(days=7))
+    while one(admin, CUT)["more"]:
+        pass
+    assert len(names(admin)) == 3
+
+
+def test_partitions_may_hold_a_day_and_a_change_applies_to_those_made_from_then_on(admin: Session) -> None:
+    before = bounds(admin, "script_execution_s")
+    set_setting(admin, "partitions.interval", "day")
+    assert value(admin, ENSURE) == 0, "months are ready ahead"
+    newest = datetime.fromisoformat(str(before[-1][1]))
+    set_setting(admin, "partitions.ahead", str((newest - datetime.now(UTC)).days + 3))
+    assert value(admin, ENSURE) == 4
+    after = bounds(admin, "script_execution_s")
+    assert after[:-3] == before[:-1]
+    assert [suffix for suffix, _, _ in after[-3:]] == [f"_{newest + timedelta(days=day):%Y%m%d}" for day in range(3)]
+    assert bounds(admin, "script_execution_h") == after
+    set_setting(admin, "partitions.interval", "month")
+    set_setting(admin, "partitions.ahead", "6")
+    assert value(admin, ENSURE) != 0
+    last = newest + timedelta(days=2)
+    assert f"_{last:%Y%m%d}_{month_after(last) - timedelta(days=1):%Y%m%d}" in names(admin)
+    assert f"_{month_after(last):%Y%m}" in names(admin)
+    assert bounds(admin, "script_execution_h") == bounds(admin, "script_execution_s")
+
+
+def test_a_daily_record_is_ready_some_days_ahead_and_goes_by_the_day(admin: Session) -> None:
+    neglected(admin)
+    set_setting(admin, "partitions.interval", "day")
+    assert value(admin, ENSURE) == 6, "nothing was recorded, so it is split though it lies in the past"
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert names(admin)[-3:] == [f"_{tomorrow + timedelta(days=day):%Y%m%d}" for day in range(3)]

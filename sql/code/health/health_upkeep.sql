@@ -15,7 +15,20 @@ as $function$
     (select count(*) from script_tracking_internal.vault_partition as p
      where p.relation = 'script_execution_s' and p.lower_bound > now())::double precision,
     1, 'partitions', 'warning', true,
-    'No partition is ready for next month: is the daemon running? See script_tracking_internal.ensure_partitions().'
+    'No partition is ready for the time to come: is the daemon running? See script_tracking_internal.ensure_partitions().'
+  union all
+  select 'partitions_overdue',
+    (select count(distinct k.lower_bound) from script_tracking_internal.partition_kept as k
+     where k.upper_bound < now() - interval '1 day' and not exists (
+       select from script_tracking_internal.partition_kept as o
+       where o.lower_bound = k.lower_bound and o.reason in ('retention', 'delivery', 'hold')))::double precision,
+    0, 'partitions', 'warning', false,
+    'A partition still stands that is past every retention and hold: script_tracking.get_cleanup_candidates() tells what keeps it.'
+  union all
+  select 'legal_holds',
+    (select count(*) from script_tracking_internal.legal_hold as h where h.released_at is null)::double precision,
+    null, 'holds', 'warning', false,
+    'Holds that keep records from being removed: script_tracking.get_holds(), release_hold().'
   union all
   select 'rollup_lag',
     coalesce((select extract(epoch from clock_timestamp() - min(f.load_date)) from script_tracking_internal.final_version as f

@@ -11,7 +11,7 @@ set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$
   select nullif(p.lower_bound, '-infinity'), p.upper_bound, nullif(c.reltuples, -1)::bigint,
-    k.kept_by is null, k.kept_by, k.kept_until
+    k.kept_by is null, k.kept_by, nullif(k.kept_until, 'infinity')
   from script_tracking_internal.vault_partition as p
   join script_tracking_internal.vault_partition as h
     on h.relation = 'script_execution_h' and h.upper_bound = p.upper_bound

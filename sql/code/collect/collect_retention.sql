@@ -1,0 +1,12 @@
+-- For the daemon: holds, and what was removed so far.
+create or replace function script_tracking_internal.collect_retention()
+returns table (legal_holds bigint, own_retentions bigint, removed_partitions_total bigint, removed_executions_total bigint)
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+set row_security = on
+as $function$
+  select (select count(*) from script_tracking_internal.legal_hold as h where h.released_at is null),
+    (select count(*) from script_tracking_internal.tenant_retention), s.removed_partitions, s.removed_executions
+  from script_tracking_internal.retention_state as s
+$function$;
