@@ -77,6 +77,8 @@ grant execute on function
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_attempts(), script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
+  script_tracking_internal.collect_logins(), script_tracking_internal.collect_login_calls(),
+  script_tracking_internal.collect_login_failures(),
   script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(), script_tracking_internal.unconfirmed_copy(),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.roll_up_slice(integer),
