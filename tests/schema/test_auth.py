@@ -17,6 +17,7 @@ from exporter.schema.installer import InstallReport, install
 from exporter.schema.script import render_sql
 from tests.catalog_dump import dump
 from tests.fix_exporter import StartExporter, eventually
+from tests.fix_sessions import meddling
 from tests.schema.steps import SI, failed_checks, installed, program, rows, uninstalled
 from tests.schema.test_command import PSQL, psql
 
@@ -179,11 +180,11 @@ async def test_a_weakened_wrapper_fails_its_check_and_no_other(installed_databas
     wrong = []
     for check, weakenings in WEAKENINGS.items():
         for weakening in weakenings:
-            rows(installed_database, weakening)
+            rows(installed_database, meddling(weakening))
             failed = list(await failed_checks(installed_database))
             if failed != [check]:
                 wrong.append((weakening, failed))
-            rows(installed_database, REPAIR)
+            rows(installed_database, meddling(REPAIR))
             program("schema", "install", "--dsn", installed_database)
             left = list(await failed_checks(installed_database))
             if left:
@@ -193,10 +194,10 @@ async def test_a_weakened_wrapper_fails_its_check_and_no_other(installed_databas
 
 async def test_a_schema_that_was_taken_over_is_told(empty: str) -> None:
     await opted(empty)
-    rows(empty, "alter schema auth owner to postgres")
+    rows(empty, meddling("alter schema auth owner to postgres"))
     assert "objects_as_released" in await failed_checks(empty)
     assert program("schema", "install", "--dsn", empty).returncode == 1
-    rows(empty, "alter schema auth owner to script_tracking_owner")
+    rows(empty, meddling("alter schema auth owner to script_tracking_owner"))
     assert await failed_checks(empty) == {}
 
 
@@ -212,7 +213,7 @@ async def test_uninstalling_takes_it_away(empty: str, with_records: bool) -> Non
 
 async def test_what_others_built_on_it_is_named_and_not_dropped(empty: str) -> None:
     await opted(empty)
-    rows(empty, "create table auth.theirs (id int)")
+    rows(empty, meddling("create table auth.theirs (id int)"))
     for command in (("uninstall",), ("uninstall", "--with-records", "--yes")):
         refused = program("schema", *command, "--dsn", empty)
         assert (refused.returncode, "auth.theirs" in refused.stderr) == (1, True)
