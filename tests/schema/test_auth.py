@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from difflib import unified_diff
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import meddling
 from tests.schema.steps import SI, failed_checks, installed, program, rows, uninstalled
 from tests.schema.test_command import PSQL, psql
+from tests.schema.test_verify import pg_dump_for
 
 WRAPPERS = (
     "select p.oid::regprocedure::text as name, p.prosecdef, p.proowner::regrole::text as owner from pg_proc as p"
@@ -266,3 +268,16 @@ async def test_the_configuration_opts_in_and_an_exporter_without_the_key_keeps_i
     assert [row["name"] for row in rows(empty, WRAPPERS)] == OURS
     assert await failed_checks(empty) == {}
     assert make_conninfo(empty)
+
+
+async def test_a_restored_dump_is_no_drift(installed_database: str, database: str) -> None:
+    await opted(installed_database)
+    major = int(rows(installed_database, "show server_version_num")[0]["server_version_num"]) // 10000
+    pg_dump = pg_dump_for(major)
+    if pg_dump is None:
+        pytest.skip(f"a pg_dump that reads PostgreSQL {major} is missing")
+    script = subprocess.run([str(pg_dump), "-d", installed_database], capture_output=True, text=True, check=True).stdout
+    restored = subprocess.run(["psql", "-X", "-q", "-d", database], input=script, capture_output=True, text=True)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert await failed_checks(database) == {}
+    assert [row["name"] for row in rows(database, WRAPPERS)] == OURS
