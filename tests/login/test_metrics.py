@@ -124,3 +124,19 @@ def test_the_exporter_serves_them_with_no_label_but_tenant_type_and_outcome(
     body = running.get("/metrics").body.decode()
     assert "example.org" not in body
     assert shop.last()["metadata"]["email_hmac"] not in body
+
+
+@pytest.mark.parametrize("rolled_up", [False, True])
+def test_wrong_passwords_do_not_spoil_the_verdict_on_the_tenant(shop: Shop, rolled_up: bool) -> None:
+    shop.host("begin return false; end", returns="boolean")
+    for _ in range(12):
+        shop.log_in("joe@example.org", "x")
+    if rolled_up:
+        shop.admin.execute(f"select {SI}.roll_up()".encode())
+    dashboard = "select * from script_tracking.get_enterprise_dashboard() where tenant = 'acme'"
+    (row,) = shop.admin.execute(dashboard.encode()).fetchall()
+    assert (row["verdict"], row["failing_checks"], row["failed_24h"], row["operations_24h"]) == ("ok", [], 12, 12)
+    failing = "script_tracking.track_operation('job', 'BATCH', 'acme')"
+    shop.admin.execute(f"select script_tracking.complete_operation({failing}, false)".encode())
+    (row,) = shop.admin.execute(dashboard.encode()).fetchall()
+    assert (row["verdict"], row["failing_checks"], row["failed_24h"]) == ("warning", ["failures"], 13)

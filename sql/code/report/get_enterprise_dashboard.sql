@@ -17,4 +17,4 @@ as $function$
   select d.* from script_tracking_internal.tenant_dashboard(script_tracking_internal.visible_tenants()) as d
 $function$;
 comment on function script_tracking.get_enterprise_dashboard() is
-  'One row for each tenant that the caller may see, over the 24 hours before this one and what there is of this one; verdict: critical from 10 failures and a ratio over 0.2, warning from the first failure, else ok';
+  'One row for each tenant that the caller may see, over the 24 hours before this one and what there is of this one; verdict: critical from 10 failures and a ratio over 0.2, warning from the first failure, else ok; logins and registrations count in all columns but the verdict and failing_checks';

@@ -49,7 +49,10 @@ begin
       sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
       max(r.max_duration_us) as max_duration_us,
       coalesce(sum(r.operations) filter (where r.script_type = 'DDL'), 0)::bigint as ddl, max(r.last_at) as last_at,
-      sum(r.operations) filter (where r.hour < v_hour)::double precision as full_hours
+      sum(r.operations) filter (where r.hour < v_hour)::double precision as full_hours,
+      -- what the verdict goes by: that a password is wrong is no failure of the tenant's operations
+      coalesce(sum(r.operations) filter (where r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::double precision as judged,
+      coalesce(sum(r.operations) filter (where r.failed and r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::bigint as judged_failed
     from recent as r group by 1
   ),
   week_before as (
@@ -85,16 +88,16 @@ begin
     group by 1
   )
   select t.tenant_bk::text,
-    case when c.failed >= 10 and c.failed::double precision / c.operations > 0.2 then 'critical'
-      when c.failed > 0 then 'warning' else 'ok' end,
+    case when c.judged_failed >= 10 and c.judged_failed / c.judged > 0.2 then 'critical'
+      when c.judged_failed > 0 then 'warning' else 'ok' end,
     coalesce(c.operations, 0), coalesce(c.failed, 0), c.failed::double precision / nullif(c.operations, 0), c.average_seconds,
     coalesce(o.running, 0), coalesce(c.ddl, 0), greatest(c.last_at, case when o.newest >= v_since then o.newest end),
     v_since, coalesce(c.operations, 0) * 60 / extract(epoch from now() - v_since)::double precision,
     least(script_tracking_internal.sketch_seconds(p.p95), c.max_duration_us::double precision / 1000000),
     (coalesce(c.full_hours, 0) - w.operations) / w.operations, w.failed / w.operations, o.oldest,
     array_remove(array[
-      case when c.failed > 0 then 'failures' end,
-      case when c.failed >= 10 and c.failed::double precision / c.operations > 0.2 then 'failure_ratio' end,
+      case when c.judged_failed > 0 then 'failures' end,
+      case when c.judged_failed >= 10 and c.judged_failed / c.judged > 0.2 then 'failure_ratio' end,
       case when o.oldest < now() - interval '1 day' then 'running_for_a_day' end], null),
     k.names
   from tenant as t
