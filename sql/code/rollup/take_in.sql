@@ -10,6 +10,7 @@ create or replace function script_tracking_internal.take_in(
 returns bigint
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set enable_mergejoin = off  -- the planner knows nothing of what is joined here and would sort all versions
 as $function$
 declare
   v_incarnation integer := (select i.incarnation from script_tracking_internal.installation as i);
