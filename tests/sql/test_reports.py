@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
-from tests.fix_sessions import Session, one, value
+from tests.fix_sessions import MakeRole, Session, one, value
 from tests.vault_steps import INTERNAL, record, roll_up
 
 NOW = datetime.now(UTC)
@@ -242,3 +243,43 @@ def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
         "oldest_running_operation": ("warning", pytest.approx(172800, abs=60)),
     }
     assert all(row["advice"] and row["unit"] for row in worse.values())
+
+
+def test_health_names_who_holds_the_totals_back(installed_database: str, admin: Session) -> None:
+    def found() -> dict[str, object]:
+        return one(admin, "select * from script_tracking.get_system_health() where check_name = 'horizon_holder'")
+
+    with psycopg.connect(installed_database) as other:
+        other.execute("select pg_current_xact_id()")
+        assert f"pid {other.info.backend_pid} in database " in str(found()["advice"])
+        other.execute("prepare transaction 'it''s held'")
+    held = found()
+    assert "prepared transaction 'it''s held' in database " in str(held["advice"])
+    assert held["status"] == "ok", "not for long"
+    assert held["value"] == pytest.approx(0, abs=60)
+    admin.execute("rollback prepared 'it''s held'")
+    assert "held in" not in str(found()["advice"])
+
+
+def test_health_tells_of_roles_orphans_and_size(admin: Session, make_role: MakeRole) -> None:
+    role = make_role()
+    admin.execute("select script_tracking.register_tenant('acme')")
+    admin.execute("select script_tracking.grant_tenant('acme', %s)", (role,))
+    admin.execute(
+        f"insert into {INTERNAL}.tenant_membership (tenant_hk, role) select tenant_hk, 4294967290::oid::regrole"
+        f" from {INTERNAL}.tenant_membership limit 1; insert into {INTERNAL}.running_operation (script_execution_hk,"
+        " tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at, gone_since)"
+        " select sha256('x'), tenant_hk, 'BATCH', a.ago, 'x', a.ago, a.ago"
+        " from script_tracking.tenant_h cross join (select now() - interval '1 hour' as ago) as a limit 1;"
+        f" insert into {INTERNAL}.setting (name, value, description)"
+        " values ('storage.warning_bytes', '1000', 'test')".encode()
+    )
+    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] != "ok"}
+    assert {name: row["status"] for name, row in worse.items()} == {
+        "memberships_of_nobody": "warning",
+        "orphaned_operations": "warning",
+        "storage": "warning",
+    }
+    assert worse["storage"]["threshold"] == 1000
+    powers = "select status from script_tracking.get_system_health() where check_name = 'roles_with_powers'"
+    assert value(admin, powers) == "ok"

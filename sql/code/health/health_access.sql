@@ -20,4 +20,18 @@ as $function$
   select 'refused_tenant_claims', (select r.new_claims from script_tracking_internal.refusals() as r),
     0, 'claims', 'warning', false,
     'A session claimed a tenant that its role is no member of: see metadata.refused_tenant_claim, and grant_tenant(). Seen to: script_tracking.acknowledge_losses().'
+  union all
+  select 'roles_with_powers',
+    (select count(*) from pg_roles as r
+     where r.rolname in ('script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app', 'script_tracking_reader',
+         'script_tracking_auditor')
+       and (r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole or r.rolcreatedb or r.rolreplication))::double precision,
+    0, 'roles', 'critical', false,
+    'The project''s roles must have neither LOGIN nor any power of their own: run "script-tracking-exporter schema verify".'
+  union all
+  select 'memberships_of_nobody',
+    (select count(*) from script_tracking_internal.tenant_membership as m
+     where not exists (select from pg_roles as r where r.oid = m.role::oid))::double precision,
+    0, 'memberships', 'warning', false,
+    'Members of a tenant whose role was dropped: a superuser deletes them from script_tracking_internal.tenant_membership.'
 $function$;

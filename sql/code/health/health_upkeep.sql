@@ -1,4 +1,4 @@
--- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql
+-- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, collect/collect_storage.sql
 -- Health checks of the upkeep: copies, partitions, totals, running operations. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
 create or replace function script_tracking_internal.health_upkeep()
@@ -7,6 +7,7 @@ returns table (check_name text, value double precision, threshold double precisi
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
+  with found as materialized (select h.holder, h.held_since from script_tracking_internal.horizon_holder() as h)
   select 'unconfirmed_copy', (select count(*) from script_tracking_internal.installation
      where script_tracking_internal.unconfirmed_copy() is not null), 0, 'databases', 'critical', false,
     'This is a copy of a tracked database, and the exporter publishes nothing of it until script_tracking.confirm_copy().'
@@ -37,6 +38,11 @@ as $function$
     600, 'seconds', 'warning', false,
     'The totals wait for the transaction horizon: end the oldest transaction, prepared ones included (pg_prepared_xacts).'
   union all
+  select 'horizon_holder', coalesce((select extract(epoch from clock_timestamp() - h.held_since) from found as h), 0)::double precision,
+    600, 'seconds', 'warning', false,
+    'How long the oldest transaction of the cluster has held the totals back' || coalesce(': ' || (select h.holder from found as h), '')
+      || '. End the session (pg_terminate_backend), commit or roll back what is prepared (by its gid, in its database).'
+  union all
   select 'oldest_prepared_transaction',
     (select coalesce(extract(epoch from now() - min(x.prepared)), 0) from pg_prepared_xacts as x)::double precision,
     3600, 'seconds', 'warning', false,
@@ -46,4 +52,19 @@ as $function$
     (select coalesce(extract(epoch from now() - min(r.execution_timestamp)), 0) from script_tracking_internal.running_operation as r)::double precision,
     86400, 'seconds', 'warning', false,
     'An operation was begun and never completed: find it by execution_status = ''RUNNING''.'
+  union all
+  -- the setting's time is how long one may be gone; nobody has ended these after as long again
+  select 'orphaned_operations',
+    (select count(*) from script_tracking_internal.running_operation as r
+     where r.gone_since < clock_timestamp() - make_interval(secs => 600 + 2 * coalesce((
+       select s.value::double precision from script_tracking_internal.setting as s
+       where s.name = 'operation.interrupted_after_seconds' and s.value ~ '^[0-9]{1,9}$'), 300)))::double precision,
+    0, 'operations', 'warning', false,
+    'Their sessions are gone and nothing has ended them: is the exporter running, does a prepared transaction or a time of their own hold them?'
+  union all
+  select 'storage',
+    (select sum(c.storage_bytes) from script_tracking_internal.collect_storage() as c)::double precision,
+    (select s.value::double precision from script_tracking_internal.setting as s
+     where s.name = 'storage.warning_bytes' and s.value ~ '^[0-9]{1,18}$'), 'bytes', 'warning', false,
+    'Size of the record. A superuser sets a threshold as storage.warning_bytes in script_tracking_internal.setting; what makes room is the retention.'
 $function$;
