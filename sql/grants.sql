@@ -50,6 +50,19 @@ to script_tracking_app;
 -- Readers see their tenants, auditors all: row-level security tells them apart.
 grant select on script_tracking.tenant_h, script_tracking.script_execution_h, script_tracking.script_execution_s
   to script_tracking_reader, script_tracking_auditor;
+-- Derived from it. The views ask themselves what the caller may see.
+grant select on script_tracking.database_object_h, script_tracking.database_object_name_s,
+  script_tracking.database_object_s, script_tracking.database_object_pit, script_tracking.user_h,
+  script_tracking.script_execution_object_l, script_tracking.script_execution_parent_l,
+  script_tracking.script_execution_user_l, script_tracking.script_execution_pit
+to script_tracking_reader, script_tracking_auditor;
+grant execute on function script_tracking_internal.object_class(text),
+  script_tracking_internal.object_identity(oid, text, boolean, boolean)
+to script_tracking_reader, script_tracking_auditor;
+grant execute on function
+  script_tracking.get_object_history(text, timestamptz), script_tracking.get_objects_as_of(timestamptz),
+  script_tracking.get_execution_as_of(bytea, timestamptz)
+to script_tracking_reader, script_tracking_auditor;
 grant execute on function
   script_tracking.get_enterprise_dashboard(), script_tracking.get_execution_history(integer),
   script_tracking.get_performance_metrics(), script_tracking.get_system_health(),
@@ -57,7 +70,8 @@ grant execute on function
 to script_tracking_reader, script_tracking_auditor;
 grant select on script_tracking.tenant_s to script_tracking_auditor;
 grant execute on function
-  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants()
+  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants(),
+  script_tracking.vault_check(double precision)
 to script_tracking_auditor;
 grant execute on function
   script_tracking.get_retention(), script_tracking.get_holds(), script_tracking.get_cleanup_candidates(integer)
@@ -85,7 +99,9 @@ grant execute on function
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.cut_newest(), script_tracking_internal.collect_retention(), script_tracking_internal.collect_partitions_kept(),
   script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
-  script_tracking_internal.interrupt_operations(),
+  script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
+  script_tracking_internal.advance_vault_check(double precision, boolean, double precision),
+  script_tracking_internal.collect_vault_check(), script_tracking_internal.collect_links(),
   script_tracking_internal.configure_capture(boolean, bigint), script_tracking_internal.probe_capture(),
   script_tracking_internal.guard_slot(text), script_tracking_internal.begin_slot(),
   script_tracking_internal.note_slot_failure(text), script_tracking_internal.note_activity(),

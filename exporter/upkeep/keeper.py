@@ -17,10 +17,12 @@ INTERVALS_SECONDS = {
     "ensure_incarnation": 60.0,
     "interrupt_operations": 5.0,
     "roll_up": 5.0,
+    "derive_links": 5.0,
     "ensure_partitions": 600.0,
     "cut_newest": 600.0,
     "keep_retention": 600.0,
     "look_at_partitions": 600.0,
+    "check_vault": 60.0,
 }
 TIMEOUT_SECONDS = 60.0
 TIMEOUTS_SECONDS = {

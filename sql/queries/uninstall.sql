@@ -9,7 +9,7 @@ with recursive own as (
   select 'pg_namespace'::regclass, n.oid, true
   from pg_namespace as n where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'
   union all
-  select 'pg_class'::regclass, c.oid, %(with_records)s or (c.relkind = 'v' and n.nspname = 'script_tracking_internal')
+  select 'pg_class'::regclass, c.oid, %(with_records)s or c.relkind = 'v'
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
   where n.nspname in ('script_tracking', 'script_tracking_internal') and pg_get_userbyid(c.relowner) = 'script_tracking_owner'
   union all
@@ -112,7 +112,7 @@ declare
 begin
   for v_statement in
     select format('drop view if exists %I.%I cascade', n.nspname, c.relname) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname = 'script_tracking_internal' and c.relkind = 'v'
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind = 'v'
     union all
     select format('drop function if exists %s cascade', p.oid::regprocedure) from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('script_tracking', 'script_tracking_internal') and p.proname <> 'protect_record'

@@ -7,6 +7,13 @@ select script_tracking_internal.ensure_incarnation() as done
 -- A step towards the transaction horizon; more: the next one is due at once.
 select s.added as done, s.more from script_tracking_internal.roll_up_slice() as s
 
+-- name: derive_links
+-- As much as two seconds take; more: the next one is due at once.
+select d.done, d.done >= 10000 as more from script_tracking_internal.derive_links(2, 10000) as d (done)
+
+-- name: check_vault
+select script_tracking_internal.advance_vault_check(1) as done
+
 -- name: ensure_partitions
 select script_tracking_internal.ensure_partitions() as done
 

@@ -93,6 +93,10 @@ from (
       where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
         and f.found is distinct from array['owner_all * t {script_tracking_owner} true true']
           || case
+            -- links are shown by views; a hub of objects has no tenant but by its names
+            when c.relname in ('script_execution_object', 'script_execution_parent') then array[]::text[]
+            when c.relname = 'database_object_h' then array['read_visible r t {} '
+              || e'(EXISTS ( SELECT\n   FROM script_tracking.database_object_name_s n\n  WHERE (n.object_hk = database_object_h.object_hk)))']
             when n.nspname = 'script_tracking' and c.relkind = 'p' then array['read_visible r t {} ' || replace(
               '((tenant_hk = ANY (( SELECT script_tracking_internal.visible_tenants() AS visible_tenants)::bytea[])) AND '
               '((began >= ( SELECT script_tracking_internal.hidden_before() AS hidden_before)) OR '

@@ -107,7 +107,7 @@ WEAKENINGS = {
         f"alter table {SI}.running_operation drop column pid",
         f"alter table {S}.script_execution_s alter column version_number drop default",
         f"alter table {SI}.script_execution_s_first alter column db_session_user drop default",
-        f"alter table {S}.script_execution_s alter column record_source type text",
+        f"alter table {S}.script_execution_s alter column affected_objects type varchar[]",
         f"alter table {SI}.setting set unlogged",
         f"alter sequence {SI}.execution_version_seq cycle",
         f"drop sequence {SI}.temporary_ddl_seq",

@@ -95,6 +95,16 @@ SIGNATURES = {
     "revoke_tenant": ("code character varying, role_name name", "void"),
     "get_untracked_changes": ("", "TABLE"),
     "acknowledge_change": ("change_id bigint, reason text", "boolean"),
+    "get_object_history": (
+        "identity text, as_of timestamp with time zone DEFAULT NULL::timestamp with time zone",
+        "TABLE",
+    ),
+    "get_objects_as_of": ("as_of timestamp with time zone", "TABLE"),
+    "get_execution_as_of": (
+        "execution_hk bytea, as_of timestamp with time zone",
+        "SETOF script_tracking.script_execution_s",
+    ),
+    "vault_check": ("seconds double precision DEFAULT 5", "TABLE"),
     "event_trigger_ddl_start": ("", "event_trigger"),
     "event_trigger_ddl_end": ("", "event_trigger"),
     "event_trigger_sql_drop": ("", "event_trigger"),

@@ -1,4 +1,4 @@
--- requires: health/health_capture.sql, health/health_access.sql, health/health_upkeep.sql, health/health_catalog.sql
+-- requires: health/health_capture.sql, health/health_access.sql, health/health_upkeep.sql, health/health_catalog.sql, health/health_vault.sql
 -- What an operator should know of the tracker itself; tells nothing of any tenant. A value that cannot be had is NULL
 -- and its status unknown.
 create or replace function script_tracking.get_system_health()
@@ -20,6 +20,7 @@ as $function$
     union all select * from script_tracking_internal.health_access()
     union all select * from script_tracking_internal.health_upkeep()
     union all select * from script_tracking_internal.health_catalog()
+    union all select * from script_tracking_internal.health_vault()
   ) as c
 $function$;
 comment on function script_tracking.get_system_health() is

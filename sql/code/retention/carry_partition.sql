@@ -1,5 +1,6 @@
--- requires: upkeep/counted_versions.sql
--- What of a partition has to outlive it: its share of the totals moves to the carried balance. The one place for that; called
+-- requires: upkeep/counted_versions.sql, links/derive_links.sql
+-- What of a partition has to outlive it: its share of the totals moves to the carried balance, and the names of the objects
+-- that it tells of are taken in. The one place for that; called
 -- for the satellite's partition before it goes, in the same transaction, and without a lock: cleanup_old_data sees to it that
 -- every row is below the horizon of the totals, and that none came since.
 create or replace function script_tracking_internal.carry_partition(p_partition regclass)
@@ -7,6 +8,7 @@ returns void
 language plpgsql volatile
 as $function$
 begin
+  perform script_tracking_internal.derive_links(p_seconds => 1e9);
   insert into script_tracking_internal.operation_total_carried as t
     (tenant_hk, script_type, status, error_class, bucket, operations, duration_us, tracking_us)
   select f.tenant_hk, f.script_type, f.status, f.error_class, f.bucket,

@@ -7,7 +7,8 @@ declare
   v_table record;
 begin
   for v_table in
-    select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t
+    -- what is derived has no tenant of its own, and is shown by views
+    select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t where t.append_only
   loop
     execute format('drop policy if exists read_visible on script_tracking.%I', v_table.relation);
     execute format($policy$

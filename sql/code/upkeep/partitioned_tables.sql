@@ -8,5 +8,7 @@ language sql immutable
 as $function$
   values
     (1, 'script_execution_h'::name, 'load_date'::name, true),
-    (2, 'script_execution_s', 'execution_timestamp', true)
+    (2, 'script_execution_s', 'execution_timestamp', true),
+    (3, 'script_execution_object', 'execution_timestamp', false),
+    (4, 'script_execution_parent', 'execution_timestamp', false)
 $function$;
