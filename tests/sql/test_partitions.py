@@ -131,7 +131,7 @@ async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
     assert value(admin, "select count(*) from pg_constraint where conname = 'partition_cut'") == 0
     assert (value(admin, ahead), value(admin, ENSURE)) == (
         1,
-        2 * (3 - (2 if bound.month != month_after(datetime.now(UTC)).month else 1)),
+        4 * (3 - (2 if bound.month != month_after(datetime.now(UTC)).month else 1)),
     )
     assert value(admin, "select count(*) from script_tracking.script_execution_s where script_name = 'job'") == 5
     assert one(admin, CUT) == {"done": 0, "more": False}
