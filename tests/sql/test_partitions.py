@@ -133,7 +133,7 @@ async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
         1,
         4 * (3 - (2 if bound.month != month_after(datetime.now(UTC)).month else 1)),
     )
-    assert value(admin, "select count(*) from script_tracking.script_execution_s where script_name = 'job'") == 5
+    assert value(admin, "select count(*) from script_tracking.script_execution_s where script_name = 'job'") == 7
     assert one(admin, CUT) == {"done": 0, "more": False}
     assert await failed(installed_database) == []
 
