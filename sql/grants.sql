@@ -66,11 +66,12 @@ to script_tracking_reader, script_tracking_auditor;
 grant execute on function
   script_tracking.get_enterprise_dashboard(), script_tracking.get_execution_history(integer),
   script_tracking.get_performance_metrics(), script_tracking.get_system_health(),
-  script_tracking.get_recent_errors(integer), script_tracking.calculate_hash_key(varchar)
+  script_tracking.get_recent_errors(integer), script_tracking.get_running_operations(),
+  script_tracking.calculate_hash_key(varchar)
 to script_tracking_reader, script_tracking_auditor;
 grant select on script_tracking.tenant_s to script_tracking_auditor;
 grant execute on function
-  script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants(),
+  script_tracking.get_waiting_ddl(), script_tracking.get_untracked_changes(), script_tracking.acknowledge_change(bigint, text), script_tracking.get_tenants(),
   script_tracking.vault_check(double precision)
 to script_tracking_auditor;
 grant execute on function
@@ -90,6 +91,7 @@ grant execute on function
   script_tracking_internal.collect_event_triggers(), script_tracking_internal.collect_capture(),
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_attempts(), script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
+  script_tracking_internal.collect_monitoring(), script_tracking_internal.collect_blocked(),
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
   script_tracking_internal.collect_logins(), script_tracking_internal.collect_login_calls(),
   script_tracking_internal.collect_login_failures(),

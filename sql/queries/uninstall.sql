@@ -23,7 +23,8 @@ with recursive own as (
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
-          'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line')))  -- belong to the installing role
+          'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line', 'session_activity',
+          'session_progress', 'statement_statistics', 'lock_waits')))  -- belong to the installing role
   union all
   select 'pg_event_trigger'::regclass, e.oid, true from pg_event_trigger as e
   where e.evtname in ('et_ddl_command_start', 'et_ddl_command_end', 'et_sql_drop', 'et_table_rewrite')

@@ -64,7 +64,8 @@ from (
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
           'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
-          'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line')
+          'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line', 'session_activity',
+          'session_progress', 'statement_statistics', 'lock_waits')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
             union all select r.oid from pg_roles as r where r.rolsuper))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'

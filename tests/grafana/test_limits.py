@@ -75,8 +75,11 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
     # these three have no number in the rules: they compare with 0 or 1 there, or are no alert
     assert shown_limits().keys() - LIMITS.keys() == {"Targets tracked", "Event triggers on", "Failing health checks"}
     shown = {name for name, _ in LIMITS.values()}
-    # the one is told beside a limit, the other counts the exporter's own intervals: no panel shows its time
-    assert alert_thresholds().keys() - shown == {"error_spike_failures", "reconcile_intervals"}
+    # the first is told beside a limit, the second counts the exporter's own intervals; of the others there is no panel
+    logins = {f"login_{name}" for name in ("account_failures", "address_accounts", "tenant_failures", "usual_factor")}
+    assert alert_thresholds().keys() - shown == {
+        "error_spike_failures", "reconcile_intervals", "ddl_waiting_seconds", "login_unavailable", *logins,
+    }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"
         in (panel(MODEL, "Worst tenant's failure ratio")["description"])
