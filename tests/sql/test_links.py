@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.fix_sessions import Login, MakeRole, Session, value
-from tests.vault_steps import INTERNAL, LONG_AGO, make_past, record, set_setting
+from tests.vault_steps import INTERNAL, LONG_AGO, RECORD, make_past, record, set_setting
 
 DERIVE = f"select {INTERNAL}.derive_links(p_versions => %s)"
 TABLES = (
@@ -341,3 +342,37 @@ def test_nobody_but_the_owner_writes_or_rebuilds(admin: Session, make_role: Make
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(statement.encode())
+
+
+def test_what_a_tenants_retention_hides_is_hidden_here_too(
+    admin: Session, two_tenants: tuple[Session, Session]
+) -> None:
+    acme, _ = two_tenants
+    told = {
+        "evidence": "trigger",
+        "objects": [{"type": "table", "schema": "shared", "name": "shared.t", "oid": "20000"}],
+    }
+    with admin.transaction():
+        admin.execute("set local role script_tracking_owner")
+        values = {
+            "name": "CREATE TABLE",
+            "type": "DDL",
+            "status": "COMPLETED",
+            "at": LONG_AGO,
+            "us": 1,
+            "tenant": "acme",
+        }
+        admin.execute(RECORD.encode(), {**values, "metadata": Jsonb(told)})
+    derive(admin)
+    counts = (
+        "select count(*) from script_tracking.get_object_history('shared.t')",
+        "select count(*) from script_tracking.get_objects_as_of(clock_timestamp())",
+        "select count(*) from script_tracking.database_object_s",
+        "select count(*) from script_tracking.database_object_pit",
+        "select count(*) from script_tracking.script_execution_object_l",
+        "select count(*) from script_tracking.script_execution_user_l",
+        "select count(*) from script_tracking.script_execution_pit",
+    )
+    assert [value(acme, count) for count in counts] == [1] * len(counts)
+    admin.execute("select script_tracking.set_retention('acme', 1, 'of a test')")
+    assert [value(acme, count) for count in counts] == [0] * len(counts)
