@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from exporter.sqlfiles import query
 
-JOBS = ("roll_up",)
+JOBS = ("roll_up", "derive_links")  # of upkeep, in the order in which they are due
 
 
 VAULT = ("script_execution_h", "script_execution_s")

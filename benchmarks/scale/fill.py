@@ -79,10 +79,10 @@ def _cut_first(admin: psycopg.Connection[tuple[object, ...]], stretches: list[Mo
     with admin.transaction():
         _lock(admin)
         upper = _one(admin, "select %s::timestamptz + interval '1 month'", present.lower)
+        for (table,) in admin.execute(f"select relation from {SI}.partitioned_tables() order by place".encode()):
+            admin.execute(f"alter table script_tracking.{table} detach partition {SI}.{table}_first".encode())
+            _attach(admin, str(table), "_first", present.lower, upper)
         for table in TABLES:
-            first = f"{SI}.{table}_first"
-            admin.execute(f"alter table script_tracking.{table} detach partition {first}".encode())
-            _attach(admin, table, "_first", present.lower, upper)
             for month in stretches[:-1]:
                 # without indexes, which are made by attaching
                 name = f"{SI}.{table}{month.suffix}"
