@@ -100,7 +100,7 @@ grant execute on function
   script_tracking_internal.roll_up_slice(integer),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.cut_newest(), script_tracking_internal.collect_retention(), script_tracking_internal.collect_partitions_kept(),
-  script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
+  script_tracking_internal.storage_report(), script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
   script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
   script_tracking_internal.advance_vault_check(double precision, boolean, double precision),
   script_tracking_internal.collect_vault_check(), script_tracking_internal.collect_links(),

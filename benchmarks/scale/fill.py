@@ -87,7 +87,8 @@ def _cut_first(admin: psycopg.Connection[tuple[object, ...]], stretches: list[Mo
                 # without indexes, which are made by attaching
                 name = f"{SI}.{table}{month.suffix}"
                 like = f"script_tracking.{table} including defaults including compression"
-                admin.execute(f"create table {name} (like {like})".encode())
+                owned = f"alter table {name} owner to script_tracking_owner"
+                admin.execute(f"create table {name} (like {like}); {owned}".encode())
 
 
 def _attach(

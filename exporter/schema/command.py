@@ -6,14 +6,13 @@ import argparse
 import json
 import sys
 
-from exporter import sqlfiles
 from exporter.config import Config, TargetConfig
 from exporter.database import Connection, connect
-from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
+from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.schema.installer import install
 from exporter.schema.pause import read_pause
-from exporter.schema.plan import make_plan, read_ledger
 from exporter.schema.script import render_sql
+from exporter.schema.status import status
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import NOT_PAUSED, Check, verify
 
@@ -50,7 +49,7 @@ async def _one(arguments: argparse.Namespace, target: TargetConfig) -> int:
             case "install" | "upgrade":
                 return await _install(connection, target, arguments)
             case "status":
-                return await _status(connection, target.name, arguments.json)
+                return await status(connection, target.name, as_json=arguments.json)
             case "verify":
                 return await _verify(connection, target.name, arguments.json)
             case _:
@@ -93,50 +92,6 @@ async def _install(connection: Connection, target: TargetConfig, arguments: argp
 
 def _failed(checks: list[Check]) -> set[str]:
     return {check.name for check in checks if not check.ok and check.name != NOT_PAUSED}
-
-
-async def _status(connection: Connection, name: str, as_json: bool) -> int:
-    status: dict[str, object] = {
-        "target": name,
-        "state": "refused",
-        "installed_version": None,
-        "program_version": len(sqlfiles.migrations()),
-        "pending_migrations": [],
-        "changed_code": [],
-        "options": [],
-        "paused": None,
-        "problem": None,
-    }
-    try:
-        ledger = await read_ledger(connection)
-        status["installed_version"] = ledger.version
-        status["options"] = sorted(ledger.options)
-        plan = make_plan(ledger)
-        if ledger.version == 0:
-            status["state"] = "not installed"
-        elif ledger.is_record_only:
-            status["state"] = "uninstalled, record kept"
-        else:
-            status["state"] = "up to date" if plan.is_empty else "upgrade due"
-            status["changed_code"] = [*(file.path for file in plan.code), *plan.obsolete]
-        pause = await read_pause(connection)
-        status["paused"] = str(pause) if pause else None
-        status["pending_migrations"] = [migration.path for migration in plan.migrations]
-    except SchemaError as error:
-        status["problem"] = str(error)
-    if as_json:
-        print(json.dumps(status))
-    else:
-        print("\n".join(f"{key.replace('_', ' ')}: {_told(value, key)}" for key, value in status.items()))
-    return 1 if status["problem"] else 0
-
-
-def _told(value: object, key: str) -> str:
-    if isinstance(value, list):
-        return ", ".join(value) or "none"
-    if value is None:
-        return "no" if key == "paused" else "none"
-    return "none" if (key, value) == ("installed_version", 0) else str(value)
 
 
 async def _verify(connection: Connection, name: str, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from exporter.database import Connection, failures_named
 from exporter.errors import QueryFailed
 from exporter.schema.installer import run
 
-_NOT_THERE = ("3F000", "42883", "42P01", "42501")  # no schema, function or table of it yet, or no right to ask
+NOT_THERE = ("3F000", "42883", "42P01", "42501")  # no schema, function or table of it yet, or no right to ask
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ async def read_pause(connection: Connection) -> Pause | None:
         async with failures_named("asking for a pause"), connection.transaction():
             rows = await run(connection, "pause")
     except QueryFailed as error:
-        if error.sqlstate not in _NOT_THERE:
+        if error.sqlstate not in NOT_THERE:
             raise
         return None
     return Pause(rows[0]["paused_at"], rows[0]["paused_by"], rows[0]["reason"]) if rows else None

@@ -184,3 +184,6 @@ delete from script_tracking_internal.schema_code where path = %(path)s
 
 -- name: pause
 select p.paused_at, p.paused_by, p.reason from script_tracking_internal.pause_state() as p
+
+-- name: storage
+select * from script_tracking_internal.storage_report()
