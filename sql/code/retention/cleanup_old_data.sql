@@ -3,7 +3,7 @@
 -- tenants without a retention of their own. While nothing archives the record, only what the setting
 -- retention.disposable declares disposable goes: by default nothing, and a NOTICE says so.
 -- A partition stays while an operation of it runs, or while the totals have not taken all its rows in.
--- Returns the number of executions removed. Raises ST003 for a negative retention, 55P03 when a lock is not had in 100 ms.
+-- Returns the number of executions removed. Raises ST003 for a negative retention, 55P03 when a lock is not had in ten times 100 ms.
 create or replace function script_tracking.cleanup_old_data(retention_days integer)
 returns integer
 language plpgsql volatile

@@ -59,9 +59,19 @@ begin
     jsonb_build_object('executions', v_removed, 'began_before', v_ends[cardinality(v_ends)], 'partitions', (
       select jsonb_agg(p.partition_name order by p.upper_bound, p.place)
       from script_tracking_internal.vault_partition as p where p.upper_bound = any (v_ends))), null);
-  perform script_tracking_internal.lock_partitions(array(
-    select p.partition from script_tracking_internal.vault_partition as p
-    where p.upper_bound = any (v_ends) order by p.place, p.upper_bound));
+  for v_try in 1..10 loop
+    begin
+      perform script_tracking_internal.lock_partitions(array(
+        select p.partition from script_tracking_internal.vault_partition as p
+        where p.upper_bound = any (v_ends) order by p.place, p.upper_bound));
+      exit;
+    exception when lock_not_available then
+      if v_try = 10 then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(0.1);  -- what was had of the locks is given back, and whoever waited goes on; the reckoning stays
+  end loop;
   for v_part in
     select p.* from script_tracking_internal.vault_partition as p
     where p.relation = 'script_execution_s' and p.upper_bound = any (v_ends)
