@@ -32,6 +32,7 @@ class _Session:
     savepoints: list[int] = field(default_factory=list)  # how many had when each was set
     running: str | None = None
     in_transaction: bool = False
+    commits: bool = False  # the commit was announced, and no line since tells what became of it
 
 
 def log_lines(dsn: str) -> Iterator[dict[str, Any]]:
@@ -66,6 +67,9 @@ def outcomes(entries: Iterable[dict[str, Any]], application: str) -> dict[str, O
 
 def _read(entry: dict[str, Any], session: _Session, found: dict[str, Outcome]) -> None:
     severity, message = entry["error_severity"], entry.get("message", "")
+    if session.commits:  # cancelled or killed in the middle of it, nothing is committed
+        failed = severity in ("ERROR", "FATAL", "PANIC") and entry.get("statement") == "commit"
+        _settle(session, found, "ROLLED_BACK" if failed else "COMPLETED")
     if severity == "LOG" and message.startswith("statement: "):
         _succeeded(session, found)
         _begin(message.removeprefix("statement: "), session, found)
@@ -94,7 +98,7 @@ def _begin(statement: str, session: _Session, found: dict[str, Outcome]) -> None
         case "begin":
             session.in_transaction = True
         case "commit":
-            _settle(session, found, "COMPLETED")
+            session.commits = True
         case "rollback":
             _settle(session, found, "ROLLED_BACK")
         case "savepoint one":
@@ -125,10 +129,10 @@ def _settle(session: _Session, found: dict[str, Outcome], status: str) -> None:
         found[name] = Outcome(status)
     session.open_marks.clear()
     session.savepoints.clear()
-    session.in_transaction = False
+    session.in_transaction = session.commits = False
 
 
 def _end(session: _Session, found: dict[str, Outcome]) -> None:
     """The session's last line was read: what it did by itself is committed, what it left open is not."""
     _succeeded(session, found)
-    _settle(session, found, "ROLLED_BACK")
+    _settle(session, found, "COMPLETED" if session.commits else "ROLLED_BACK")

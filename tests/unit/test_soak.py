@@ -90,3 +90,25 @@ def test_a_record_that_differs_is_found_out() -> None:
         {**right, "1-4": [Outcome("COMPLETED")]},
     ):
         assert not compare(truth, wrong).is_whole
+
+
+def test_a_commit_that_is_cancelled_or_killed_commits_nothing() -> None:
+    log = [
+        statement("begin"),
+        statement("/* soak 1-1 */ create table t ()"),
+        statement("commit"),
+        entry("ERROR", "cancelled", statement="commit", state_code="57014"),
+        statement("begin"),
+        statement("/* soak 1-2 */ create table t ()"),
+        statement("commit"),
+        entry("FATAL", "killed while idle", state_code="57P01"),
+        statement("begin", "b"),
+        statement("/* soak 2-1 */ create table u ()", "b"),
+        statement("commit", "b"),
+        entry("FATAL", "killed", "b", statement="commit", state_code="57P01"),
+        statement("begin", "c"),
+        statement("/* soak 3-1 */ create table v ()", "c"),
+        statement("commit", "c"),
+    ]
+    ended = {mark: outcome.status for mark, outcome in outcomes(log, "soak").items()}
+    assert ended == {"1-1": "ROLLED_BACK", "1-2": "COMPLETED", "2-1": "ROLLED_BACK", "3-1": "COMPLETED"}
