@@ -13,6 +13,7 @@ from tests.vault_steps import INTERNAL, record, roll_up
 NOW = datetime.now(UTC)
 YESTERDAY = NOW - timedelta(hours=30)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+BAD = ("warning", "critical")
 SINCE = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=24)
 
 
@@ -223,7 +224,7 @@ def test_recent_errors(told: Session, rolled_up: bool) -> None:
 
 def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
     health = {str(row["check_name"]): row for row in rows(admin, "get_system_health()")}
-    assert {row["status"] for row in health.values()} == {"ok"}
+    assert {row["status"] for row in health.values()} <= {"ok", "unknown"}, "unknown: what has not been looked at"
     assert health["event_triggers_enabled"]["value"] == 4
     assert health["partitions_ahead"]["value"] == 3
     assert (health["rollup_lag"]["value"], health["lost_records"]["value"]) == (0, 0)
@@ -236,7 +237,7 @@ def test_health_tells_values_beside_their_thresholds(admin: Session) -> None:
         " select script_execution_hk, tenant_hk, script_type, execution_timestamp, current_user, now()"
         " from script_tracking.script_execution_s where execution_status = 'RUNNING'".encode()
     )
-    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] != "ok"}
+    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] in BAD}
     assert {name: (row["status"], row["value"]) for name, row in worse.items()} == {
         "event_triggers_enabled": ("critical", 3),
         "lost_records": ("critical", 1),
@@ -274,7 +275,7 @@ def test_health_tells_of_roles_orphans_and_size(admin: Session, make_role: MakeR
         f" insert into {INTERNAL}.setting (name, value, description)"
         " values ('storage.warning_bytes', '1000', 'test')".encode()
     )
-    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] != "ok"}
+    worse = {str(row["check_name"]): row for row in rows(admin, "get_system_health()") if row["status"] in BAD}
     assert {name: row["status"] for name, row in worse.items()} == {
         "memberships_of_nobody": "warning",
         "orphaned_operations": "warning",

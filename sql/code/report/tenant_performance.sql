@@ -48,32 +48,34 @@ begin
       sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
       max(r.max_duration_us)::double precision / 1000000 as max_seconds
     from (
-      select k.number, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, h.operations, h.timed,
-        h.duration_us::double precision as duration_us, h.max_duration_us
-      from script_tracking_internal.operation_hour as h join known as k on k.number = h.series_id
-      where h.hour >= v_since
+      select k.number, h.failed, h.operations, h.timed, h.duration_us, h.max_duration_us
+      from (  -- added up before it is joined, so that the hours are read once
+        select h.series_id, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, sum(h.operations)::bigint as operations,
+          sum(h.timed)::bigint as timed, sum(h.duration_us)::double precision as duration_us, max(h.max_duration_us) as max_duration_us
+        from script_tracking_internal.operation_hour as h where h.hour >= v_since
+        group by 1, 2) as h
+      join known as k on k.number = h.series_id
       union all
       select p.number, p.failed, 1, (p.duration_us is not null)::integer, coalesce(p.duration_us, 0), p.duration_us
       from pending as p where p.execution_timestamp >= v_since) as r
     group by 1
   ),
-  element as (
-    select e.key, sum(e.counted) as counted
+  element as (  -- floating point adds several times as fast as what bigint adds up to, and is exact up to 2^53
+    select e.number * 4096 + e.bucket + 1 as key, sum(e.counted) as counted
     from (
-      select k.number * 4096 + u.bucket + 1 as key, u.counted
+      select k.number, unnest(d.buckets) as bucket, unnest(d.counts)::double precision as counted
       from script_tracking_internal.duration_sketch as d join known as k on k.number = d.series_id
-      cross join lateral unnest(d.buckets, d.counts) as u (bucket, counted)
       where d.since >= v_since
       union all
-      select p.number * 4096 + script_tracking_internal.sketch_bucket(p.duration_us) + 1, 1
+      select p.number, script_tracking_internal.sketch_bucket(p.duration_us), 1
       from pending as p where p.duration_us is not null and p.execution_timestamp >= v_since) as e
     group by 1
   ),
   percentile as (
     select c.number,
-      (min(c.key) filter (where c.upto >= ceil(0.5 * c.total)) - c.number * 4096)::integer - 1 as p50,
-      (min(c.key) filter (where c.upto >= ceil(0.95 * c.total)) - c.number * 4096)::integer - 1 as p95,
-      (min(c.key) filter (where c.upto >= ceil(0.99 * c.total)) - c.number * 4096)::integer - 1 as p99
+      (min(c.key) filter (where c.upto >= ceil(0.5::double precision * c.total)) - c.number * 4096)::integer - 1 as p50,
+      (min(c.key) filter (where c.upto >= ceil(0.95::double precision * c.total)) - c.number * 4096)::integer - 1 as p95,
+      (min(c.key) filter (where c.upto >= ceil(0.99::double precision * c.total)) - c.number * 4096)::integer - 1 as p99
     from (
       select e.key, e.key >> 12 as number, sum(e.counted) over (partition by e.key >> 12 order by e.key) as upto,
         sum(e.counted) over (partition by e.key >> 12) as total
