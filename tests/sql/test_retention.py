@@ -68,6 +68,19 @@ def test_a_shorter_retention_hides_what_is_older_from_everybody_else(
     assert value(session, JOBS) == 6
 
 
+def test_a_shorter_retention_hides_kinds_of_failures_too(past: Session, make_role: MakeRole, login: Login) -> None:
+    record(past, at=LONG_AGO, tenant="acme", status="FAILED", sqlstate="23505")
+    record(past, at=LONG_AGO, tenant="other", status="FAILED", sqlstate="23505")
+    session = login(make_role("script_tracking_auditor"))
+    shown = "select tenant from script_tracking.get_recent_errors(2400) order by tenant"
+    for _ in range(2):  # before and after they are rolled up
+        assert [row["tenant"] for row in session.execute(shown.encode())] == ["acme", "other"]
+        past.execute(RETENTION, ("acme", 35))
+        assert [row["tenant"] for row in session.execute(shown.encode())] == ["other"]
+        past.execute(RETENTION, ("acme", None))
+        roll_up(past)
+
+
 def test_reading_over_a_time_still_reads_its_partitions_alone(past: Session, make_role: MakeRole, login: Login) -> None:
     past.execute(RETENTION, ("acme", 35))
     session = login(make_role("script_tracking_auditor"))

@@ -63,6 +63,10 @@ begin
     group by 1, 2, 3, 4) as k
   join script_tracking.tenant_h as t on t.tenant_hk = k.tenant_hk
   where k.errors > 0 and k.last_seen_at >= v_from
+    -- the tenant's own retention hides what it hides in the record; the newest failure is the one shown
+    and not exists (
+      select from script_tracking_internal.tenant_retention as r
+      where r.tenant_hk = k.tenant_hk and k.last_seen_at < now() - make_interval(days => r.days))
   order by 9 desc, 10 desc;
 end
 $function$;
