@@ -20,6 +20,13 @@ begin
       where n.nspname in ('script_tracking', 'script_tracking_internal')
         -- somebody else's schema auth is left alone; so is what others own
         or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = current_user
+      union all
+      -- whoever may use a row type can give his own table a column of it, and keep the installer from changing ours
+      select 'type ' || t.oid::regtype, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), null
+      from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+      left join pg_catalog.pg_class as c on c.oid = t.typrelid
+      where n.nspname in ('script_tracking', 'script_tracking_internal') and not (t.typelem <> 0 and t.typlen = -1)
+        and not coalesce(c.relispartition, false)
     )
     select distinct format('revoke all on %s from %s cascade', o.name,
       case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
@@ -27,7 +34,7 @@ begin
     where pg_get_userbyid(o.owner) = current_user and a.grantee <> o.owner
     union all
     select format('grant all on %s to script_tracking_owner', o.name)
-    from object as o where pg_get_userbyid(o.owner) = current_user and o.acl is not null
+    from object as o where pg_get_userbyid(o.owner) = current_user and o.acl is not null and o.name not like 'type %'
   loop
     execute v_statement;
   end loop;

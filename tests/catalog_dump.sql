@@ -114,6 +114,14 @@ select g.line from (
   cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
   where n.nspname in ('script_tracking', 'script_tracking_internal') and a.grantee <> p.proowner
   union all
+  -- an array type has the rights of its elements' type
+  select 'type ' || n.nspname || '.' || t.typname || ': ' || case a.grantee when 0 then 'PUBLIC' else a.grantee::regrole::text end || ' ' || a.privilege_type
+    || case when a.is_grantable then ' with grant option' else '' end
+  from pg_type as t join pg_namespace as n on n.oid = t.typnamespace
+  cross join lateral aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) as a
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and a.grantee <> t.typowner
+    and not (t.typelem <> 0 and t.typlen = -1)
+  union all
   select 'default privileges of ' || d.defaclrole::regrole || ': ' || d.defaclacl::text
   from pg_default_acl as d
 ) as g;
