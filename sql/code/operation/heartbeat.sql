@@ -13,13 +13,20 @@ set enable_seqscan = off  -- a plan made while the state table was empty serves 
 as $function$
 declare
   v_identity name := script_tracking_internal.session_identity();
+  v_members  bytea[];
 begin
   update script_tracking_internal.running_operation as r
   set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
+  where r.script_execution_hk = heartbeat.execution_hk and r.started_by = v_identity;
+  if found then
+    return true;
+  end if;
+  -- asked for a key that nobody has as well, so that the time does not tell it from somebody else's
+  v_members := script_tracking_internal.member_tenants(v_identity);
+  update script_tracking_internal.running_operation as r
+  set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
   where r.script_execution_hk = heartbeat.execution_hk
-    and (r.started_by = v_identity
-      or current_setting('is_superuser') = 'on'
-      or r.tenant_hk = any (script_tracking_internal.member_tenants(v_identity)));
+    and (current_setting('is_superuser') = 'on' or r.tenant_hk = any (v_members));
   return found;
 end
 $function$;

@@ -1,0 +1,50 @@
+-- requires: upkeep/partitioned_tables.sql
+-- What stands between the record and a change of it, and does not stand as it should: a row for each thing that is amiss.
+-- The same as verify asks, for the health checks, which run all the time. Nobody but a superuser can bring that about.
+create or replace function script_tracking_internal.unprotected_tables()
+returns table (relation text, lacks text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $function$
+  with own as materialized (
+    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relrowsecurity and c.relforcerowsecurity as secured,
+      n.nspname, format('%I.%I', n.nspname, c.relname) as name
+    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
+  ), append_only (base, triggers) as (
+    values ('script_execution_h', '{protect_rows,protect_truncate}'::name[]),
+      ('script_execution_s', '{protect_deletes,protect_truncate,protect_updates}'),
+      ('tenant_h', '{protect_columns,protect_deletes,protect_truncate}'),
+      ('tenant_s', '{protect_deletes,protect_truncate,protect_updates}')
+  ), guarded as materialized (
+    select o.oid, o.name, o.relkind, o.relispartition, a.triggers
+    from append_only as a join own as o on o.relname ~ ('^' || a.base || '(_|$)')
+  ), standing as materialized (
+    select t.tgrelid, array_agg(t.tgname) as names
+    from pg_trigger as t
+    where t.tgrelid in (select g.oid from guarded as g) and t.tgenabled = 'A'
+      and t.tgfoid = to_regprocedure('script_tracking_internal.protect_record()')
+    group by 1
+  ), policy as materialized (
+    select p.polrelid, array_agg(p.polname) as names,
+      bool_or(p.polname = 'owner_all' and p.polroles = array[to_regrole('script_tracking_owner')::oid]) as owners
+    from pg_policy as p where p.polrelid in (select o.oid from own as o) group by 1
+  )
+  select g.name, 'trigger ' || w.name
+  from guarded as g cross join lateral unnest(g.triggers) as w (name)
+  left join standing as s on s.tgrelid = g.oid
+  where not coalesce(w.name = any (s.names), false)
+  union all
+  select g.name, 'its place as a partition' from guarded as g where g.relkind = 'r' and not g.relispartition
+    and exists (select from script_tracking_internal.partitioned_tables() as t where g.name ~ format('[.]%s_', t.relation))
+  union all
+  select o.name, 'forced row-level security' from own as o where not o.secured
+  union all
+  select o.name, 'policy owner_all' from own as o left join policy as p on p.polrelid = o.oid where not coalesce(p.owners, false)
+  union all
+  select o.name, 'nothing, but has a policy of somebody else''s' from own as o join policy as p on p.polrelid = o.oid
+  where not p.names <@ '{owner_all,read_visible,read_ledger}'::name[]
+  union all
+  select o.name, 'owner script_tracking_owner' from own as o
+  where o.relowner is distinct from to_regrole('script_tracking_owner')::oid
+$function$;
