@@ -175,7 +175,7 @@ UNPROTECTED = {
     f"alter table {SI}.installation no force row level security": "forced row-level security",
     f"drop policy owner_all on {SI}.setting": "policy owner_all",
     f"create policy mine on {SAT} using (true)": "nothing, but has a policy of somebody else's",
-    f"alter table {SI}.setting owner to postgres": "owner script_tracking_owner",
+    f"alter table {SI}.noise_ddl owner to postgres": "owner script_tracking_owner",
     f"alter table {HUB} detach partition {SI}.script_execution_h_first": "its place as a partition",
 }
 

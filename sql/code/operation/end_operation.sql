@@ -17,6 +17,7 @@ declare
   v_version     script_tracking.script_execution_s;
   v_duration_us bigint;
   v_members     bytea[];
+  v_superuser   boolean;
 begin
   delete from script_tracking_internal.running_operation as r
   where r.script_execution_hk = p_execution_hk and (p_identity is null or r.started_by = p_identity)
@@ -27,9 +28,10 @@ begin
     end if;
     -- asked for a key that nobody has as well, so that the time does not tell it from somebody else's
     v_members := script_tracking_internal.member_tenants(p_identity);
+    v_superuser := pg_catalog.current_setting('is_superuser') = 'on';
     delete from script_tracking_internal.running_operation as r
     where r.script_execution_hk = p_execution_hk
-      and (pg_catalog.current_setting('is_superuser') = 'on' or r.tenant_hk = any (v_members))
+      and (v_superuser or r.tenant_hk = any (v_members))
     returning r.execution_timestamp, r.started_by into v_started_at, v_started_by;
     if not found then
       return false;

@@ -12,8 +12,9 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off  -- a plan made while the state table was empty serves it when it is full
 as $function$
 declare
-  v_identity name := script_tracking_internal.session_identity();
-  v_members  bytea[];
+  v_identity  name := script_tracking_internal.session_identity();
+  v_members   bytea[];
+  v_superuser boolean := current_setting('is_superuser') = 'on';
 begin
   update script_tracking_internal.running_operation as r
   set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
@@ -26,7 +27,7 @@ begin
   update script_tracking_internal.running_operation as r
   set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
   where r.script_execution_hk = heartbeat.execution_hk
-    and (current_setting('is_superuser') = 'on' or r.tenant_hk = any (v_members));
+    and (v_superuser or r.tenant_hk = any (v_members));
   return found;
 end
 $function$;

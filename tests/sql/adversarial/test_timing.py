@@ -27,7 +27,8 @@ from measured
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_median_of_ten_thousand_calls_is_the_same(spy: Spy, victim: Victim, admin: Session, call: str) -> None:
-    """Three tries, as the machine is anybody's: a difference that is there is there each time."""
+    """Within a tenth, as the clock tells whole microseconds, of which a call takes some thirty. Three tries, as the
+    machine is anybody's: a difference that is there is there each time."""
     spy.session.execute(
         (
             "create function lair.took(p_key bytea) returns double precision language plpgsql as $$"
@@ -41,6 +42,6 @@ def test_the_median_of_ten_thousand_calls_is_the_same(spy: Spy, victim: Victim, 
         found = one(spy.session, MEASURE, victim.running)
         assert found["calls"] == 10_000
         ratios.append(found["of_foreign"] / found["of_random"])
-        if 0.95 <= ratios[-1] <= 1.05:
+        if 0.9 <= ratios[-1] <= 1.1:
             return
     pytest.fail(f"medians of a foreign key to those of a random one: {ratios}")

@@ -23,12 +23,16 @@ where {OWN}
 DYNAMIC = {
     "attach_partition",
     "carry_partition",
+    "check_hub",
+    "check_links",
+    "check_satellite",
     "check_values",
     "cleanup_old_data",
     "call_login_function",
     "call_host_function",
     "complete_partitions",
     "counted_versions",
+    "cut_newest",
     "ensure_partitions",
     "flush_messages",
     "is_partition_in_use",
@@ -41,6 +45,8 @@ DYNAMIC = {
     "pgcrypto_function",
     "protect_partition",
     "remove_partitions",
+    "split_newest",
+    "statement_statistics",
 }
 ROLES = {f"script_tracking_{suffix}" for suffix in ("app", "reader", "auditor", "daemon")}
 
@@ -73,7 +79,9 @@ def test_whoever_may_call_runs_only_with_the_owners_rights_by_a_definer(function
         "get_performance_metrics",
         "get_recent_errors",
         "get_object_history",
-        "get_record_as_of",
+        "get_execution_as_of",
+        "object_class",
+        "object_identity",
         "login_user_tracking",
         "register_user_tracking",
     }
