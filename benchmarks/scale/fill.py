@@ -69,6 +69,7 @@ def fill(dsn: str, executions: int, number_of_months: int) -> None:
                 _lock(admin)
                 for table in TABLES:
                     _attach(admin, table, month.suffix, month.lower, month.upper)
+                admin.execute("set local role script_tracking_owner")  # as upkeep makes them
                 admin.execute(f"select {SI}.complete_partitions()".encode())
         admin.execute("vacuum analyze")
 

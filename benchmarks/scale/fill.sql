@@ -57,11 +57,11 @@ with numbered as (
 )
 insert into {satellite}
   (script_execution_hk, load_date, load_end_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
-   execution_duration_ms, db_session_user, affected_objects, sql_command, error_message, metadata, record_source, tenant_hk,
-   incarnation)
+   execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command, error_message, metadata,
+   record_source, tenant_hk, incarnation)
 select v.hk, v.load_date, v.load_end_date,
   script_tracking_internal.hash_diff(v.tenant_hk, v.script_name, v.script_type, v.execution_status, v.started_at, v.duration_ms,
     'application', null, v.objects, v.sql_command, v.error_message, v.metadata),
-  v.script_name, v.script_type, v.execution_status, v.started_at, v.duration_ms, 'application', v.objects, v.sql_command,
-  v.error_message, v.metadata, v.record_source, v.tenant_hk, v.incarnation
+  v.script_name, v.script_type, v.execution_status, v.started_at, v.duration_ms, 'application', null, v.objects,
+  v.sql_command, v.error_message, v.metadata, v.record_source, v.tenant_hk, v.incarnation
 from version as v
