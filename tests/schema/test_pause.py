@@ -19,7 +19,7 @@ def triggers(dsn: str) -> list[str]:
 
 
 def bad_health(dsn: str) -> dict[str, str]:
-    found = rows(dsn, f"select check_name, status from {S}.get_system_health() where status <> 'ok'")
+    found = rows(dsn, f"select check_name, status from {S}.get_system_health() where status in ('warning', 'critical')")
     return {row["check_name"]: row["status"] for row in found}
 
 
