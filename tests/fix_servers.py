@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from exporter.demo.server import embedded_binaries
 from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, Server
 
 NEWEST_MAJOR = 18
+EMBEDDED = "embedded wheel"
 KINDS = ("url", "testcontainers", "binaries", "embedded")
 SERVER_FIXTURES = {"postgres", "cluster", "log_server"}
 
@@ -110,7 +112,7 @@ def choose() -> Server:
         embedded = embedded_binaries()
         major = int(wanted) if wanted else max(embedded, default=0)
         if major in embedded:
-            return LocalServer(embedded[major], f"embedded wheel {major}")
+            return LocalServer(embedded[major], f"{EMBEDDED} {major}")
     raise pytest.UsageError(
         f"no PostgreSQL{f' {wanted}' if wanted else ''} to test on among: {', '.join(kinds)}; "
         "`make postgres-binaries` downloads the servers of every major"
@@ -123,7 +125,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --needs-server leaves out the tests that ask for no server, not even by way of another fixture."""
+    """Leaves out what needs contrib where the embedded wheel, which has none, is the server; with --needs-server also
+    the tests that ask for no server, not even by way of another fixture."""
+    if choose().kind.startswith(EMBEDDED):
+        needing = [item for item in items if "contrib" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=needing)
+        items[:] = [item for item in items if item not in needing]
     if config.getoption("--needs-server"):
         needing = [item for item in items if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ()))]
         config.hook.pytest_deselected(items=[item for item in items if item not in needing])
@@ -152,3 +159,12 @@ def postgres() -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def contrib(postgres: Server) -> None:
+    """For tests that need a module of PostgreSQL's contrib."""
+    with psycopg.connect(postgres.dsn) as connection:
+        found = connection.execute("select count(*) from pg_available_extensions where name = 'pgcrypto'").fetchone()
+    if found != (1,):
+        pytest.skip("PostgreSQL's contrib modules are missing (Debian: apt-get install postgresql-contrib)")

@@ -12,7 +12,7 @@ from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from tests.fix_databases import installed_clone, new_database
-from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.fix_sessions import Login, MakeRole, Session
 from tests.login.steps import REFERENCE, Shop
 from tests.postgres_server import Server
 from tests.vault_steps import set_setting
@@ -52,10 +52,8 @@ def shop(admin: Session, make_role: MakeRole, login: Login) -> Shop:
 
 
 @pytest.fixture
-def reference(shop: Shop) -> Shop:
+def reference(contrib: None, shop: Shop) -> Shop:
     """The same with the reference implementation, and hashes that take no time."""
-    if not value(shop.admin, "select count(*) from pg_available_extensions where name = 'pgcrypto'"):
-        pytest.skip("this server has no pgcrypto")
     shop.admin.execute("create extension pgcrypto")
     shop.admin.execute(REFERENCE)
     set_setting(shop.admin, "login.bcrypt_cost", "4")

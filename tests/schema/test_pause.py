@@ -84,6 +84,6 @@ async def test_the_daemons_role_may_know(installed_database: str) -> None:
 
 
 async def test_before_pauses_were_known_none_is_told(installed_database: str) -> None:
-    rows(installed_database, f"drop function {SI}.pause_state()")
+    rows(installed_database, meddling(f"drop function {SI}.pause_state()"))
     assert "functions_as_released" in await failed_checks(installed_database)
     assert json.loads(program("schema", "status", "--json", "--dsn", installed_database).stdout)["paused"] is None

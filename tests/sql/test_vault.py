@@ -32,6 +32,7 @@ OTHER = {  # what differs from any value of the column
     "jsonb": """'{{"n": 1.00}}'::jsonb""",
     "xid8": "(({0}::text::bigint) + 1)::text::xid8",
 }
+PARTITIONED = ("script_execution_h", "script_execution_object", "script_execution_parent", "script_execution_s")
 SATELLITE, HUB = "script_tracking.script_execution_s", "script_tracking.script_execution_h"
 CHANGES = (
     # the row with a metadata that is equal as jsonb, but not the same bytes
@@ -186,7 +187,7 @@ def test_the_first_layout_is_this_month_and_three_ahead(admin: Session) -> None:
     names = ["first", *(f"{month:%Y%m}" for month in months[1:])]
     assert [tuple(row.values()) for row in layout(admin)] == [
         (table, f"{table}_{name}", low, high)
-        for table in ("script_execution_h", "script_execution_s")
+        for table in PARTITIONED
         for name, low, high in zip(names, bounds, bounds[1:], strict=False)
     ]
     assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 0
@@ -195,10 +196,10 @@ def test_the_first_layout_is_this_month_and_three_ahead(admin: Session) -> None:
 async def test_more_months_are_split_off_the_newest_while_it_is_empty(installed_database: str, admin: Session) -> None:
     before = layout(admin)
     set_setting(admin, "partitions.ahead", "6")
-    assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 6
+    assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 3 * len(PARTITIONED)
     after = layout(admin)
-    assert len(after) == len(before) + 6
-    for table in ("script_execution_h", "script_execution_s"):
+    assert len(after) == len(before) + 3 * len(PARTITIONED)
+    for table in PARTITIONED:
         own = [row for row in after if row["relation"] == table]
         assert [row["low"] for row in own[1:]] == [row["high"] for row in own[:-1]], "no gap, no overlap"
         assert (own[0]["low"], own[-1]["high"]) == ("-infinity", "infinity")
@@ -215,7 +216,7 @@ def test_nobody_else_can_keep_upkeep_waiting_or_pass_for_it(admin: Session, make
     set_setting(admin, "partitions.ahead", "6")
     with admin.transaction():
         admin.execute("set local role script_tracking_daemon")
-        assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 6
+        assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 3 * len(PARTITIONED)
         reading = f"select count(*) > 0 from {INTERNAL}.schema_migration"
         assert value(other, reading) is True
     assert history(admin) == []
@@ -245,7 +246,7 @@ def test_upkeep_gives_a_lock_up_quickly_and_changes_nothing(installed_database: 
         assert time.monotonic() - began < 2
         assert layout(admin) == before
         admin.execute("create table public.t (id int)")
-    assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 6
+    assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 3 * len(PARTITIONED)
 
 
 async def test_a_past_partition_takes_its_records(installed_database: str, admin: Session) -> None:

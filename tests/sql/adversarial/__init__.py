@@ -1,0 +1,1 @@
+"""Attempts of a tenant's role to see, write or count what is another tenant's."""
