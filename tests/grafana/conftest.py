@@ -1,4 +1,4 @@
-"""Fixture `scraped`: two databases, one busy and one untouched, an exporter, and a Prometheus that scraped it."""
+"""Fixture `scraped`: a busy database with login wrappers, an untouched one, an exporter, a Prometheus scraping it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ BUSY = "busy"
 UNTOUCHED = "untouched"
 TENANTS = ("acme", "globex", "initech")
 ROUNDS = 12
+ADMINISTRATION = 2 * len(TENANTS)  # each is registered and granted to the session's role, on record at `system`
 
 
 @dataclass
@@ -77,7 +78,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         config = {
             "listen": "127.0.0.1:0",
             "log": {"format": "json"},
-            "targets": [{"name": name, "dsn": dsn} for name, dsn in dsns.items()],
+            "targets": [{"name": name, "dsn": dsn, "auth": name == BUSY} for name, dsn in dsns.items()],
             "collectors": {spec.name: {"interval": "1s"} for spec in metricmap.load()},
         }
         (folder / "exporter.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
