@@ -17,7 +17,7 @@ from exporter.schema.uninstall import uninstall
 from tests.capture.failing import installed, prepare, reading, recorded, session
 from tests.capture.fix_serverlog import configure
 from tests.fix_databases import new_database
-from tests.fix_sessions import Login, MakeRole, Session, history, one, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, value
 from tests.postgres_server import LocalServer, Server
 from tests.vault_steps import counters, roll_up
 
@@ -201,12 +201,12 @@ async def test_a_right_that_the_installing_role_lacks_is_named(
     owner = value(client, "select current_user")
     try:
         client.execute(f"create role {name} {attribute}".encode())
-        client.execute(f"alter function {SI}.create_slot() owner to {name}".encode())
+        client.execute(meddling(f"alter function {SI}.create_slot() owner to {name}").encode())
         async with reading(slot_database):
             assert one(client, LEVEL) == {"level": "basic", "lacks": lacks}
             assert name in str(one(client, ADVICE)["advice"])
     finally:
-        client.execute(f"alter function {SI}.create_slot() owner to {owner}".encode())
+        client.execute(meddling(f"alter function {SI}.create_slot() owner to {owner}").encode())
         client.execute(f"drop role {name}".encode())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.capture.fix_serverlog import configure, connected, folder, log_database, log_server, shell
 from tests.fix_exporter import eventually
-from tests.fix_sessions import MakeRole, Session, one, value
+from tests.fix_sessions import MakeRole, Session, meddling, one, value
 from tests.postgres_server import Server
 
 __all__ = ["log_database", "log_server"]
@@ -181,7 +181,7 @@ def test_a_role_without_the_rights_is_named(session: Session, make_role: MakeRol
     role = make_role()
     functions = ("log_name_pattern(text, text)", "log_place()", "log_files()", "read_log(text, bigint, integer)")
     with session.transaction(force_rollback=True):
-        session.execute(f"grant usage on schema {SI} to {role}".encode())
+        session.execute(meddling(f"grant usage on schema {SI} to {role}").encode())
         for function in (*functions, "probe_log()"):
             session.execute(f"alter function {SI}.{function} owner to {role}".encode())
         (text,) = missing(session)

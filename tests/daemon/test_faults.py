@@ -20,6 +20,7 @@ from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall
 from tests.fix_exporter import StartExporter, eventually
+from tests.fix_sessions import meddling
 
 TARGET = {"target": "shop"}
 
@@ -34,10 +35,11 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     admin: psycopg.Connection, installed_database: str, exporter: StartExporter
 ) -> None:
     function = "script_tracking_internal.collect_running()"
-    admin.execute(f"drop function {function}".encode())
+    admin.execute(meddling(f"drop function {function}").encode())
     admin.execute(
-        f"create function {function} returns table (tenant text, tally bigint) language sql"
-        " as $$ select 'a', 1 $$".encode()
+        meddling(
+            f"create function {function} returns table (tenant text, tally bigint) language sql as $$ select 'a', 1 $$"
+        ).encode()
     )
     running = exporter(installed_database, schema="check", collectors={"running": {"interval": "1s"}})
     running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
@@ -45,10 +47,12 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     running.wait_for_value(0, "script_tracking_collector_success", **TARGET, collector="running")
     assert event["collector"] == "running"
     assert str(event["reason"]).endswith("no column oldest_start_timestamp_seconds, running, script_type")
-    admin.execute(f"drop function {function}".encode())
+    admin.execute(meddling(f"drop function {function}").encode())
     admin.execute(
-        f"create function {function} returns table (tenant text, script_type text, running bigint,"
-        " oldest_start_timestamp_seconds double precision) language sql as $$ select 'a', 'b', 1, 2 $$".encode()
+        meddling(
+            f"create function {function} returns table (tenant text, script_type text, running bigint,"
+            " oldest_start_timestamp_seconds double precision) language sql as $$ select 'a', 'b', 1, 2 $$"
+        ).encode()
     )
     running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="running")
     assert running.process.poll() is None

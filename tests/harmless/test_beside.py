@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from exporter.metricmap import load
 from tests.fix_databases import _install
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import Session, history, meddling, value
 from tests.postgres_server import LocalServer, Server
 
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
@@ -112,8 +112,10 @@ def busy_autovacuum(postgres: Server) -> Iterator[None]:
 def test_autovacuum_cleans_and_analyses_the_vault(admin: Session, busy_autovacuum: None) -> None:
     partition = "script_tracking_internal.script_execution_s_first"
     admin.execute(
-        f"alter table {partition} set (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
-        " autovacuum_analyze_threshold = 0, autovacuum_analyze_scale_factor = 0)".encode()
+        meddling(
+            f"alter table {partition} set (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
+            " autovacuum_analyze_threshold = 0, autovacuum_analyze_scale_factor = 0)"
+        ).encode()
     )
     before = len(history(admin))
     for _ in range(20):
