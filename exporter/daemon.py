@@ -57,9 +57,11 @@ class Daemon:
             for target in config.targets
         ]
 
-    def is_ready(self) -> bool:
-        """Whether every target has been tried once."""
-        return all(watch.collector.attempted.is_set() for watch in self.watches)
+    def not_ready(self) -> str | None:
+        """Why the daemon is not ready to be scraped: a target that has not been tried yet; None where it is ready."""
+        if all(watch.collector.attempted.is_set() for watch in self.watches):
+            return None
+        return "no snapshot yet"
 
 
 class _Server(uvicorn.Server):
@@ -88,9 +90,11 @@ async def run(config: Config) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen."""
     daemon = Daemon(config)
     listener = _listen(config)
-    app = web.create(lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics), daemon.is_ready)
+    app = web.create(lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics), daemon.not_ready)
     server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=1
+        )
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -18,32 +18,48 @@ class Snapshot:
     def __init__(self) -> None:
         self._headers: dict[str, render.Header] = {}
         self._pieces: dict[str, dict[tuple[str, str], tuple[float, bytes]]] = {}
+        self._texts: dict[bool, tuple[float, bytes]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known; families are handed out in the order of their declaration."""
         self._headers[spec.name] = render.header(spec, documentation)
         self._pieces[spec.name] = {}
+        self._texts.clear()
 
     def put(self, target: str, source: str, families: Iterable[Family], end: float = NEVER) -> None:
         """Replaces what a source said of a target; `end` is in seconds of the monotonic clock."""
+        now = monotonic()
         for family in families:
-            self._pieces[family.spec.name][target, source] = (end, render.samples(family))
+            pieces = self._pieces[family.spec.name]
+            known_end, known = pieces.get((target, source), (0.0, b""))
+            text = render.samples(family)
+            if known != text or known_end <= now:
+                self._texts.clear()
+            pieces[target, source] = (end, text)
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
         for pieces in self._pieces.values():
             for source in sources:
                 pieces.pop((target, source), None)
+        self._texts.clear()
 
     def exposition(self, *, openmetrics: bool) -> bytes:
-        """The whole text in one of the two formats."""
+        """The whole text in one of the two formats; the same object as before while nothing of it has changed."""
         now = monotonic()
+        until, text = self._texts.get(openmetrics, (0.0, b""))
+        if until > now:
+            return text
+        until = NEVER
         parts: list[bytes] = []
         for name, heading in self._headers.items():
-            lines = [text for end, text in self._pieces[name].values() if end > now and text]
+            lines = [(end, piece) for end, piece in self._pieces[name].values() if end > now and piece]
             if lines:
                 parts.append(heading.openmetrics if openmetrics else heading.text)
-                parts += lines
+                parts += [piece for _, piece in lines]
+                until = min(until, *(end for end, _ in lines))
         if openmetrics:
             parts.append(b"# EOF\n")
-        return b"".join(parts)
+        text = b"".join(parts)
+        self._texts[openmetrics] = (until, text)
+        return text

@@ -156,7 +156,8 @@ def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExpo
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body).startswith(b"# HELP script_tracking_up")
     assert running.get("/metrics", "HEAD").body == b""
-    assert running.get("/metrics", "POST").status == 405
+    refused = running.get("/metrics", "POST")
+    assert (refused.status, refused.headers["allow"], "server" in refused.headers) == (405, "GET, HEAD", False)
     assert running.get("/nowhere").status == 404
     for path in ("/metrics/", "/-/healthy/"):
         astray = running.get(path, Host="elsewhere.example")

@@ -1,0 +1,41 @@
+"""Headers that every response carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+DEFAULTS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class ResponseHeaders:
+    """Adds the defaults, which a response may have set otherwise; `configured()` overrides both, empty text removes."""
+
+    def __init__(self, app: ASGIApp, configured: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._app = app
+        self._configured = configured
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, and the response back with its headers."""
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in DEFAULTS.items():
+                    headers.setdefault(name, value)
+                for name, value in self._configured().items():
+                    if value:
+                        headers[name] = value
+                    else:
+                        del headers[name]
+            await send(message)
+
+        await self._app(scope, receive, complete if scope["type"] == "http" else send)

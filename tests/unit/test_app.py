@@ -1,0 +1,96 @@
+"""The application by itself: what each path and method answers, and with which headers."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from exporter.web import app as web
+from exporter.web import exposition
+
+LONG = b"# HELP script_tracking_up Up.\nscript_tracking_up 1\n" * 100
+SECURITY = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+def client(render: Callable[[bool], bytes] = lambda _: LONG, not_ready: str | None = None) -> httpx.AsyncClient:
+    """Talks to an application with this text."""
+    transport = httpx.ASGITransport(web.create(render, lambda: not_ready))
+    headers = {"Accept": "", "Accept-Encoding": "identity"}
+    return httpx.AsyncClient(transport=transport, base_url="http://exporter.example", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("GET", "/metrics", 200, None),
+        ("HEAD", "/metrics", 200, None),
+        ("POST", "/metrics", 405, "GET, HEAD"),
+        ("OPTIONS", "/metrics", 405, "GET, HEAD"),
+        ("TRACE", "/-/healthy", 405, "GET, HEAD"),
+        ("DELETE", "/-/ready", 405, "GET, HEAD"),
+        ("GET", "/-/healthy", 200, None),
+        ("GET", "/-/ready", 200, None),
+        ("GET", "/metrics/", 404, None),
+        ("GET", "/Metrics", 404, None),
+        ("GET", "/docs", 404, None),
+        ("GET", "/openapi.json", 404, None),
+        ("PUT", "/nowhere", 404, None),
+    ],
+)
+async def test_every_answer_has_its_status_and_the_security_headers(
+    method: str, path: str, status: int, allow: str | None
+) -> None:
+    answer = await client().request(method, path, headers={"Host": "elsewhere.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
+    assert {name: answer.headers.get(name) for name in SECURITY} == SECURITY
+    assert "location" not in answer.headers
+    assert "server" not in answer.headers
+    if status != 200:
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+async def test_not_ready_says_why() -> None:
+    answer = await client(not_ready="no snapshot yet").get("/-/ready")
+    assert (answer.status_code, answer.text) == (503, "no snapshot yet\n")
+
+
+async def test_metrics_vary_by_what_was_negotiated_and_head_tells_the_length() -> None:
+    plain = await client().get("/metrics")
+    assert plain.headers["vary"] == "Accept, Accept-Encoding"
+    assert (plain.content, "content-encoding" in plain.headers) == (LONG, False)
+    packed = await client().get("/metrics", headers={"Accept-Encoding": "gzip"})
+    assert (packed.content, packed.headers["content-encoding"]) == (LONG, "gzip")
+    assert int(packed.headers["content-length"]) < len(LONG)
+    assert (await client().head("/metrics")).headers["content-length"] == str(len(LONG))
+
+
+async def test_a_text_is_compressed_once_and_a_new_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed: list[bytes] = []
+    compress = gzip.compress
+
+    def counted(data: bytes, level: int, *, mtime: float) -> bytes:
+        packed.append(data)
+        return compress(data, level, mtime=mtime)
+
+    monkeypatch.setattr(gzip, "compress", counted)
+    texts = {False: LONG, True: LONG + b"# EOF\n"}
+    talk = client(lambda openmetrics: texts[openmetrics])
+    openmetrics = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
+    for _ in range(3):
+        assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == LONG
+        assert (await talk.get("/metrics", headers=openmetrics)).content == LONG + b"# EOF\n"
+    assert packed == [LONG, LONG + b"# EOF\n"]
+    texts[False] = LONG + LONG * 1000  # is compressed beside the event loop
+    assert len(texts[False]) > exposition.INLINE_UP_TO_BYTES
+    for _ in range(2):
+        assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == texts[False]
+    assert packed[2:] == [texts[False]]

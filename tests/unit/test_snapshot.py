@@ -1,0 +1,60 @@
+"""The snapshot hands out the same text until something of it changes or ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.collect import snapshot as snapshots
+from exporter.collect.families import Family
+from exporter.collect.snapshot import Snapshot
+from exporter.metricmap import MetricSpec
+
+SPEC = MetricSpec.model_validate({"name": "script_tracking_x", "type": "gauge", "help": "X.", "value": "value"})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock, which the test sets."""
+    now = [100.0]
+    monkeypatch.setattr(snapshots, "monotonic", lambda: now[0])
+    return now
+
+
+def put(snapshot: Snapshot, value: float, end: float, source: str = "a") -> None:
+    """What a source says of the target shop."""
+    snapshot.put("shop", source, [Family(SPEC, {(("target", "shop"), ("source", source)): value})], end)
+
+
+def text(snapshot: Snapshot) -> bytes:
+    """The text format."""
+    return snapshot.exposition(openmetrics=False)
+
+
+def test_the_text_is_made_anew_only_where_it_would_differ(clock: list[float]) -> None:
+    snapshot = Snapshot()
+    snapshot.declare(SPEC, "X.")
+    put(snapshot, 1, 110)
+    first = text(snapshot)
+    assert b'source="a",target="shop"} 1.0' in first
+    assert text(snapshot) is first
+    put(snapshot, 1, 120)
+    assert text(snapshot) is first, "nothing has changed but how long it holds"
+    clock[0] = 115
+    assert b'source="a",target="shop"} 1.0' in text(snapshot), "it was told again and holds on"
+    put(snapshot, 2, 130)
+    assert b'source="a",target="shop"} 2.0' in text(snapshot)
+    assert snapshot.exposition(openmetrics=True) == text(snapshot) + b"# EOF\n"
+
+
+def test_a_piece_past_its_end_goes_and_comes_back(clock: list[float]) -> None:
+    snapshot = Snapshot()
+    snapshot.declare(SPEC, "X.")
+    put(snapshot, 1, 110, "a")
+    put(snapshot, 1, 120, "b")
+    assert text(snapshot).count(b"source=") == 2
+    clock[0] = 111
+    assert text(snapshot).count(b"source=") == 1
+    put(snapshot, 1, 150, "a")
+    assert text(snapshot).count(b"source=") == 2
+    snapshot.withdraw("shop", ["b"])
+    assert text(snapshot).count(b"source=") == 1
