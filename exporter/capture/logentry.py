@@ -49,6 +49,7 @@ class Entry:
     line: int
     tag: str  # command tag that the process showed, idle while it parsed
     session_start: str
+    txid: str  # the transaction's number, 32 bits of it; empty where it had none
     ends_session: bool
     sqlstate: str
     message: str
@@ -236,6 +237,7 @@ def parse(record: bytes, log_format: Format, database: str, encoding: str) -> En
         line=line,
         tag=fields.get("ps", "").removesuffix(" waiting"),
         session_start=fields["session_start"],
+        txid=fields.get("txid", "").removeprefix("0"),
         ends_session=fields.get("error_severity") in ("FATAL", "PANIC") or state in _ENDING,
         sqlstate=state,
         message=decoded("message"),

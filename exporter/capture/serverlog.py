@@ -241,6 +241,7 @@ def _item(entry: Entry | Crash, pids: set[int]) -> dict[str, object] | None:
         "host": entry.host,
         "application": entry.application_name,
         "tag": tag,
+        "txid": entry.txid or None,
         "ends_session": entry.ends_session,
         "sqlstate": entry.sqlstate,
         "message": entry.message,

@@ -95,14 +95,14 @@ begin
   end loop;
 
   -- at level full the server's log adds SQLSTATE and message within seconds, later where its reader is behind: then one
-  -- version tells all
+  -- version tells all; what had announced its end may have failed all the same, in the commit
   select case when p.bytes_behind > 0 or p.read_at < clock_timestamp() - interval '15 seconds' then interval '1 minute' end
   into v_patience from script_tracking_internal.log_position as p;
   v_patience := coalesce(v_patience, '2 seconds');
   perform script_tracking_internal.record_attempt(a.attempt_id)
   from script_tracking_internal.attempt as a
   where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
-    and (not v_full or a.verdict = 'ROLLED_BACK' or a.sqlstate is not null
+    and (not v_full or a.sqlstate is not null
       or a.judged_at < clock_timestamp() - v_patience);
 
   delete from script_tracking_internal.capture_reading as r

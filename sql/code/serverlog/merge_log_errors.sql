@@ -3,7 +3,7 @@
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
 -- attempt; NULL where another reader of capture is at it, and nothing was looked at.
 -- p_batch: from (file, at; null the first time), to (format, file, at, mark, marked, modified), behind, unparsed, gaps,
--- entries (at, user, pid, host, session, line, session_start, tag, ends_session, sqlstate, message, detail, hint, query,
+-- entries (at, user, pid, host, session, line, session_start, tag, txid, ends_session, sqlstate, message, detail, hint, query,
 -- context, statement, position, application).
 create or replace function script_tracking_internal.merge_log_errors(p_batch jsonb)
 returns table (moved boolean, unsettled bigint)
@@ -41,7 +41,7 @@ begin
       script_tracking_internal.log_time(e.value ->> 'session_start'), (e.value ->> 'pid')::integer,
       jsonb_strip_nulls(jsonb_build_object(
         'user', e.value -> 'user', 'host', e.value -> 'host', 'application_name', e.value -> 'application',
-        'tag', substring(e.value ->> 'tag' from '^[A-Z ]{1,63}$'), 'ends_session', e.value -> 'ends_session', 'crash', e.value -> 'crash',
+        'tag', substring(e.value ->> 'tag' from '^[A-Z ]{1,63}$'), 'txid', e.value -> 'txid', 'ends_session', e.value -> 'ends_session', 'crash', e.value -> 'crash',
         'sqlstate', e.value -> 'sqlstate',
         'statement', left(r.statement, m.characters),
         'statement_characters', case when length(r.statement) > m.characters then length(r.statement) end,

@@ -10,6 +10,7 @@ declare
   v_error   script_tracking_internal.log_error;
   v_attempt text;
   v_evident text;
+  v_late    boolean;  -- of the error itself the attempt may have announced its end, of those around it none has
   v_basic   boolean;
   v_read    pg_lsn;
 begin
@@ -27,6 +28,12 @@ begin
         perform script_tracking_internal.record_log_error(v_error);
       end if;
     end if;
+    -- of what has announced its end only the end of its transaction tells whether it is on record
+    continue when v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes' and exists (
+      select from script_tracking_internal.attempt as a
+      where a.attempt_id = v_attempt and a.end_xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
+        and pg_catalog.pg_xact_status(a.end_xid) = 'in progress');
+    v_late := true;
     -- an error that reached the log was caught by nobody, so whatever was under way around it failed of it
     while v_attempt is not null loop
       update script_tracking_internal.attempt as a
@@ -34,9 +41,10 @@ begin
         log_evidence = script_tracking_internal.log_evidence(v_error), failed_at = v_error.logged_at,
         verdict = case when (v_error.entry ->> 'ends_session')::boolean then 'INTERRUPTED' else 'FAILED' end,
         judged_at = coalesce(a.judged_at, pg_catalog.clock_timestamp())
-      where a.attempt_id = v_attempt and a.ended_at is null
+      where a.attempt_id = v_attempt and (a.ended_at is null or v_late)
       returning a.attempt_id, a.payload ->> 'parent' into v_evident, v_attempt;
       exit when not found;
+      v_late := false;
       perform script_tracking_internal.record_attempt(v_evident);
     end loop;
     update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()

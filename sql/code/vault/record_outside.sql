@@ -1,7 +1,7 @@
 -- requires: vault/business_key.sql, vault/add_version.sql
 -- Records an execution from outside its session: evidence that was found afterwards, of a known suffix, so that the key is
 -- the same whichever evidence comes first. Text has been redacted and cut by the caller.
--- Idempotent: where a version stands, another one follows only if that is a failure without SQLSTATE and this one has one.
+-- Idempotent: where a version stands, another one follows only if that is without SQLSTATE and this one has one.
 -- It then says which version it revises, and the totals, which have counted the execution, leave it out.
 -- Returns whether anything was written.
 create or replace function script_tracking_internal.record_outside(
@@ -37,7 +37,7 @@ begin
     update script_tracking.script_execution_s as s
     set load_end_date = greatest(pg_catalog.clock_timestamp(), s.load_date + interval '1 microsecond')
     where s.script_execution_hk = v_hk and s.execution_timestamp = p_started_at and s.load_end_date is null
-      and s.execution_status in ('FAILED', 'INTERRUPTED') and not s.metadata ? 'sqlstate' and p_metadata ? 'sqlstate'
+      and s.execution_status in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and not s.metadata ? 'sqlstate' and p_metadata ? 'sqlstate'
     returning s.* into v_version;
     if not found then
       return false;
