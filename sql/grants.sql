@@ -7,34 +7,37 @@ declare
 begin
   for v_statement in
     with object as (
-      select 'schema ' || quote_ident(n.nspname) as name, n.nspowner as owner, n.nspacl as acl, null::aclitem[] as columns
+      select 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner, n.nspacl as acl, null::aclitem[] as columns
       from pg_catalog.pg_namespace as n where n.nspname in ('script_tracking', 'script_tracking_internal', 'auth')
       union all
-      select case c.relkind when 'S' then 'sequence ' else 'table ' end || c.oid::regclass, c.relowner, c.relacl,
+      select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner, c.relacl,
         (select array_agg(i) from pg_catalog.pg_attribute as a cross join lateral unnest(a.attacl) as i where a.attrelid = c.oid)
       from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
       union all
-      select 'routine ' || p.oid::regprocedure, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null
+      select 'routine', p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), null
       from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
       where n.nspname in ('script_tracking', 'script_tracking_internal')
         -- somebody else's schema auth is left alone; so is what others own
         or n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = current_user
       union all
       -- whoever may use a row type can give his own table a column of it, and keep the installer from changing ours
-      select 'type ' || t.oid::regtype, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), null
+      select 'type', t.oid::regtype::text, t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)), null
       from pg_catalog.pg_type as t join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
       left join pg_catalog.pg_class as c on c.oid = t.typrelid
       where n.nspname in ('script_tracking', 'script_tracking_internal') and not (t.typelem <> 0 and t.typlen = -1)
         and not coalesce(c.relispartition, false)
     )
-    select distinct format('revoke all on %s from %s cascade', o.name,
-      case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
+    -- a statement for all objects of a kind: each statement costs the event triggers' time
+    select format('revoke all on %s %s from %s cascade', o.kind, string_agg(distinct o.name, ', '),
+      string_agg(distinct case a.grantee when 0 then 'public' else a.grantee::regrole::text end, ', '))
     from object as o cross join lateral aclexplode(o.acl || o.columns) as a
     where pg_get_userbyid(o.owner) = current_user and a.grantee <> o.owner
+    group by o.kind
     union all
-    select format('grant all on %s to script_tracking_owner', o.name)
-    from object as o where pg_get_userbyid(o.owner) = current_user and o.acl is not null and o.name not like 'type %'
+    select format('grant all on %s %s to script_tracking_owner', o.kind, string_agg(o.name, ', '))
+    from object as o where pg_get_userbyid(o.owner) = current_user and o.acl is not null and o.kind <> 'type'
+    group by o.kind
   loop
     execute v_statement;
   end loop;

@@ -91,7 +91,7 @@ async def install(
                 if plan.migrations and not published:
                     await _guard_subscribers(connection)
                 if not plan.is_empty:
-                    await _apply(connection, plan)
+                    await _apply(connection, plan, replacing=bool(ledger.code))
         except QueryFailed as error:
             if error.sqlstate == INSUFFICIENT_PRIVILEGE:
                 raise MissingPrivilege(f"role {who['role_name']} lacks a right: {error}") from error
@@ -133,7 +133,8 @@ async def _guard_subscribers(connection: Connection) -> None:
         )
 
 
-async def _apply(connection: Connection, plan: Plan) -> None:
+async def _apply(connection: Connection, plan: Plan, *, replacing: bool) -> None:
+    """Carries a plan out; where no code stands there is none to be `replacing`, and none is looked for."""
     if not any(migration.version == 1 for migration in plan.migrations):  # the first joins by itself
         await run(connection, "join_owner")
         await run(connection, "lock_upkeep")
@@ -151,7 +152,7 @@ async def _apply(connection: Connection, plan: Plan) -> None:
             },
         )
     for file in plan.code:
-        await _replace(connection, file)
+        await (_replace if replacing else _execute)(connection, file)
         await _record(connection, file)
     for path in plan.obsolete:
         async with failures_named(f"removing {path}"):

@@ -128,7 +128,7 @@ def make_plan(ledger: Ledger, base: Path | None = None, options: Collection[str]
     grants = sqlfiles.grants(base)
     gone = set(ledger.code) - {file.path for file in files} - {grants.path}
     # what this program still knows goes before what it was built on
-    known_code = [file.path for file in sqlfiles.code_files(base, sqlfiles.OPTIONS)]
+    known_code = [file.path for file in sqlfiles.code_files(base, sqlfiles.OPTIONS)] if gone else []
     obsolete = [path for path in reversed(known_code) if path in gone] + sorted(gone.difference(known_code))
     changed = bool(pending or code or obsolete or ledger.code.get(grants.path) != grants.checksum)
     if changed and _release(ledger.program_version) > _release(exporter.__version__):

@@ -53,7 +53,8 @@ as $function$
     from pg_catalog.pg_default_acl as d left join pg_catalog.pg_namespace as n on n.oid = d.defaclnamespace
     where p_type in ('TABLES', 'SEQUENCES', 'FUNCTIONS', 'ROUTINES', 'TYPES', 'SCHEMAS', 'LARGE OBJECTS')
   ), own as (
-    select c.*, coalesce(c.word = any (script_tracking_internal.named_in(p_statement)), false) as named
+    -- the words once, not for each object
+    select c.*, coalesce(c.word = any ((select script_tracking_internal.named_in(p_statement))::text[]), false) as named
     from changed as c cross join script_tracking_internal.recorded_floor() as f (command)
     where script_tracking_internal.own_write(c.xmin, c.cmin, f.command)
   )
