@@ -112,6 +112,11 @@ def fewer_functions(base: Path) -> None:
     without(base, HEALTH)
     edit(
         base,
+        "code/report/get_enterprise_dashboard.sql",
+        lambda text: re.sub(r"array\(\n.*?\)\) as d", "null::text[]) as d", text, flags=re.DOTALL),
+    )
+    edit(
+        base,
         "grants.sql",
         lambda text: re.sub(
             r",\s+script_tracking\.get_system_health\(\)(?=,|\nto)",

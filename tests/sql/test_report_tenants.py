@@ -80,7 +80,7 @@ def test_nobody_reads_the_roll_ups_themselves(told: Session, make_role: MakeRole
     for table in TABLES:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(f"select * from {INTERNAL}.{table}".encode())
-    for function in ("tenant_dashboard(null)", "tenant_performance(null)", "tenant_errors(null, 1)"):
+    for function in ("tenant_dashboard(null, null)", "tenant_performance(null)", "tenant_errors(null, 1)"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(f"select * from {INTERNAL}.{function}".encode())
 

@@ -1,4 +1,4 @@
--- requires: report/tenant_dashboard.sql, tenancy/visible_tenants.sql
+-- requires: report/tenant_dashboard.sql, report/get_system_health.sql, tenancy/visible_tenants.sql
 -- One row for each tenant that the caller may see: what happened in the last 24 hours, and a verdict on it.
 create or replace function script_tracking.get_enterprise_dashboard()
 returns table (
@@ -14,7 +14,11 @@ set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$
-  select d.* from script_tracking_internal.tenant_dashboard(script_tracking_internal.visible_tenants()) as d
+  select d.* from script_tracking_internal.tenant_dashboard(
+    script_tracking_internal.visible_tenants(),
+    array(
+      select h.check_name from script_tracking.get_system_health() as h
+      where h.status in ('warning', 'critical') order by h.check_name)) as d
 $function$;
 comment on function script_tracking.get_enterprise_dashboard() is
   'One row for each tenant that the caller may see, over the 24 hours before this one and what there is of this one; verdict: critical from 10 failures and a ratio over 0.2, warning from the first failure, else ok; logins and registrations count in all columns but the verdict and failing_checks';

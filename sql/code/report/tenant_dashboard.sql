@@ -1,7 +1,8 @@
--- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, report/get_system_health.sql
+-- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
 -- get_enterprise_dashboard() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
+-- p_checks: the failing checks of the tracker itself, which stand in each row; reckoning them costs as much as all the rest.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
-create or replace function script_tracking_internal.tenant_dashboard(p_tenants bytea[])
+create or replace function script_tracking_internal.tenant_dashboard(p_tenants bytea[], p_checks text[])
 returns table (
   tenant text, verdict text, operations_24h bigint, failed_24h bigint, failure_ratio_24h double precision,
   average_duration_seconds_24h double precision, running bigint, ddl_24h bigint, last_operation_at timestamptz,
@@ -106,15 +107,12 @@ begin
       case when c.judged_failed > 0 then 'failures' end,
       case when c.judged_failed >= 10 and c.judged_failed / c.judged > 0.2 then 'failure_ratio' end,
       case when o.oldest < now() - interval '1 day' then 'running_for_a_day' end], null),
-    k.names
+    p_checks
   from tenant as t
   left join counted as c on c.number = t.number
   left join week_before as w on w.number = t.number
   left join percentile as p on p.number = t.number
   left join open as o on o.number = t.number
-  cross join (
-    select array(select g.check_name from script_tracking.get_system_health() as g
-      where g.status in ('warning', 'critical') order by g.check_name) as names) as k
   order by 1;
 end
 $function$;
