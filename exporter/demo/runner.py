@@ -69,33 +69,46 @@ async def _play(terminal: Terminal, existing: Dsn | None, duration: float | None
             del os.environ[name]
     terminal.line("script-tracking-exporter demo", "bold")
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="script-tracking-demo-")))
-        playground = await stack.enter_async_context(open_playground(existing, folder))
-        watcher = stack.enter_context(Watcher(playground.dsn("exporter"), folder))
-        binaries = find_monitoring()
-        monitoring = stack.enter_context(Monitoring(binaries, watcher.address)) if binaries else None
-        workload = await stack.enter_async_context(Workload(playground))
-        _introduce(terminal, playground, watcher, monitoring)
-        working = asyncio.create_task(
-            _work(Scene(terminal, playground, watcher, workload, monitoring), began, duration)
-        )
         stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            working.cancel()
+        stack.callback(stopping.cancel)
+        raising = asyncio.create_task(_raise(stack, terminal, existing))
+        await asyncio.wait([raising, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not raising.done():
+            raising.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await working
-        await workload.pause()
-        seconds = time.monotonic() - began
-        await summarise(terminal, playground, await _last_count(watcher), seconds)
+                await raising
+        if raising.cancelled():
+            terminal.line("Stopped before it began.")
+        else:
+            scene = raising.result()
+            working = asyncio.create_task(_work(scene, began, duration))
+            try:
+                await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                working.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
+            await scene.workload.pause()
+            seconds = time.monotonic() - began
+            await summarise(terminal, scene.playground, await _last_count(scene.watcher), seconds)
     terminal.fact(
         "left behind",
         "nothing: processes ended, files removed"
         if existing is None
         else "nothing: processes ended, database and roles dropped",
     )
+
+
+async def _raise(stack: AsyncExitStack, terminal: Terminal, existing: Dsn | None) -> Scene:
+    """Starts all there is, to be ended by the stack, and says what it is."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="script-tracking-demo-")))
+    playground = await stack.enter_async_context(open_playground(existing, folder))
+    watcher = stack.enter_context(Watcher(playground.dsn("exporter"), folder))
+    binaries = find_monitoring()
+    monitoring = stack.enter_context(Monitoring(binaries, watcher.address)) if binaries else None
+    workload = await stack.enter_async_context(Workload(playground))
+    _introduce(terminal, playground, watcher, monitoring)
+    return Scene(terminal, playground, watcher, workload, monitoring)
 
 
 async def _last_count(watcher: Watcher) -> Scrape:

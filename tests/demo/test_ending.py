@@ -33,12 +33,24 @@ def test_a_step_that_fails_ends_it_with_its_reason() -> None:
         assert demo.left() == []
 
 
-@pytest.mark.parametrize("moment", ["script-tracking-exporter demo", "server stopped"])
-def test_interrupted_at_any_moment_it_leaves_nothing(moment: str) -> None:
+def test_interrupted_at_the_outage_it_sums_up_and_leaves_nothing() -> None:
     with run_demo() as demo:
-        demo.wait_for(moment)
-        assert demo.end(signal.SIGINT, within=20) == 0
+        demo.wait_for("server stopped")
+        assert demo.end(signal.SIGINT, within=30) == 0
         assert "Summary after" in demo.output
+        assert demo.left() == []
+
+
+@pytest.mark.parametrize("seconds", [0, 0.7, 1.5])
+def test_interrupted_before_it_began_it_leaves_nothing(seconds: float) -> None:
+    """Whatever is being started then: the server, the installation, the exporter."""
+    with run_demo() as demo:
+        demo.wait_for("script-tracking-exporter demo")
+        time.sleep(seconds)
+        assert "To repeat a look" not in demo.output, "it has begun"
+        assert demo.end(signal.SIGINT, within=30) == 0
+        assert "Stopped before it began." in demo.output
+        assert "Summary after" not in demo.output
         assert demo.left() == []
 
 
