@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.rows import DictRow, dict_row
 
 from exporter.cli import main
@@ -74,10 +75,13 @@ def program(*arguments: str) -> Ended:
 
 
 def rows(dsn: str, statement: str, *parameters: object) -> list[DictRow]:
-    """Rows of one statement of a superuser, in a session of its own; none where it returns none."""
+    """Rows of one statement of a superuser, in a session of its own; none where it returns none. A row may have no
+    column: `select from`.
+    """
     with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
         cursor = session.execute(statement.encode(), parameters or None)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        return cursor.fetchall() if result is not None and result.status == ExecStatus.TUPLES_OK else []
 
 
 def written(dsn: str) -> list[DictRow]:
