@@ -34,6 +34,16 @@ class _Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ExemplarSpec(_Spec):
+    """What stands for the others of a counter's sample, in OpenMetrics alone: labels and time by result column.
+
+    A schema that was not upgraded yet may lack the columns.
+    """
+
+    labels: Mapping[str, str] = Field(min_length=1)
+    timestamp: str
+
+
 class MetricSpec(_Spec):
     """One metric family: its name, type and help, and the result columns that it is made of."""
 
@@ -45,6 +55,7 @@ class MetricSpec(_Spec):
     le: str | None = None
     sum: str | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
+    exemplar: ExemplarSpec | None = None
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
@@ -56,6 +67,8 @@ class MetricSpec(_Spec):
         given = {field for field in ("value", "bucket", "le", "sum") if getattr(self, field) is not None}
         if given != wanted:
             raise ValueError(f"{self.name}: a {self.type} takes the columns {sorted(wanted)}, not {sorted(given)}")
+        if self.exemplar is not None and self.type != "counter":
+            raise ValueError(f"{self.name}: only counters have an exemplar here")
         if "target" in self.labels:
             raise ValueError(f"{self.name}: the label target is the program's own")
         return self

@@ -65,10 +65,13 @@ def make_past(session: Session) -> None:
 
 
 def counters(session: Session) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that the daemon reads of the totals."""
+    """Everything that the daemon reads of the totals; not the executions that it names, which the roll-ups bring."""
     return {
         function: sorted(
-            (tuple(row.values()) for row in session.execute(f"select * from {INTERNAL}.{function}()".encode())),
+            (
+                tuple(v for k, v in row.items() if not k.startswith("last_"))
+                for row in session.execute(f"select * from {INTERNAL}.{function}()".encode())
+            ),
             key=str,
         )
         for function in ("collect_operations", "collect_operation_durations", "collect_errors")

@@ -11,6 +11,16 @@ from exporter.metricmap import CollectorSpec, MetricSpec
 
 LabelSet = tuple[tuple[str, str], ...]
 
+EXEMPLAR_CHARACTERS = 128  # of all names and values, by OpenMetrics 1.0
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """What stands for one sample's others, and when it was, in seconds of the epoch."""
+
+    labels: LabelSet
+    timestamp: float
+
 
 @dataclass
 class Family:
@@ -20,6 +30,7 @@ class Family:
     values: dict[LabelSet, float] = field(default_factory=dict)
     buckets: dict[LabelSet, list[tuple[float, float]]] = field(default_factory=dict)
     sums: dict[LabelSet, float] = field(default_factory=dict)
+    exemplars: dict[LabelSet, Exemplar] = field(default_factory=dict)
 
 
 def from_rows(spec: CollectorSpec, target: str, rows: list[Row]) -> tuple[list[Family], int]:
@@ -80,4 +91,20 @@ def _add(family: Family, labels: LabelSet, row: Row) -> bool:
     if labels in family.values:
         return False
     family.values[labels] = float(value)
+    exemplar = _exemplar(metric, row)
+    if exemplar is not None:
+        family.exemplars[labels] = exemplar
     return True
+
+
+def _exemplar(metric: MetricSpec, row: Row) -> Exemplar | None:
+    """The row's exemplar; None where a part of it is NULL or missing, or where OpenMetrics finds it too long."""
+    if metric.exemplar is None:
+        return None
+    values = {label: row.get(column) for label, column in metric.exemplar.labels.items()}
+    timestamp = row.get(metric.exemplar.timestamp)
+    labels = tuple((label, str(value)) for label, value in values.items() if value is not None)
+    length = sum(len(label) + len(value) for label, value in labels)
+    if timestamp is None or len(labels) < len(values) or length > EXEMPLAR_CHARACTERS:
+        return None
+    return Exemplar(labels, float(timestamp))

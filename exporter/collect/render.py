@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from exporter.collect.families import Family
@@ -34,8 +35,8 @@ class _Once(Collector):
 
 
 @dataclass(frozen=True)
-class Header:
-    """HELP and TYPE of a family in the two formats."""
+class Texts:
+    """Lines of a family in the two formats."""
 
     text: bytes
     openmetrics: bytes
@@ -63,21 +64,32 @@ def _lines(text: bytes, *, comments: bool) -> bytes:
     return b"".join(line + b"\n" for line in kept)
 
 
-def header(spec: MetricSpec, documentation: str) -> Header:
+def header(spec: MetricSpec, documentation: str) -> Texts:
     """Comment lines of a family."""
     once = _Once(_metric(spec, [], documentation))
-    return Header(
+    return Texts(
         _lines(generate_latest(once), comments=True),
         _lines(openmetrics.generate_latest(once), comments=True),  # type: ignore[no-untyped-call]
     )
 
 
-def samples(family: Family) -> bytes:
-    """Sample lines of a family, which are the same in both formats."""
+def samples(family: Family) -> Texts:
+    """Sample lines of a family; the formats differ in the exemplars alone."""
+    metric = _filled(family, exemplars=False)
+    text = _lines(generate_latest(_Once(metric)), comments=False)
+    if not family.exemplars:
+        return Texts(text, text)
+    once = _Once(_filled(family, exemplars=True))
+    return Texts(text, _lines(openmetrics.generate_latest(once), comments=False))  # type: ignore[no-untyped-call]
+
+
+def _filled(family: Family, *, exemplars: bool) -> Metric:
     spec = family.spec
     metric = _metric(spec, [], "")
     for labels, value in family.values.items():
-        metric.add_sample(spec.name, dict(labels), value)
+        known = family.exemplars.get(labels) if exemplars else None
+        exemplar = None if known is None else Exemplar(dict(known.labels), 1.0, known.timestamp)
+        metric.add_sample(spec.name, dict(labels), value, exemplar=exemplar)
     for labels, bounds in family.buckets.items():
         bounds.sort()
         for bound, count in bounds:
@@ -85,4 +97,4 @@ def samples(family: Family) -> bytes:
         if bounds:
             metric.add_sample(f"{spec.name}_count", dict(labels), bounds[-1][1])
             metric.add_sample(f"{spec.name}_sum", dict(labels), family.sums[labels])
-    return _lines(generate_latest(_Once(metric)), comments=False)
+    return metric

@@ -16,8 +16,8 @@ class Snapshot:
     """Joins rendered pieces. A piece past its end is not handed out: it would be stale."""
 
     def __init__(self) -> None:
-        self._headers: dict[str, render.Header] = {}
-        self._pieces: dict[str, dict[tuple[str, str], tuple[float, bytes]]] = {}
+        self._headers: dict[str, render.Texts] = {}
+        self._pieces: dict[str, dict[tuple[str, str], tuple[float, render.Texts]]] = {}
         self._texts: dict[bool, tuple[float, bytes]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
@@ -31,11 +31,11 @@ class Snapshot:
         now = monotonic()
         for family in families:
             pieces = self._pieces[family.spec.name]
-            known_end, known = pieces.get((target, source), (0.0, b""))
-            text = render.samples(family)
-            if known != text or known_end <= now:
+            known_end, known = pieces.get((target, source), (0.0, None))
+            texts = render.samples(family)
+            if known != texts or known_end <= now:
                 self._texts.clear()
-            pieces[target, source] = (end, text)
+            pieces[target, source] = (end, texts)
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
@@ -53,10 +53,9 @@ class Snapshot:
         until = NEVER
         parts: list[bytes] = []
         for name, heading in self._headers.items():
-            lines = [(end, piece) for end, piece in self._pieces[name].values() if end > now and piece]
+            lines = [(end, texts) for end, texts in self._pieces[name].values() if end > now and texts.text]
             if lines:
-                parts.append(heading.openmetrics if openmetrics else heading.text)
-                parts += [piece for _, piece in lines]
+                parts += [t.openmetrics if openmetrics else t.text for t in (heading, *(texts for _, texts in lines))]
                 until = min(until, *(end for end, _ in lines))
         if openmetrics:
             parts.append(b"# EOF\n")

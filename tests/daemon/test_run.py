@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 
 from exporter.metricmap import load
 from tests.fix_exporter import StartExporter, eventually
@@ -152,6 +153,7 @@ def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExpo
     openmetrics = running.get("/metrics", Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
     assert openmetrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert openmetrics.body.endswith(b"# EOF\n")
+    assert list(openmetrics_families(openmetrics.body.decode()))  # type: ignore[no-untyped-call]
     packed = running.get("/metrics", Accept_Encoding="gzip")
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body).startswith(b"# HELP script_tracking_up")
@@ -162,6 +164,27 @@ def test_both_formats_gzip_and_head(installed_database: str, exporter: StartExpo
     for path in ("/metrics/", "/-/healthy/"):
         astray = running.get(path, Host="elsewhere.example")
         assert (astray.status, "location" in astray.headers) == (404, False)
+
+
+def test_an_error_counter_leads_to_its_newest_execution(installed_database: str, exporter: StartExporter) -> None:
+    running = exporter(installed_database)
+    operate(installed_database, success=False)
+
+    def exemplar() -> str | None:
+        answer = running.get("/metrics", Accept="application/openmetrics-text")
+        families = openmetrics_families(answer.body.decode())  # type: ignore[no-untyped-call]
+        samples = [sample for family in families for sample in family.samples]
+        found = [s.exemplar for s in samples if s.name == "script_tracking_errors_total" and s.exemplar]
+        return found[0].labels["execution_hk"] if found else None
+
+    key = eventually(exemplar, 40)
+    with psycopg.connect(installed_database) as connection:
+        executions = connection.execute(
+            "select execution_status from script_tracking.script_execution_s"
+            " where script_execution_hk = decode(%s, 'hex') and load_end_date is null", [key]
+        ).fetchall()  # fmt: skip
+    assert executions == [("FAILED",)]
+    assert key.encode() not in running.get("/metrics").body
 
 
 def test_every_declared_metric_is_served_and_promtool_finds_nothing(

@@ -119,6 +119,29 @@ def test_errors_are_counted_by_class(admin: Session) -> None:
         roll_up(admin)
 
 
+def test_an_error_class_names_its_newest_execution_once_it_is_rolled_up(admin: Session) -> None:
+    newest = (
+        "select error_class, last_execution_hk, last_execution_timestamp_seconds"
+        f" from {INTERNAL}.collect_errors() where script_type = 'BATCH' and last_execution_hk is not null"
+    ).encode()
+    for sqlstate in ("23505", "23503", "40001", None):
+        record(admin, status="FAILED", sqlstate=sqlstate)
+    assert admin.execute(newest).fetchall() == [], "what is not rolled up costs too much to look for"
+    roll_up(admin)
+    told = {row["error_class"]: (row["last_execution_hk"], row["last_execution_timestamp_seconds"])
+            for row in admin.execute(newest)}  # fmt: skip
+    expected = {}
+    for row in admin.execute(
+        "select distinct on (1) coalesce(left(metadata ->> 'sqlstate', 2), 'unknown') as error_class,"
+        " encode(script_execution_hk, 'hex') as key, extract(epoch from execution_timestamp)::float8 as at"
+        " from script_tracking.script_execution_s where execution_status = 'FAILED'"
+        " order by 1, execution_timestamp desc, script_execution_hk desc"
+    ):
+        expected[row["error_class"]] = (row["key"], row["at"])
+    assert told == expected
+    assert set(told) == {"23", "40", "unknown"}
+
+
 def test_what_commits_late_is_counted_once(installed_database: str, admin: Session) -> None:
     with psycopg.connect(installed_database) as late:
         late.execute(OPERATION)

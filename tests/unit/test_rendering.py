@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Exemplar, Timestamp
 
 from exporter.collect import render
 from exporter.collect.families import from_rows
@@ -28,7 +30,7 @@ def collector(*metrics: dict[str, Any]) -> CollectorSpec:
 )
 def test_whatever_stands_in_a_label_comes_out_of_a_parser_again(tenant: str) -> None:
     families, dropped = from_rows(collector(GAUGE), "shop", [{"tenant": tenant, "value": 2}])
-    text = render.header(families[0].spec, "X.").text + render.samples(families[0])
+    text = render.header(families[0].spec, "X.").text + render.samples(families[0]).text
     (family,) = text_string_to_metric_families(text.decode())
     (sample,) = family.samples
     assert (sample.labels, sample.value, dropped) == ({"target": "shop", "tenant": tenant}, 2, 0)
@@ -58,3 +60,36 @@ def test_null_and_nan_are_left_out_duplicates_and_missing_labels_dropped() -> No
 def test_rows_of_another_shape_are_a_failed_query(row: dict[str, Any], complaint: str) -> None:
     with pytest.raises(QueryFailed, match=complaint):
         from_rows(collector(GAUGE), "shop", [row])
+
+
+COUNTER = {
+    **GAUGE,
+    "name": "script_tracking_x_total",
+    "type": "counter",
+    "exemplar": {"labels": {"execution_hk": "hk"}, "timestamp": "at"},
+}
+
+
+def test_an_exemplar_stands_in_openmetrics_alone() -> None:
+    rows: list[dict[str, Any]] = [
+        {"tenant": "a", "value": 3, "hk": "ab" * 32, "at": 1700000000.25},
+        {"tenant": "b", "value": 1, "hk": None, "at": None},
+        {"tenant": "c", "value": 1, "hk": "x" * 117, "at": 1700000000.25},
+    ]
+    (family,), dropped = from_rows(collector(COUNTER), "shop", rows)
+    heading, texts = render.header(family.spec, "X."), render.samples(family)
+    text = (heading.openmetrics + texts.openmetrics + b"# EOF\n").decode()
+    (parsed,) = openmetrics_families(text)  # type: ignore[no-untyped-call]
+    told = {sample.labels["tenant"]: (sample.value, sample.exemplar) for sample in parsed.samples}
+    exemplar = Exemplar({"execution_hk": "ab" * 32}, 1, Timestamp(1700000000, 250000000))
+    assert told == {"a": (3, exemplar), "b": (1, None), "c": (1, None)}
+    (plain,) = text_string_to_metric_families((heading.text + texts.text).decode())
+    assert {sample.labels["tenant"]: sample.value for sample in plain.samples} == {"a": 3, "b": 1, "c": 1}
+    assert (b"execution_hk" in texts.text, dropped) == (False, 0)
+
+
+def test_a_schema_without_the_exemplars_columns_gives_its_samples() -> None:
+    (family,), _ = from_rows(collector(COUNTER), "shop", [{"tenant": "a", "value": 3}])
+    texts = render.samples(family)
+    assert texts.openmetrics is texts.text
+    assert texts.text == b'script_tracking_x_total{target="shop",tenant="a"} 3.0\n'
