@@ -6,12 +6,8 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
-from collections.abc import Iterator
 from typing import NoReturn
-
-import uvicorn
 
 from exporter import metricmap
 from exporter.collect.collector import configured
@@ -22,6 +18,7 @@ from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.watch import Watch
 from exporter.web import app as web
+from exporter.web.server import Server, listen
 
 log = get_logger("daemon")
 
@@ -64,43 +61,17 @@ class Daemon:
         return "no snapshot yet"
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to the daemon."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listen(config: Config) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only where the protocol is named; without it a kept connection waits 40 ms for its answer
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.listen_host, config.listen_port))
-        listener.listen()  # from here on a client waits for its answer and is not refused
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(f"listen: {config.listen}: {error.strerror or error}") from None
-    return listener
-
-
 async def run(config: Config) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen."""
     daemon = Daemon(config)
-    listener = _listen(config)
+    listener = listen(config.listen_host, config.listen_port)
     app = web.create(lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics), daemon.not_ready)
-    server = _Server(
-        uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-    )
+    server = Server(app, listener, lambda: (None, None))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tasks = [asyncio.create_task(server.serve(sockets=[listener]))]
+    tasks = [asyncio.create_task(server.serve())]
     for watch in daemon.watches:
         tasks += [asyncio.create_task(job) for job in (watch.keep(), watch.collector.run(), watch.capture())]
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.watches))

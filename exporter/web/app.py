@@ -7,13 +7,15 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
+from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
 from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 
 
-def create(render: Render, not_ready: Callable[[], str | None]) -> FastAPI:
+def create(render: Render, not_ready: Callable[[], str | None]) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None."""
     app = FastAPI(
         title="script-tracking-exporter",
@@ -52,5 +54,4 @@ def create(render: Render, not_ready: Callable[[], str | None]) -> FastAPI:
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
         return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code, headers=headers)
 
-    app.add_middleware(ResponseHeaders)
-    return app
+    return ResponseHeaders(BodyLimit(app))

@@ -58,6 +58,21 @@ async def test_every_answer_has_its_status_and_the_security_headers(
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Length": "65536"}, 405),
+        ({"Content-Length": "65537"}, 413),
+        ({"Content-Length": "9" * 30}, 413),
+        ({"Transfer-Encoding": "chunked"}, 411),
+    ],
+)
+async def test_a_body_is_short_and_tells_its_length(headers: dict[str, str], status: int) -> None:
+    answer = await client().post("/metrics", headers=headers)
+    assert (answer.status_code, answer.headers.get("connection") == "close") == (status, status != 405)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_not_ready_says_why() -> None:
     answer = await client(not_ready="no snapshot yet").get("/-/ready")
     assert (answer.status_code, answer.text) == (503, "no snapshot yet\n")

@@ -1,0 +1,144 @@
+"""Takes connections in: who says nothing costs a socket, and of many TLS handshakes each client has one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+
+from exporter.logs import get_logger
+from exporter.web.connection import Connection, Vet, Visitor
+from exporter.web.guests import Guests, Limits
+
+log = get_logger("web")
+
+ACCEPTED_AT_ONCE = 64
+OUT_OF_SOCKETS_SECONDS = 0.2
+TLS_HANDSHAKE = b"\x16"  # the first byte of whoever speaks TLS
+PLAIN_TO_TLS = (
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+    b"Client sent an HTTP request to an HTTPS server.\n"
+)
+
+Security = Callable[[], tuple[ssl.SSLContext | None, Vet | None]]
+MakeConnection = Callable[[Visitor], Connection]
+
+
+class Acceptor:
+    """A listening socket. In place of asyncio's server, which would begin a handshake before the client says a word,
+    hold whatever number of connections, and keep one TLS context for ever.
+    """
+
+    def __init__(self, listener: socket.socket, make: MakeConnection, security: Security, limits: Limits) -> None:
+        self._listener = listener
+        self._make = make
+        self._security = security
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._greeting: dict[str, deque[Visitor]] = {}  # who has begun a handshake, by client; the clients take turns
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.guests = Guests(limits)
+        listener.setblocking(False)
+        self._loop.add_reader(listener, self._accept)
+
+    def close(self) -> None:
+        """Takes nobody in any more; requests in process are left alone."""
+        self._loop.remove_reader(self._listener)
+        for waiting in self._greeting.values():
+            for visitor in waiting:
+                self.guests.leave(visitor)
+                visitor.abort()
+        self._greeting.clear()
+
+    async def wait_closed(self) -> None:
+        """Returns at once: uvicorn waits for the connections itself."""
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                wire, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptor is left, or no memory: the same would be told again at once
+                log.error("accept_failed", reason=error.strerror)
+                self._loop.remove_reader(self._listener)
+                self._loop.call_later(OUT_OF_SOCKETS_SECONDS, self._resume)
+                return
+            wire.setblocking(False)
+            visitor = Visitor(wire, str(address[0]), self.guests)
+            if self.guests.admit(visitor):
+                self._loop.add_reader(wire, self._first_byte, visitor)
+            else:
+                wire.close()
+
+    def _resume(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._loop.add_reader(self._listener, self._accept)
+
+    def _first_byte(self, visitor: Visitor) -> None:
+        try:
+            first = visitor.wire.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            first = b""
+        context, _ = self._security()
+        if first and context is None:
+            self._loop.remove_reader(visitor.wire)
+            self._enter(visitor)
+        elif first == TLS_HANDSHAKE:
+            self._loop.remove_reader(visitor.wire)
+            if not self._greeting:
+                self._loop.call_soon(self._greet)
+            self._greeting.setdefault(visitor.client, deque()).append(visitor)
+        else:
+            if first:
+                _refuse(visitor.wire)
+            self.guests.leave(visitor)
+            visitor.abort()
+
+    def _greet(self) -> None:
+        """Begins one handshake, which takes a millisecond of the processor, and lets everybody else have a turn."""
+        while self._greeting:
+            client, waiting = next(iter(self._greeting.items()))
+            visitor = waiting.popleft()
+            del self._greeting[client]
+            if waiting:
+                self._greeting[client] = waiting  # behind the others
+            if not visitor.gone:
+                self._enter(visitor)
+                break
+        if self._greeting:
+            self._loop.call_soon(self._greet)
+
+    def _enter(self, visitor: Visitor) -> None:
+        visitor.waiting = False
+        context, visitor.vet = self._security()
+        task = self._loop.create_task(self._connect(visitor, context))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, visitor: Visitor, context: ssl.SSLContext | None) -> None:
+        seconds = None if context is None else self._limits.greeting
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: self._make(visitor),
+                visitor.wire,
+                ssl=context,
+                ssl_handshake_timeout=seconds,
+                ssl_shutdown_timeout=seconds and self._limits.leaving,
+            )
+        except (OSError, TimeoutError):  # no handshake that succeeds: the client knows best why, and may be anybody
+            visitor.left()
+
+
+def _refuse(wire: socket.socket) -> None:
+    """Says to who speaks without TLS that it is needed, as Prometheus and its exporters do."""
+    try:
+        wire.recv(65536)  # what is unread when a socket is closed makes the kernel take the answer back
+        wire.send(PLAIN_TO_TLS)
+        wire.shutdown(socket.SHUT_WR)
+    except OSError:
+        return

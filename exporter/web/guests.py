@@ -1,0 +1,125 @@
+"""Every connection from first to last, and who has to leave where there are too many or one is too slow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from exporter.schedule import monotonic
+
+Stage = Literal[
+    "silent",  # has not said anything yet
+    "greeting",  # TLS is being agreed upon
+    "idle",  # between two requests
+    "asking",  # has begun a request and not ended it
+    "served",  # waits for its answer
+    "taking",  # reads its answer more slowly than it is given
+    "leaving",  # is closed, as soon as it has read what is left
+]
+# in this order others make room for a newcomer; who is being served never does
+DISPENSABLE: tuple[Stage, ...] = ("leaving", "silent", "idle", "asking", "greeting", "taking")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of connections, and of the seconds that one may stay in a stage."""
+
+    connections: int = 256
+    connections_of_a_client: int = 64
+    silent: float = 10.0
+    greeting: float = 5.0
+    asking: float = 10.0
+    idle: float = 120.0
+    taking: float = 30.0
+    leaving: float = 5.0
+
+
+class Guest(Protocol):
+    """One connection."""
+
+    client: str
+
+    def stage(self) -> Stage:
+        """What it does now."""
+
+    def abort(self) -> None:
+        """Ends it at once, unread and unsent bytes included."""
+
+
+class _Stay:
+    """Since when a guest has been in its stage, as far as it was looked at."""
+
+    __slots__ = ("since", "stage")
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.since = monotonic()
+
+
+class Guests:
+    """The connections by client."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._stays: dict[Guest, _Stay] = {}
+        self._clients: dict[str, dict[Guest, None]] = {}  # in the order in which they came
+
+    def __len__(self) -> int:
+        return len(self._stays)
+
+    def admit(self, guest: Guest) -> bool:
+        """Takes a guest in; where there are too many, another has to leave, or this one may not enter."""
+        limits = self._limits
+        own = self._clients.get(guest.client, {})
+        if len(own) >= limits.connections_of_a_client:
+            if not self._make_room(own):
+                return False
+        elif len(self._stays) >= limits.connections:
+            # the client with the most connections loses one, so that nobody can push the others out
+            crowds = sorted(self._clients.values(), key=len, reverse=True)
+            if not any(self._make_room(crowd) for crowd in crowds):
+                return False
+        self._stays[guest] = _Stay(guest.stage())
+        self._clients.setdefault(guest.client, {})[guest] = None
+        return True
+
+    def _make_room(self, crowd: dict[Guest, None]) -> bool:
+        stages = {guest: guest.stage() for guest in crowd}
+        for stage in DISPENSABLE:
+            for guest, own in stages.items():
+                if own == stage:
+                    self.leave(guest)
+                    guest.abort()
+                    return True
+        return False
+
+    def leave(self, guest: Guest) -> None:
+        """Forgets a guest that has gone; it may have gone already."""
+        if self._stays.pop(guest, None) is None:
+            return
+        crowd = self._clients[guest.client]
+        del crowd[guest]
+        if not crowd:
+            del self._clients[guest.client]
+
+    def moved(self, guest: Guest) -> None:
+        """Begins a guest's stage anew, as with a next request that looks like the last."""
+        if guest in self._stays:
+            self._stays[guest] = _Stay(guest.stage())
+
+    def sweep(self) -> None:
+        """Aborts who has stayed in a stage for too long. To be called every second or so."""
+        now = monotonic()
+        for guest, stay in list(self._stays.items()):
+            stage = guest.stage()
+            if stage != stay.stage:
+                self._stays[guest] = _Stay(stage)
+            elif stage != "served" and now - stay.since > getattr(self._limits, stage):
+                self.leave(guest)
+                guest.abort()
+
+    def clear(self) -> None:
+        """Aborts everybody."""
+        for guest in list(self._stays):
+            self.leave(guest)
+            guest.abort()

@@ -1,0 +1,191 @@
+"""The server by itself on a socket: what limits it holds its clients to, and that they do not disturb the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from exporter.web.guests import Limits
+from exporter.web.server import Server, listen
+
+HASTY = Limits(
+    connections=8, connections_of_a_client=6, silent=0.5, greeting=0.5, asking=0.5, idle=0.5, taking=0.5, leaving=0.5
+)
+LONG_BYTES = 32 * 1024**2
+REQUEST = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application with a short answer and a long one."""
+    body = b"x" * LONG_BYTES if scope["path"] == "/long" else b"short"
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextlib.asynccontextmanager
+async def serving(limits: Limits = HASTY) -> AsyncIterator[int]:
+    """A server that runs; its port."""
+    listener = listen("127.0.0.1", 0)
+    server = Server(answering, listener, lambda: (None, None), limits)
+    task = asyncio.create_task(server.serve())
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def connect(port: int, client: str = "127.0.0.1") -> Streams:
+    """A connection that says nothing."""
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(client, 0))
+
+
+async def ask(streams: Streams, path: bytes = b"") -> bytes:
+    """First line of the answer over a connection, which may be used again; empty where there is none any more."""
+    reader, writer = streams
+    try:
+        writer.write(REQUEST % path)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        await reader.readexactly(len(b"short"))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+    return head.split(b"\r\n")[0]
+
+
+async def seconds_until_closed(streams: Streams) -> float:
+    """How long the server keeps a connection from now on."""
+    began = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(streams[0].read(), 10)
+    return time.monotonic() - began
+
+
+async def close(*connections: Streams) -> None:
+    """Closes them from this side."""
+    for _, writer in connections:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        (b"", False),
+        (b"GET /", False),
+        (REQUEST % b"" + b"GET /", True),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", True),
+        (REQUEST % b"", True),
+    ],
+    ids=["silent", "head not ended", "second head not ended", "body not ended", "idle"],
+)
+async def test_who_stays_too_long_at_something_is_shown_out(said: bytes, answered: bool) -> None:
+    async with serving() as port:
+        streams = await connect(port)
+        streams[1].write(said)
+        if answered:
+            assert (await streams[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert 0.3 < await seconds_until_closed(streams) < 5
+        await close(streams)
+
+
+async def test_who_goes_on_asking_is_kept() -> None:
+    async with serving() as port:
+        streams = await connect(port)
+        for _ in range(12):
+            assert await ask(streams) == b"HTTP/1.1 200 OK"
+            await asyncio.sleep(0.2)
+        await close(streams)
+
+
+async def test_who_trickles_a_head_byte_by_byte_is_shown_out() -> None:
+    async with serving() as port:
+        reader, writer = await connect(port)
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            for byte in b"GET / HTTP/1.1\r\nX: " + b"y" * 100:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                if reader.at_eof():
+                    break
+                await asyncio.sleep(0.1)
+        assert time.monotonic() - began < 5
+        await close((reader, writer))
+
+
+async def test_who_does_not_take_its_answer_is_shown_out() -> None:
+    async with serving() as port:
+        reader, writer = await connect(port)
+        writer.write(REQUEST % b"long")
+        await asyncio.sleep(4)  # reads no more than asyncio does by itself
+        with contextlib.suppress(ConnectionError):
+            assert len(await reader.read()) < LONG_BYTES
+        other = await connect(port)
+        assert await ask(other) == b"HTTP/1.1 200 OK"
+        await close((reader, writer), other)
+
+
+async def test_a_client_with_too_many_connections_loses_its_own_oldest() -> None:
+    async with serving(Limits(connections=8, connections_of_a_client=3)) as port:
+        kept = await connect(port, "127.0.0.2")
+        assert await ask(kept) == b"HTTP/1.1 200 OK"
+        crowd = [await connect(port) for _ in range(12)]
+        assert await ask(kept) == b"HTTP/1.1 200 OK"
+        assert [await ask(streams) for streams in crowd] == [b""] * 9 + [b"HTTP/1.1 200 OK"] * 3
+        await close(kept, *crowd)
+
+
+async def test_where_there_are_too_many_connections_the_largest_crowd_makes_room() -> None:
+    async with serving(Limits(connections=8, connections_of_a_client=6)) as port:
+        kept = [await connect(port, f"127.0.0.{client}") for client in (2, 3)]
+        assert [await ask(streams) for streams in kept] == [b"HTTP/1.1 200 OK"] * 2
+        crowd = [await connect(port) for _ in range(6)]
+        assert [await ask(streams) for streams in crowd] == [b"HTTP/1.1 200 OK"] * 6
+        newcomer = await connect(port, "127.0.0.4")
+        assert await ask(newcomer) == b"HTTP/1.1 200 OK"
+        assert [await ask(streams) for streams in kept] == [b"HTTP/1.1 200 OK"] * 2
+        assert [await ask(streams) for streams in crowd] == [b""] + [b"HTTP/1.1 200 OK"] * 5
+        await close(newcomer, *kept, *crowd)
+
+
+@pytest.mark.parametrize("head", [b"X: " + b"y" * 20000, b"X: y\r\n" * 4000], ids=["one long header", "many headers"])
+async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
+    async with serving() as port:
+        reader, writer = await connect(port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + head)
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith(b"HTTP/1.1 400") or not answer  # the kernel may take it back: not all was read
+        await close((reader, writer))
+
+
+@pytest.mark.parametrize("nonsense", [b"\x16\x03\x01\x02\x00\x01", b"\r\n\r\n\0", b"GET / HTTP/9\r\n\r\n"])
+async def test_what_is_not_http_is_refused_and_not_logged(nonsense: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    async with serving() as port:
+        reader, writer = await connect(port)
+        writer.write(nonsense + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+        await close((reader, writer))
+    assert capfd.readouterr().err == ""
+
+
+async def test_it_ends_in_time_with_clients_of_every_kind() -> None:
+    connections: list[Streams] = []
+    async with serving(Limits()) as port:
+        for said in (b"", b"GET /", REQUEST % b"", REQUEST % b"long"):
+            connections.append(await connect(port))
+            connections[-1][1].write(said)
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    await close(*connections)
