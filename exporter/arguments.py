@@ -76,7 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", parents=[source], help="serve /metrics until stopped")
     commands.add_parser("collect", parents=[source], help="one cycle, exposition text on standard output")
-    commands.add_parser("check-config", parents=[source], help="validate the configuration and stop")
+    check = commands.add_parser(
+        "check-config", parents=[source], help="validate the configuration, say what would be watched, and stop"
+    )
+    check.add_argument("--connect", action="store_true", help="ask each database as well; 1 where one does not answer")
+    check.add_argument("--schema", action="store_true", help="write the JSON Schema of the file, check nothing")
     _add_track(
         commands.add_parser(
             "track",

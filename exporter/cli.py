@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _config(arguments: argparse.Namespace) -> Config:
-    from exporter.config import resolve
+    from exporter.configfile import resolve
 
     return resolve(arguments.config, arguments.dsn, arguments.dsn_file)
 
@@ -91,9 +91,19 @@ def _configured(arguments: argparse.Namespace) -> Config:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
+    if arguments.schema:
+        from exporter.reference import schema_text
+
+        print(schema_text(), end="")
+        return 0
     config = _configured(arguments)
-    print(f"configuration is valid: {len(config.targets)} target(s), listening on {config.listen}")
-    return 0
+    from exporter import checkconfig
+
+    if arguments.connect:
+        import asyncio
+
+        return asyncio.run(checkconfig.run_connected(config))
+    return checkconfig.run(config)
 
 
 def _daemon(arguments: argparse.Namespace) -> int:
@@ -127,6 +137,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _check_config(arguments)
             case _:
                 return _daemon(arguments)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(f"script-tracking-exporter: {problem}", file=sys.stderr)
+        return error.exit_code
     except ScriptTrackingError as error:
         print(f"script-tracking-exporter: {error}", file=sys.stderr)
         return error.exit_code

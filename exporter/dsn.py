@@ -11,13 +11,15 @@ from psycopg import ProgrammingError
 
 from exporter.errors import ConfigurationError
 
+# what a role is let in by; all else says where a session leads to, and as whom
+_CREDENTIALS = {"password", "passfile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir"}
 _PORTS = re.compile(r"[0-9,]*")
 
 
 class Dsn:
     """A connection string whose text is shown only by secret(): printing it never shows a password."""
 
-    __slots__ = ("_secret", "dbname", "host", "port")
+    __slots__ = ("_secret", "dbname", "has_password", "host", "label", "place", "port", "server", "user")
 
     def __init__(self, secret: str) -> None:
         """Raises ConfigurationError, without quoting the text, for what libpq would not take."""
@@ -35,18 +37,30 @@ class Dsn:
                 "in a URI, a password's @ is written %40, its : %3A, its / %2F and its % %25"
             )
         self._secret = secret
+        self.has_password = bool(fields.get("password"))
+        self.user = str(fields.get("user") or "")
         self.host = str(fields.get("host") or fields.get("hostaddr") or "localhost")
         self.port = str(fields.get("port") or "5432")
         self.dbname = str(fields.get("dbname") or fields.get("user") or "postgres")
+        self.place = frozenset((key, str(value)) for key, value in fields.items() if key not in _CREDENTIALS)
+        self.server, database = f"{self.host}:{self.port}", self.dbname
+        if fields.get("service") and not fields.get("host"):  # what the service says is libpq's to read
+            self.server, database = f"service={fields['service']}", str(fields.get("dbname") or "")
+        self.label = f"{self.server}/{database}".rstrip("/")  # the default name of a target
 
     def secret(self) -> str:
         """The text with whatever secret it holds, for the driver alone."""
         return self._secret
 
-    @property
-    def label(self) -> str:
-        """host:port/dbname, the default name of a target."""
-        return f"{self.host}:{self.port}/{self.dbname}"
+    def with_(self, **fields: str) -> Dsn:
+        """The same but for some of libpq's keywords."""
+        return Dsn(psycopg.conninfo.make_conninfo(self._secret, **fields))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dsn) and other._secret == self._secret
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
 
     def __repr__(self) -> str:
         return f"Dsn({self.label})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ScriptTrackingError(Exception):
     """The job failed."""
@@ -16,6 +18,10 @@ class ConfigurationError(ScriptTrackingError):
     """The configuration is not valid."""
 
     exit_code = 2
+
+    def __init__(self, message: str | None = None, problems: Sequence[str] = ()) -> None:
+        super().__init__("\n".join(problems) or message)
+        self.problems = tuple(problems) or (str(self),)
 
 
 class TargetUnavailable(ScriptTrackingError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from exporter.config import Seconds
 from exporter.errors import ConfigurationError
+from exporter.yamlfile import LOADER
 
 PREFIX = "script_tracking_"
 OWN_FILE = "exporter.yaml"
@@ -87,12 +89,13 @@ class CollectorSpec(_Spec):
 
 def _read(file: Path) -> list[CollectorSpec]:
     try:
-        data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data: Any = yaml.load(file.read_text(encoding="utf-8"), LOADER)
         return [CollectorSpec.model_validate({"name": name, **body}) for name, body in data["collectors"].items()]
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{file.name}: {error}") from None
 
 
+@lru_cache
 def load(folder: Path | None = None) -> list[CollectorSpec]:
     """Every collector. Raises ConfigurationError for a bad file or a name that stands twice."""
     folder = folder or Path(__file__).resolve().parent / "metrics"
@@ -107,5 +110,5 @@ def load(folder: Path | None = None) -> list[CollectorSpec]:
 def load_own() -> dict[str, MetricSpec]:
     """Metrics that the exporter makes itself, by what the program calls them."""
     file = Path(__file__).resolve().parent / "metrics" / OWN_FILE
-    data: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    data: Any = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     return {key: MetricSpec.model_validate(body) for key, body in data["own"].items()}

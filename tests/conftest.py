@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fix_databases",
     "tests.fix_exporter",
     "tests.fix_monitoring",
+    "tests.fix_passwords",
     "tests.fix_sessions",
     "tests.fix_shop",
 ]

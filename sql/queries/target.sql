@@ -14,6 +14,9 @@ select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
 -- name: alive
 select pg_is_in_recovery() as standby
 
+-- name: server
+select pg_is_in_recovery() as standby, current_user as role, current_setting('server_version') as version
+
 -- name: unconfirmed_copy
 select script_tracking_internal.unconfirmed_copy() as copied_from
 

@@ -249,7 +249,7 @@ def test_a_role_that_may_not_install_is_told_once_what_is_missing(database: str,
         ("tragets: []\n", "tragets"),
         ("targets: [{dsn: 'password=hunter2 nonsense'}]\n", "targets.0"),
         ("targets: [{dsn: 'dbname=x'}]\ncollectors: {nonesuch: {enabled: false}}\n", "nonesuch"),
-        ("targets: [\n", "line 2"),
+        ("targets: [\n", "broken.yaml:2:1"),
     ],
 )
 def test_bad_configuration_is_named_and_exits_2(tmp_path: Path, text: str, told: str) -> None:

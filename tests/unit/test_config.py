@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from exporter import config
+from exporter import configfile
 from exporter.cli import main
 from exporter.dsn import Dsn
 from exporter.errors import ConfigurationError
@@ -31,7 +31,7 @@ def test_a_dsn_shows_where_it_leads_and_never_its_secret(text: str) -> None:
     dsn = Dsn(text)
     assert dsn.secret() == text
     assert dsn.label == "db.example:5433/orders"
-    settings = config.from_dsn(dsn)
+    settings = configfile.from_dsn(dsn)
     for shown in (str(dsn), repr(dsn), f"{dsn}", f"{dsn!r:>60}", repr([dsn]), repr(settings), str(settings.targets)):
         assert SECRET not in shown
     assert "db.example:5433/orders" in str(dsn)
@@ -47,7 +47,7 @@ def test_a_bad_dsn_is_refused_without_being_quoted(text: str) -> None:
 
 def test_a_dsn_alone_is_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    settings = config.resolve(None, "postgresql://me@db.example/orders", None)
+    settings = configfile.resolve(None, "postgresql://me@db.example/orders", None)
     (target,) = settings.targets
     assert target.name == "db.example:5432/orders"
     assert settings.listen == "127.0.0.1:10187"
@@ -72,7 +72,7 @@ def test_a_file_with_everything(tmp_path: Path) -> None:
           - {{dsn: "host=other dbname=x"}}
         """,
     )
-    settings = config.load(file)
+    settings = configfile.load(file)
     assert (settings.listen_host, settings.listen_port) == ("::1", 9000)
     assert settings.schema_mode == "check"
     assert (settings.log.format, settings.log.level) == ("json", "debug")
@@ -88,8 +88,8 @@ def test_a_file_with_everything(tmp_path: Path) -> None:
         ("targets: [{dsn: 'host=a'}]\nlistne: x", "listne"),
         ("targets: []", "targets"),
         ("listen: 127.0.0.1:1", "targets"),
-        ("targets: [{name: a}]", "expected exactly one of dsn and dsn_file"),
-        ("targets: [{dsn: 'host=a', dsn_file: b}]", "expected exactly one of dsn and dsn_file"),
+        ("targets: [{name: a}]", "one of dsn and dsn_file is needed, and not both"),
+        ("targets: [{dsn: 'host=a', dsn_file: b}]", "one of dsn and dsn_file is needed, and not both"),
         ("targets: [{name: a, dsn: 'host=a'}, {name: a, dsn: 'host=b'}]", "'a' stands twice"),
         ("targets: [{dsn: 'host=a'}]\nlisten: nowhere", "HOST:PORT"),
         ("targets: [{dsn: 'host=a'}]\nlisten: a:70000", "HOST:PORT"),
@@ -102,7 +102,7 @@ def test_a_file_with_everything(tmp_path: Path) -> None:
 )
 def test_what_is_refused_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        config.load(write(tmp_path, text))
+        configfile.load(write(tmp_path, text))
     assert complaint in str(caught.value)
     assert "exporter.yaml" in str(caught.value)
 
@@ -120,41 +120,41 @@ def test_what_is_refused_is_named(tmp_path: Path, text: str, complaint: str) -> 
 )
 def test_no_message_shows_a_secret(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        config.load(write(tmp_path, text))
+        configfile.load(write(tmp_path, text))
     assert SECRET not in str(caught.value)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.yaml"):
-        config.load(tmp_path / "absent.yaml")
+        configfile.load(tmp_path / "absent.yaml")
     with pytest.raises(ConfigurationError, match="absent-secret"):
-        config.resolve(None, None, tmp_path / "absent-secret")
+        configfile.resolve(None, None, tmp_path / "absent-secret")
 
 
 def test_exactly_one_source_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):
-        config.resolve(None, None, None)
+        configfile.resolve(None, None, None)
     with pytest.raises(ConfigurationError, match="only one"):
-        config.resolve(tmp_path / "a.yaml", "host=a", None)
+        configfile.resolve(tmp_path / "a.yaml", "host=a", None)
     monkeypatch.setenv("DATABASE_URL", "host=environment")
-    assert config.resolve(None, None, None).targets[0].dsn.host == "environment"
-    assert config.resolve(None, "host=named", None).targets[0].dsn.host == "named"
+    assert configfile.resolve(None, None, None).targets[0].dsn.host == "environment"
+    assert configfile.resolve(None, "host=named", None).targets[0].dsn.host == "named"
 
 
 def test_the_environment_says_where_to_listen_unless_the_file_does(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "0.0.0.0:1234")
-    assert config.from_dsn(Dsn("host=a")).listen == "0.0.0.0:1234"
-    assert config.load(write(tmp_path, "listen: 127.0.0.1:1\ntargets: [{dsn: 'host=a'}]")).listen_port == 1
+    assert configfile.from_dsn(Dsn("host=a")).listen == "0.0.0.0:1234"
+    assert configfile.load(write(tmp_path, "listen: 127.0.0.1:1\ntargets: [{dsn: 'host=a'}]")).listen_port == 1
     monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "everywhere")
     with pytest.raises(ConfigurationError, match="HOST:PORT"):
-        config.from_dsn(Dsn("host=a"))
+        configfile.from_dsn(Dsn("host=a"))
 
 
 def test_a_configuration_cannot_be_changed() -> None:
-    settings = config.from_dsn(Dsn("host=a"))
+    settings = configfile.from_dsn(Dsn("host=a"))
     with pytest.raises(ValidationError):
         settings.listen = "0.0.0.0:1"  # type: ignore[misc]
 

@@ -1,0 +1,192 @@
+"""Reads the configuration: a YAML file or a DSN alone. What is wrong with it is told at once, and where it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from exporter import metricmap
+from exporter.config import Config
+from exporter.dsn import Dsn
+from exporter.dsn import resolve as resolve_dsn
+from exporter.errors import ConfigurationError
+from exporter.yamlfile import Document, Key, Problem, read
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_KINDS = {
+    "bool": "true or false",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "is": "a mapping",
+    "list": "a list",
+    "mapping": "a mapping",
+    "model": "a mapping",
+    "path": "text",
+    "string": "text",
+    "tuple": "a list",
+}
+_COMPARISONS = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+}
+_REVEALING = ("://", "=", "@")  # what connection strings have, wherever they were put by mistake
+
+
+def _collectors() -> tuple[str, ...]:
+    return tuple(spec.name for spec in metricmap.load())
+
+
+def _closest(word: str, known: list[str]) -> str:
+    """What may have been meant."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower(), known, 1, 0.6)
+    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(known))}"
+
+
+class _Explainer:
+    """Turns what pydantic found into problems of a document."""
+
+    def __init__(self, model: type[BaseModel], document: Document) -> None:
+        self._document = document
+        self._schema = model.model_json_schema()
+
+    def problem(self, detail: ErrorDetails) -> Problem:
+        """One problem in the words of who writes such files. Shows no value that may be a secret."""
+        key: Key = tuple(part for part in detail["loc"] if part != "[key]")
+        of_key = detail["loc"][-1:] == ("[key]",) or detail["type"] == "extra_forbidden"
+        message = self._message(detail, key)
+        return Problem(message, key or ("(top level)",), self._document.place(key, of_key=of_key))
+
+    def _message(self, detail: ErrorDetails, key: Key) -> str:
+        kind, context = detail["type"], detail.get("ctx") or {}
+        if kind == "extra_forbidden":
+            return f"unknown key; {_closest(str(key[-1]), list(self._at(key[:-1]).get('properties', {})))}"
+        if detail["loc"][-1:] == ("[key]",):
+            return f"unknown collector; {_closest(str(key[-1]), list(_collectors()))}"
+        if kind == "missing":
+            return f"missing; expected {self._at(key).get('description', 'a value')}"
+        if kind == "value_error":
+            told = str(context["error"])
+            return told + (self._found(", found {}", detail["input"], key) if told.startswith("expected") else "")
+        expected = str(detail["msg"]).removeprefix("Input should be ")
+        if kind == "literal_error":
+            expected = str(context["expected"]).replace("'", "")
+        elif kind in _COMPARISONS:
+            expected = _COMPARISONS[kind].format(**context)
+        elif kind.partition("_")[0] in _KINDS and kind.endswith(("_type", "_parsing", "_of")):
+            expected = _KINDS[kind.partition("_")[0]]
+        return f"expected {expected}" + self._found(", found {}", detail["input"], key, otherwise=True)
+
+    def _found(self, form: str, value: object, key: Key, *, otherwise: bool = False) -> str:
+        """The value in a form, or its kind; with `otherwise` its kind even where the value may not be shown."""
+        schema = self._at(key)
+        scalar = bool(schema) and not {"properties", "items", "additionalProperties"} & schema.keys()
+        shown = scalar and not schema.get("writeOnly") and key not in self._document.substituted
+        match value:
+            case bool():
+                kind, text = "true or false", str(value).lower()
+            case int() | float():
+                kind, text = "a number", f"{value:g}"
+            case str():
+                kind, text = "text", repr(value)
+                shown = shown and len(value) <= 80 and not any(part in value for part in _REVEALING)
+            case None:
+                kind, text = "nothing", "nothing"
+            case _:
+                kind, shown = ("a list" if isinstance(value, list | tuple) else "a mapping"), False
+        if key in self._document.substituted:
+            kind = "what the environment holds"
+        return form.format(text) if shown else form.format(kind) if otherwise else ""
+
+    def _at(self, key: Key) -> dict[str, Any]:
+        """What the schema says of a key; nothing where it knows none."""
+        found = self._resolved(self._schema)
+        for part in key:
+            if isinstance(part, int):
+                inner = found.get("items")
+            else:
+                inner = found.get("properties", {}).get(part, found.get("additionalProperties"))
+            if not isinstance(inner, dict):
+                return {}
+            found = self._resolved(inner)
+        return found
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema with its reference followed, and of `X or null` the X."""
+        merged = dict(schema)
+        for several in ("anyOf", "allOf"):
+            others = [other for other in merged.get(several, ()) if other.get("type") != "null"]
+            if len(others) == 1:
+                merged = {
+                    **self._resolved(others[0]),
+                    **{key: value for key, value in merged.items() if key != several},
+                }
+        if "$ref" in merged:
+            target = self._schema["$defs"][merged.pop("$ref").rpartition("/")[2]]
+            merged = {**self._resolved(target), **merged}
+        return merged
+
+
+def validate(model: type[Model], document: Document, source: Path) -> Model:
+    """The model that a document describes. Raises ConfigurationError with every problem that it has."""
+    problems = list(document.problems)
+    try:
+        context = {"folder": source.absolute().parent, "collectors": _collectors}
+        valid = model.model_validate(document.data, context=context)
+    except ValidationError as error:
+        told = {problem.key for problem in problems}  # a value that is missing already is not complained of again
+        unreadable = document.data is None and bool(problems)
+        if not unreadable:
+            explainer = _Explainer(model, document)
+            found = [explainer.problem(detail) for detail in error.errors(include_url=False)]
+            problems += [problem for problem in found if problem.key not in told]
+    if problems:
+        problems.sort(
+            key=lambda problem: (0, 0) if problem.place is None else (problem.place.line, problem.place.column)
+        )
+        raise ConfigurationError(problems=[problem.text(str(source)) for problem in problems])
+    return valid
+
+
+def load(path: Path) -> Config:
+    """Reads a YAML file. Raises ConfigurationError naming file, line, key and what was expected, never a secret."""
+    document = read(path, os.environ)
+    if not document.problems and not isinstance(document.data, dict):
+        raise ConfigurationError(f"{path}: expected a mapping with the key targets")
+    return validate(Config, document, path)
+
+
+def _single(target: Mapping[str, Any]) -> Config:
+    """Configuration of one target and the defaults, the target as in a file."""
+    try:
+        return Config.model_validate({"targets": [target]})
+    except ValidationError as error:
+        explainer = _Explainer(Config, Document())
+        problems = [explainer.problem(detail).text("command line") for detail in error.errors(include_url=False)]
+        raise ConfigurationError(problems=problems) from None
+
+
+def from_dsn(dsn: Dsn) -> Config:
+    """Configuration of one target and the defaults."""
+    return _single({"dsn": dsn})
+
+
+def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Config:
+    """Configuration from the one source that was named, else from DATABASE_URL. Raises ConfigurationError."""
+    if config is not None and (dsn is not None or dsn_file is not None):
+        raise ConfigurationError("name only one of --config, --dsn and --dsn-file")
+    if config is not None:
+        return load(config)
+    if dsn is None and dsn_file is not None:
+        return _single({"dsn_file": dsn_file})
+    return from_dsn(resolve_dsn(dsn, dsn_file))

@@ -1,0 +1,126 @@
+"""Reference and JSON Schema of the configuration, made from its models. `python -m exporter.reference` writes both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from exporter import metricmap
+from exporter.config import Config
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs"
+SCHEMA = FOLDER / "configuration.schema.json"
+PAGE = FOLDER / "configuration.md"
+BEGIN = "<!-- made by `make reference` -->\n"
+END = "<!-- end -->\n"
+_ANYTHING = "*"  # the key that the user names
+_KINDS: dict[str, str] = {"string": "text", "boolean": "true or false", "integer": "number", "object": "mapping"}
+_FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a configuration file."""
+    made: dict[str, Any] = _open_to_environment(Config.model_json_schema())
+    made.pop("title", None)
+    made["properties"]["collectors"]["propertyNames"] = {"enum": sorted(spec.name for spec in metricmap.load())}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of script-tracking-exporter",
+        **made,
+    }
+
+
+def _open_to_environment(part: Any) -> Any:
+    """What is no text in the file may be text with a ${VARIABLE} in it."""
+    if isinstance(part, list):
+        return [_open_to_environment(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") in ("boolean", "integer", "number") or "enum" in part:
+        about = {key: part[key] for key in ("default", "description", "title") if key in part}
+        bare = {key: value for key, value in part.items() if key not in about}
+        return {"anyOf": [bare, _FROM_ENVIRONMENT], **about}
+    made = {key: _open_to_environment(value) for key, value in part.items() if key != "default"}
+    return made | ({"default": part["default"]} if "default" in part else {})
+
+
+def schema_text() -> str:
+    """The schema as it is written to its file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def table() -> str:
+    """A row for each key, in the order of the models."""
+    whole = Config.model_json_schema()
+    rows = ["| key | type | default | what it is |", "|---|---|---|---|"]
+    rows += [f"| `{key}` | {kind} | {default} | {text} |" for key, kind, default, text in _rows(whole, whole, ())]
+    return "\n".join(rows) + "\n"
+
+
+def _rows(part: dict[str, Any], whole: dict[str, Any], at: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+    for name, raw in part.get("properties", {}).items():
+        inner = _resolved(raw, whole)
+        key = (*at, name)
+        yield ".".join(key), _kind(inner, whole), _default(name in part.get("required", ()), raw), raw["description"]
+        if inner.get("type") == "array" and "items" in inner:
+            inner, key = _resolved(inner["items"], whole), (*at, f"{name}[]")
+        elif isinstance(inner.get("additionalProperties"), dict):
+            inner, key = _resolved(inner["additionalProperties"], whole), (*key, _ANYTHING)
+        if at[-1:] == ("targets[]",) and name == "capture":
+            continue  # the same as at the top
+        yield from _rows(inner, whole, key)
+
+
+def _resolved(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """A schema with its reference followed, and of `X or null` the X."""
+    others = [other for other in part.get("anyOf", ()) if other.get("type") != "null"]
+    if len(others) == 1:
+        return _resolved(others[0], whole)
+    if "$ref" in part:
+        return _resolved(whole["$defs"][part["$ref"].rpartition("/")[2]], whole)
+    return part
+
+
+def _kind(part: dict[str, Any], whole: dict[str, Any]) -> str:
+    if "enum" in part:
+        *others, last = map(str, part["enum"])
+        return f"{', '.join(others)} or {last}"
+    if "anyOf" in part:
+        return str(part["title"])  # duration, size
+    if part["type"] == "array":
+        item = _resolved(part["items"], whole)
+        return "list of mappings" if "properties" in item else f"list of {_kind(item, whole)}s"
+    if part["type"] == "string" and part.get("format") == "path":
+        return "path"
+    return _KINDS[str(part["type"])]
+
+
+def _default(required: bool, part: dict[str, Any]) -> str:
+    if required:
+        return "required"
+    default = part.get("default")
+    if default is None or isinstance(default, dict) or default in ("", []):
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    part = next((other for other in part.get("anyOf", ()) if "pattern" in other), part)
+    if "MiB" in part.get("pattern", ""):
+        unit, name = (1024**3, "GiB") if default % 1024**3 == 0 else (1024**2, "MiB")
+        return f"{default // unit}{name}"
+    if "ms|s" in part.get("pattern", ""):
+        return f"{default:g}s"
+    return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
+
+
+def page(text: str) -> str:
+    """A page with the table that it holds made anew."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

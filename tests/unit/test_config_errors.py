@@ -1,0 +1,236 @@
+"""How a broken configuration is explained: every mistake at once, each with its place, and no secret among them."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from exporter import configfile
+from exporter.cli import main
+from exporter.errors import ConfigurationError
+
+SECRET = "hunter2"
+
+
+def refused(tmp_path: Path, text: str) -> list[str]:
+    """Complaints about a file, without its path."""
+    file = tmp_path / "exporter.yaml"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        configfile.load(file)
+    assert all(problem.startswith(f"{file}:") for problem in caught.value.problems)
+    assert SECRET not in str(caught.value)
+    return [problem.removeprefix(f"{file}:") for problem in caught.value.problems]
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = """\
+        listne: 127.0.0.1:1
+        schema: perhaps
+        log:
+          format: jsno
+          leevl: debug
+        collectors:
+          healht: {enabled: false}
+          health: {interval: soon}
+        capture:
+          slot_max_bytes: 1MiB
+        targets:
+          - name: orders
+            dsn: dbname=orders
+            dsn_file: /nonexistent
+          - dns: dbname=billing
+          - dsn: dbname=x
+            auth: perhaps
+            capture: [slot]
+        """
+    assert refused(tmp_path, text) == [
+        "1:1: listne: unknown key; did you mean listen?",
+        "2:9: schema: expected auto, check or off, found 'perhaps'",
+        "4:11: log.format: expected console or json, found 'jsno'",
+        "5:3: log.leevl: unknown key; did you mean level?",
+        "7:3: collectors.healht: unknown collector; did you mean health?",
+        "8:22: collectors.health.interval: expected a duration such as 500ms, 15s, 5m or 1h, found 'soon'",
+        "10:19: capture.slot_max_bytes: expected a size of at least 16MiB and at most 1024TiB, found '1MiB'",
+        "14:15: targets.0.dsn_file: one of dsn and dsn_file is needed, and not both",
+        "15:5: targets.1.dsn_file: one of dsn and dsn_file is needed, and not both",
+        "15:5: targets.1.dns: unknown key; did you mean dsn?",
+        "17:11: targets.2.auth: expected true or false, found 'perhaps'",
+        "18:14: targets.2.capture: expected a mapping, found a list",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("listen: a:1\nlisten: a:2\ntargets: [{dsn: dbname=x}]", "2:1: listen: the key stands twice, first in line 1"),
+        ("targets:\n  - dsn: dbname=x\n    dsn: dbname=y", "3:5: targets.0.dsn: the key stands twice, first in line 2"),
+        ("targets:\n\t- dsn: dbname=x", "2:1: not valid YAML: a tab, where YAML takes only spaces"),
+        ("targets:\n  - name: a\n \t  dsn: dbname=x", "a tab, where YAML takes only spaces"),
+        ("listen: 10187\ntargets: [{dsn: dbname=x}]", "1:9: listen: expected text, found 10187"),
+        ("listen:\ntargets: [{dsn: dbname=x}]", "1:8: listen: expected text, found nothing"),
+        ("log:\ntargets: [{dsn: dbname=x}]", "log: expected a mapping, found nothing"),
+        ("targets: {name: a, dsn: dbname=x}", "1:10: targets: expected a list, found a mapping"),
+        ("targets: dbname=x", "1:10: targets: expected a list, found text"),
+        ("targets: [dbname=x]", "1:11: targets.0: expected a mapping, found text"),
+        (
+            "collectors: {health: {timeout: -1}}\ntargets: [{dsn: dbname=x}]",
+            "expected a duration of more than 0 and at most 24h, found -1",
+        ),
+        ("a: b: c", "1:5: not valid YAML: a second ': ' in one line"),
+        ("targets: [\n", "2:1: not valid YAML"),
+        ("targets:\n - {name: a, dsn: ${DSN}}", "a value with ${...} is put in quotes"),
+        ("targets: [{dsn: @x}]", "a value that begins with @ is put in quotes"),
+        ("a: 1\n---\nb: 2", "expected one document"),
+        ("x: &a [*a]", "an alias that contains itself"),
+        ("x: {<<: 1}", "<< takes mappings that were declared before"),
+        ("? [a]\n: b", "a key must be text"),
+        ("", "expected a mapping"),
+        ("\x01", "a character that YAML does not allow"),
+    ],
+)
+def test_what_is_no_valid_yaml_or_of_another_type_is_explained(tmp_path: Path, text: str, complaint: str) -> None:
+    assert complaint in "\n".join(refused(tmp_path, text))
+
+
+def test_a_file_that_aliases_make_endless_is_refused_at_once(tmp_path: Path) -> None:
+    lines = ["x0: &x0 [a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]" for n in range(1, 12)]
+    assert "more than 200000 values" in refused(tmp_path, "\n".join(lines))[0]
+    assert "nested too deeply" in refused(tmp_path, "a: " + "[" * 5000 + "]" * 5000)[0]
+
+
+def test_anchors_aliases_and_merges_work(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yaml"
+    file.write_text(
+        """
+targets:
+  - &first {name: a, dsn: dbname=a, auth: true, capture: &quiet {slot: off}}
+  - {<<: *first, name: b}
+  - {name: c, dsn: dbname=c, capture: *quiet}
+""",
+        encoding="utf-8",
+    )
+    first, second, third = configfile.load(file).targets
+    assert (second.name, second.dsn, second.auth) == ("b", first.dsn, True)
+    assert third.capture is not None
+    assert third.capture.slot == "off"
+    assert third.capture == first.capture
+
+
+def test_yaml_words_for_truths_stay_words_where_words_are_expected(tmp_path: Path) -> None:
+    file = tmp_path / "exporter.yaml"
+    file.write_text("schema: off\ntargets: [{name: no, dsn: dbname=no, auth: yes, capture: {slot: off}}]")
+    settings = configfile.load(file)
+    (target,) = settings.targets
+    assert (settings.schema_mode, target.name, target.auth) == ("off", "no", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"targets: [{{dsn: *{SECRET}}}]",
+        f"targets: [{{dsn: !{SECRET} x}}]",
+        f"targets: [{{dsn: !{SECRET}}}]",
+        f"targets: [{{dsn: &{SECRET} x, name: &{SECRET} y}}]",
+        f"targets: [{{dsn: 'host={SECRET}\n",
+        f'targets: [{{dsn: "host=\\q{SECRET}"}}]',
+        f"listen: postgresql://me:{SECRET}@db/x\ntargets: [{{dsn: dbname=x}}]",
+        f"listen: 'password={SECRET}'\ntargets: [{{dsn: dbname=x}}]",
+        f"targets: [{{dsn: dbname=x, password: {SECRET}}}]",
+        f"targets: [{{dsn: dbname=x, auth: [{SECRET}]}}]",
+        f"targets: [{{dsn: {{{SECRET}: {SECRET}}}}}]",
+        "targets: [{dsn: 'dbname=x', auth: '${THE_SECRET}'}]",
+        "listen: ${THE_SECRET}\ntargets: [{dsn: 'dbname=x'}]",
+        "schema: ${THE_SECRET}\ntargets: [{dsn: '${THE_SECRET}'}]",
+    ],
+)
+def test_no_complaint_shows_what_may_be_a_secret(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_SECRET", SECRET)
+    assert refused(tmp_path, text)
+
+
+def test_the_environment_is_put_into_values_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HOST": "db1", "PW": "a: b ${HOST}", "AUTH": "true", "EVERY": "30s", "EMPTY": ""}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("UNSET", raising=False)
+    file = tmp_path / "exporter.yaml"
+    file.write_text(
+        """
+        # ${NOT_LOOKED_AT}
+        collectors: {health: {interval: "${EVERY}"}}
+        targets:
+          - name: ${HOST}-${UNSET:-x}-${EMPTY:-y}-$$HOME-$HOME-${EMPTY}
+            dsn: host=${HOST} dbname=x password='${PW}'
+            auth: ${AUTH}
+        """,
+        encoding="utf-8",
+    )
+    settings = configfile.load(file)
+    (target,) = settings.targets
+    assert target.name == "db1-x-y-$HOME-$HOME-"
+    assert target.dsn.secret() == "host=db1 dbname=x password='a: b ${HOST}'", (
+        "what the environment says is not expanded"
+    )
+    assert (target.auth, settings.collectors["health"].interval) == (True, 30)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("${UNSET}", "2:10: targets.0.dsn: the environment variable UNSET is not set; ${UNSET:-value} has a default"),
+        ("${", "expected ${NAME} or ${NAME:-default}; $${ stands for ${ itself"),
+        ("${1}", "expected ${NAME}"),
+        ("${A-b}", "expected ${NAME}"),
+    ],
+)
+def test_a_variable_that_cannot_be_had_is_named(
+    tmp_path: Path, value: str, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNSET", raising=False)
+    (problem,) = refused(tmp_path, f"targets:\n  - dsn: {value}\n")
+    assert complaint in problem
+
+
+def test_secret_files_are_looked_for_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    (tmp_path / "dsn").write_text("postgresql://me@db/x\n")
+    (tmp_path / "password").write_text("p@ss/w:rd\n")
+    file = tmp_path / "exporter.yaml"
+    file.write_text("targets: [{dsn_file: dsn, password_file: password}]")
+    (target,) = configfile.load(file).targets
+    assert target.name == "db:5432/x"
+    assert "p@ss/w:rd" in target.dsn.secret()
+    (tmp_path / "password").write_text("changed")
+    assert "changed" in target.current_dsn().secret()
+    assert "changed" not in target.dsn.secret()
+
+
+@pytest.mark.parametrize(
+    ("target", "complaint"),
+    [
+        ("dsn: 'dbname=x password=hunter2', password_file: password", "the DSN holds a password already"),
+        ("dsn: 'dbname=x', password_file: absent", "absent: No such file or directory"),
+        ("dsn_file: absent", "targets.0.dsn_file: secret file"),
+        ("dsn_file: password", "neither a postgresql:// URI nor a key=value list"),
+    ],
+)
+def test_a_secret_file_that_does_not_fit_is_told(tmp_path: Path, target: str, complaint: str) -> None:
+    (tmp_path / "password").write_text(SECRET)
+    assert complaint in "\n".join(refused(tmp_path, f"targets: [{{{target}}}]"))
+
+
+def test_the_command_ends_with_2_and_a_line_for_each_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "exporter.yaml"
+    file.write_text("listne: x\ntargets: []\n")
+    assert main(["check-config", "--config", str(file)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        f"script-tracking-exporter: {file}:1:1: listne: unknown key; did you mean listen?",
+        f"script-tracking-exporter: {file}:2:10: targets: expected at least one target",
+    ]
