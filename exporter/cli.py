@@ -116,7 +116,7 @@ def _daemon(arguments: argparse.Namespace) -> int:
         return asyncio.run(daemon.collect_once(config))
 
     async def run() -> int:
-        daemon.leave(await daemon.run(config))
+        daemon.leave(await daemon.run(config, lambda: _config(arguments)))
 
     return asyncio.run(run())
 

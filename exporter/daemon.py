@@ -7,16 +7,17 @@ import contextlib
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from typing import NoReturn
 
-from exporter import metricmap
-from exporter.collect.collector import configured
+from exporter import logs, metricmap
 from exporter.collect.snapshot import Snapshot
-from exporter.collect.status import publish_build
+from exporter.collect.status import publish_build, publish_values
 from exporter.config import Config
 from exporter.errors import ConfigurationError, TargetUnavailable
+from exporter.fleet import Fleet
 from exporter.logs import get_logger
-from exporter.watch import Watch
 from exporter.web import app as web
 from exporter.web.server import Server, listen
 
@@ -26,69 +27,102 @@ STOP_SECONDS = 1.0
 
 
 class Daemon:
-    """All targets and the snapshot that they share."""
+    """All targets, the snapshot that they share, and the configuration that holds at the moment."""
 
-    def __init__(self, config: Config) -> None:
-        known = metricmap.load()
-        unknown = sorted(set(config.collectors) - {spec.name for spec in known})
-        if unknown:
-            raise ConfigurationError(
-                f"collectors: {unknown[0]!r} is unknown; expected one of {', '.join(spec.name for spec in known)}"
-            )
-        collectors = configured(known, config.collectors)
-        own_metrics = metricmap.load_own()
+    def __init__(self, config: Config, reread: Callable[[], Config]) -> None:
+        self.config = config
+        self._reread = reread
+        self._own_metrics = metricmap.load_own()
         self.snapshot = Snapshot()
-        for own in own_metrics.values():
+        for own in self._own_metrics.values():
             self.snapshot.declare(own, own.help)
-        for spec in collectors:
-            for metric in spec.metrics:
-                self.snapshot.declare(
-                    metric,
-                    f"{metric.help} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
-                )
-        publish_build(self.snapshot, own_metrics)
-        self.watches = [
-            Watch(
-                target, self.snapshot, collectors, own_metrics, schema_mode=config.schema_mode, capture=config.capture
-            )
-            for target in config.targets
-        ]
+        publish_build(self.snapshot, self._own_metrics)
+        self.fleet = Fleet(self.snapshot, self._own_metrics)
+        self._applied = False
+        self._was_ready = False
+        self._turn = asyncio.Lock()
+        self._tell_reload(True)
 
     def not_ready(self) -> str | None:
-        """Why the daemon is not ready to be scraped: a target that has not been tried yet; None where it is ready."""
-        if all(watch.collector.attempted.is_set() for watch in self.watches):
-            return None
-        return "no snapshot yet"
+        """Why the daemon is not ready to be scraped: a target that it started with has not been tried yet; None where
+        it is ready.
+        """
+        if not self._was_ready:
+            watches = self.fleet.watches
+            self._was_ready = self._applied and all(watch.collector.attempted.is_set() for watch in watches)
+        return None if self._was_ready else "no snapshot yet"
+
+    async def apply(self) -> None:
+        """Watches what the configuration says."""
+        await self.fleet.apply(self.config, self.config.targets)
+        self._applied = True
+
+    async def reload(self) -> tuple[str, ...]:
+        """Reads the configuration anew and applies it; what is wrong with it, and then the last good one stays."""
+        async with self._turn:
+            try:
+                config = await asyncio.to_thread(self._reread)
+            except ConfigurationError as error:
+                log.error("configuration_refused", problems=error.problems, advice="the last good one stays in force")
+                self._tell_reload(False)
+                return error.problems
+            if config.listen != self.config.listen:
+                log.warning("listen_unchanged", listen=self.config.listen, advice="another address takes a restart")
+                config = config.model_copy(update={"listen": self.config.listen})
+            self.config = config
+            logs.configure(config.log.format, config.log.level)
+            await self.apply()
+            log.info("configuration_reloaded", targets=len(self.fleet.watches))
+            self._tell_reload(True)
+            return ()
+
+    def _tell_reload(self, well: bool) -> None:
+        values = {"config_reload_successful": float(well)}
+        if well:
+            values["config_reload_success_time"] = time.time()
+        publish_values(self.snapshot, self._own_metrics, "", values)
 
 
-async def run(config: Config) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen."""
-    daemon = Daemon(config)
+async def run(config: Config, reread: Callable[[], Config]) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen.
+
+    SIGHUP has the configuration read anew by `reread`.
+    """
+    daemon = Daemon(config, reread)
     listener = listen(config.listen_host, config.listen_port)
-    app = web.create(lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics), daemon.not_ready)
+    app = web.create(
+        lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics),
+        daemon.not_ready,
+        lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
+    )
     server = Server(app, listener, lambda: (None, None))
     stop = asyncio.Event()
+    reloads: set[asyncio.Task[tuple[str, ...]]] = set()
+
+    def begin_reload() -> None:
+        task = asyncio.create_task(daemon.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    tasks = [asyncio.create_task(server.serve())]
-    for watch in daemon.watches:
-        tasks += [asyncio.create_task(job) for job in (watch.keep(), watch.collector.run(), watch.capture())]
-    log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.watches))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    failed = [task for task in tasks if task.done()]  # none of them ends by itself
-    for task in failed:
-        log.error("task_ended", reason=repr(task.exception()))
+    loop.add_signal_handler(signal.SIGHUP, begin_reload)
+    serving = asyncio.create_task(server.serve())
+    await daemon.apply()
+    log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
+    waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
+    await asyncio.wait([*waits, serving], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():  # it does not end by itself
+        log.error("task_ended", reason=repr(serving.exception()))
+    failed = serving.done() or daemon.fleet.failed.is_set()
     server.should_exit = True
-    for task in tasks[1:]:
+    for task in (*waits, *reloads):
         task.cancel()
-    stopping.cancel()
-    await asyncio.wait(tasks, timeout=STOP_SECONDS)
-    tasks[0].cancel()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_SECONDS / 2):
-            await asyncio.gather(*(watch.target.close() for watch in daemon.watches), return_exceptions=True)
+    ending = asyncio.create_task(daemon.fleet.end())
+    await asyncio.wait([serving, ending], timeout=STOP_SECONDS)
+    for task in (serving, ending):
+        task.cancel()
     log.info("stopped")
     return 1 if failed else 0
 
@@ -102,9 +136,9 @@ def leave(code: int) -> NoReturn:
 
 async def collect_once(config: Config) -> int:
     """One cycle over all targets, the text on standard output; 1 where a target or collector failed."""
-    daemon = Daemon(config)
+    daemon = Daemon(config, lambda: config)
     well = True
-    for watch in daemon.watches:
+    for watch in daemon.fleet.build(config, config.targets):
         with contextlib.suppress(TargetUnavailable):  # collect_all says so
             await watch.settle_schema()
         well = await watch.collector.collect_all() and well

@@ -22,6 +22,7 @@ Row = dict[str, Any]
 Connection = psycopg.AsyncConnection[Row]
 
 CONNECT_TIMEOUT_SECONDS = 5
+CANCEL_SECONDS = 0.4
 
 
 async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -> Connection:
@@ -30,8 +31,8 @@ async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -
     It has no settings of its own: a pooler may give each of its transactions another session of the server, and that
     session to others after it. Raises TargetUnavailable, whose text never holds the DSN.
     """
-    try:
-        connection = await psycopg.AsyncConnection.connect(
+    opening = asyncio.create_task(
+        psycopg.AsyncConnection.connect(
             dsn.secret(),
             autocommit=True,
             prepare_threshold=None,
@@ -44,10 +45,22 @@ async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -
             keepalives_count=3,
             tcp_user_timeout=20000,
         )
+    )
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_late)  # the driver, cancelled amid it, leaves the session to the garbage
+        raise
     except psycopg.Error as error:
         raise TargetUnavailable(_first_line(error)) from None
     await connection.set_read_only(read_only or None)  # False would begin transactions that a standby refuses
     return connection
+
+
+def _close_late(opening: asyncio.Task[Connection]) -> None:
+    """Closes a session that nobody waits for any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().pgconn.finish()
 
 
 def _guards(statement_timeout: float, *, read_only: bool) -> sql.Composed:
@@ -109,7 +122,11 @@ async def fetch(
         await _hang_up(connection, answer)
         raise TargetUnavailable(f"no answer within {timeout:g} s") from None
     except asyncio.CancelledError:
+        # the server would go on with the statement, and keep the session, to its end
+        cancelling = asyncio.create_task(_cancel(connection))
+        await asyncio.wait([answer], timeout=CANCEL_SECONDS)
         await _hang_up(connection, answer)
+        cancelling.cancel()
         raise
 
 
@@ -120,6 +137,12 @@ async def _rows(connection: Connection, statements: sql.Composed) -> list[Row]:
         while cursor.nextset():
             pass
         return await cursor.fetchall()
+
+
+async def _cancel(connection: Connection) -> None:
+    """Asks the server to end the statement, by a connection of its own; a silent server is not waited for."""
+    with contextlib.suppress(psycopg.Error, OSError):
+        await connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> None:

@@ -23,9 +23,18 @@ class Session:
         self._purpose = purpose
         self._read_only = read_only
         self._connection: Connection | None = None
+        self._outdated = False
+
+    def renew(self, config: TargetConfig) -> None:
+        """Opens the next connection by these credentials, when the open one is next asked for: not amid a statement."""
+        self._config = config
+        self._outdated = True
 
     async def get(self) -> Connection:
         """The open connection. Raises TargetUnavailable."""
+        if self._outdated:
+            self._outdated = False
+            await self.discard()
         if self._connection is None or self._connection.closed:
             try:
                 dsn = self._config.current_dsn()
@@ -59,6 +68,11 @@ class Target:
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
         self.may_collect = True
+
+    def renew(self, config: TargetConfig) -> None:
+        """Goes on by other credentials."""
+        for session in (self.collecting, self.keeping, self.capturing):
+            session.renew(config)
 
     async def probe(self) -> None:
         """Asks the server for a sign of life. Raises TargetUnavailable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.serverlog import LogReader
@@ -26,6 +26,7 @@ log = get_logger("watch")
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
+END_SECONDS = 1.5  # a task that is slower than that to end loses its session all the same
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
 
 
@@ -42,6 +43,10 @@ class Watch:
         schema_mode: SchemaMode,
         capture: CaptureConfig,
     ) -> None:
+        self.config = config
+        self.settings = (schema_mode, config.capture or capture)
+        self._snapshot = snapshot
+        self._tasks: list[asyncio.Task[None]] = []
         self.target = Target(config)
         self.status = TargetStatus(config.name, own_metrics)
         self.collector = TargetCollector(self.target, collectors, snapshot, self.status)
@@ -58,6 +63,26 @@ class Watch:
         self._refused: str | None = None
         self._locked: str | None = None
         self._seen = False  # whether the schema stood in the database since the start
+
+    def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
+        """Begins the tasks; `ended` is called with one that ends by itself, which none of them should."""
+        self._tasks = [asyncio.create_task(job) for job in (self.keep(), self.collector.run(), self.capture())]
+        for task in self._tasks:
+            task.add_done_callback(lambda task: None if task.cancelled() else ended(task))
+
+    async def end(self) -> None:
+        """Ends the tasks, closes the sessions and forgets what was told of the target."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=END_SECONDS)
+        await self.target.close()
+        self._snapshot.forget(self.target.name)
+
+    def renew(self, config: TargetConfig) -> None:
+        """Goes on with the same database by other credentials."""
+        self.config = config
+        self.target.renew(config)
 
     async def settle_schema(self) -> bool:
         """Installs or upgrades where it may, and learns the version; whether the schema can be used.

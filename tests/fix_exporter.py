@@ -38,6 +38,7 @@ class Exporter:
     """A running `script-tracking-exporter run` with its log in a file."""
 
     def __init__(self, config: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.config = config
         self._log = log
         self._output = log.open("wb")
         self.process = subprocess.Popen(

@@ -44,24 +44,44 @@ class TargetCollector:
         self, target: Target, specs: Sequence[CollectorSpec], snapshot: Snapshot, status: TargetStatus
     ) -> None:
         self._target = target
-        self._specs = specs
+        self._specs: Sequence[CollectorSpec] = ()
         self._snapshot = snapshot
         self._status = status
         self._failing: dict[str, str] = {}
         self._back_off = BackOff()
         self._original: Connection | None = None  # the session of which it is known that it is in no copy
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
-        for spec in specs:
-            status.set("collector_success", 0, collector=spec.name)
-            status.add("dropped_series", 0, collector=spec.name)
         status.set("up", 0)
-        status.publish(snapshot)
+        self.adopt(specs)
+
+    def adopt(self, specs: Sequence[CollectorSpec]) -> None:
+        """Goes on with these collectors; those that stay as they are keep their turn and what they told."""
+        before = {spec.name: spec for spec in self._specs}
+        self._specs = [before[spec.name] if before.get(spec.name) == spec else spec for spec in specs]
+        gone = before.keys() - {spec.name for spec in specs}
+        self._snapshot.withdraw(self._target.name, gone)
+        for name in gone:
+            self._failing.pop(name, None)
+            self._status.drop("collector", name)
+        for spec in specs:
+            if spec.name not in before:
+                self._status.set("collector_success", 0, collector=spec.name)
+                self._status.add("dropped_series", 0, collector=spec.name)
+        self._status.publish(self._snapshot)
+
+    def _is_run(self, spec: CollectorSpec) -> bool:
+        """Whether a collector is still one of them; it may have ceased to be while its function was called."""
+        return any(own.name == spec.name for own in self._specs)
 
     async def run(self) -> None:
         """Collects until cancelled."""
         timers: list[Timer[CollectorSpec | None]] = [Timer(None, PROBE_INTERVAL_SECONDS)]
-        timers += [Timer(spec, spec.interval) for spec in self._specs]
+        scheduled: Sequence[CollectorSpec] = ()
         while True:
+            if scheduled is not self._specs:
+                scheduled = self._specs
+                known = {id(timer.job): timer for timer in timers}
+                timers = [timers[0], *(known.get(id(spec)) or Timer(spec, spec.interval) for spec in scheduled)]
             timer = earliest(timers)
             if timer.due > monotonic():
                 self.attempted.set()
@@ -119,8 +139,12 @@ class TargetCollector:
             rows = await call(await self._target.collecting.get(), spec.function, timeout=spec.timeout)
             families, dropped = from_rows(spec, self._target.name, rows)
         except QueryFailed as error:
+            if not self._is_run(spec):
+                return
             self._failed(spec, error)
         else:
+            if not self._is_run(spec):
+                return
             end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
             self._snapshot.put(self._target.name, spec.name, families, end)
             self._status.set("collector_success", 1, collector=spec.name)

@@ -21,9 +21,9 @@ class Snapshot:
         self._texts: dict[bool, tuple[float, bytes]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
-        """Makes a family known; families are handed out in the order of their declaration."""
+        """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
         self._headers[spec.name] = render.header(spec, documentation)
-        self._pieces[spec.name] = {}
+        self._pieces.setdefault(spec.name, {})
         self._texts.clear()
 
     def put(self, target: str, source: str, families: Iterable[Family], end: float = NEVER) -> None:
@@ -42,6 +42,13 @@ class Snapshot:
         for pieces in self._pieces.values():
             for source in sources:
                 pieces.pop((target, source), None)
+        self._texts.clear()
+
+    def forget(self, target: str) -> None:
+        """Removes all that was said of a target."""
+        for pieces in self._pieces.values():
+            for key in [key for key in pieces if key[0] == target]:
+                del pieces[key]
         self._texts.clear()
 
     def exposition(self, *, openmetrics: bool) -> bytes:

@@ -31,6 +31,12 @@ class TargetStatus:
         values = self._values[key]
         values[tuple(labels.items())] = values.get(tuple(labels.items()), 0.0) + amount
 
+    def drop(self, label: str, value: str) -> None:
+        """Removes the values that have a label, as of a collector that is run no more."""
+        for values in self._values.values():
+            for labels in [labels for labels in values if (label, value) in labels]:
+                del values[labels]
+
     def publish(self, snapshot: Snapshot) -> None:
         """Hands all values out."""
         target = ("target", self._target)
@@ -48,6 +54,15 @@ class TargetStatus:
 
 
 def publish_build(snapshot: Snapshot, specs: Mapping[str, MetricSpec]) -> None:
-    """Hands out the versions of the exporter and of Python; the one metric without a target."""
+    """Hands out the versions of the exporter and of Python."""
     labels = (("version", exporter.__version__), ("python", platform.python_version()))
     snapshot.put("", SOURCE, [Family(specs["build"], {labels: 1.0})])
+
+
+def publish_values(
+    snapshot: Snapshot, specs: Mapping[str, MetricSpec], target: str, values: Mapping[str, float | None]
+) -> None:
+    """Hands out single values of a target or, where it is '', of the program itself; None withdraws one."""
+    labels = (("target", target),) if target else ()
+    for key, value in values.items():
+        snapshot.put(target, key, [Family(specs[key], {} if value is None else {labels: value})])

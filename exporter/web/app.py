@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -14,9 +14,14 @@ from exporter.web.exposition import Exposition, Render
 from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 
+Reload = Callable[[], Awaitable[tuple[str, ...]]]
 
-def create(render: Render, not_ready: Callable[[], str | None]) -> ASGIApp:
-    """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None."""
+
+def create(render: Render, not_ready: Callable[[], str | None], reload: Callable[[], Reload | None]) -> ASGIApp:
+    """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
+
+    `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
+    """
     app = FastAPI(
         title="script-tracking-exporter",
         docs_url=None,
@@ -46,6 +51,16 @@ def create(render: Render, not_ready: Callable[[], str | None]) -> ASGIApp:
         if reason is None:
             return PlainTextResponse("ready\n")
         return PlainTextResponse(f"{reason}\n", status_code=503)
+
+    @app.api_route("/-/reload", methods=["POST", "PUT"])
+    async def reloaded() -> Response:
+        allowed = reload()
+        if allowed is None:
+            return PlainTextResponse("not enabled: web.enable_lifecycle\n", status_code=403)
+        problems = await allowed()
+        if problems:
+            return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
+        return PlainTextResponse("reloaded\n")
 
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> Response:

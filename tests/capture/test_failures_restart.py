@@ -109,8 +109,8 @@ async def test_a_reader_waits_no_longer_once_the_server_is_seen_again(
 ) -> None:
     monkeypatch.setattr("exporter.watch.BackOff", partial(BackOff, first=60.0))  # after one failure, for a minute
     config = Config.model_validate({"targets": [{"name": "shop", "dsn": restarting_database}]})
-    daemon = Daemon(config)
-    (watch,) = daemon.watches
+    daemon = Daemon(config, lambda: config)
+    (watch,) = daemon.fleet.build(config, config.targets)
 
     async def captures(success: int) -> None:
         async with asyncio.timeout(30):

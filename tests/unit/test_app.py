@@ -23,7 +23,7 @@ SECURITY = {
 
 def client(render: Callable[[bool], bytes] = lambda _: LONG, not_ready: str | None = None) -> httpx.AsyncClient:
     """Talks to an application with this text."""
-    transport = httpx.ASGITransport(web.create(render, lambda: not_ready))
+    transport = httpx.ASGITransport(web.create(render, lambda: not_ready, lambda: None))
     headers = {"Accept": "", "Accept-Encoding": "identity"}
     return httpx.AsyncClient(transport=transport, base_url="http://exporter.example", headers=headers)
 
