@@ -8,27 +8,44 @@ from collections.abc import Iterator
 from exporter import metricmap
 from exporter.config import Config, TargetConfig
 from exporter.database import Connection, connect, fetch
-from exporter.errors import SchemaError, ScriptTrackingError
+from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
+from exporter.inventory import expanded
 from exporter.schema.plan import read_ledger
 from exporter.sqlfiles import query
+from exporter.targetfiles import TargetFiles
 
 CONNECT_SECONDS = 5.0
 
 
 def describe(config: Config) -> Iterator[str]:
-    """Lines that say what would be done."""
-    yield f"configuration is valid: {len(config.targets)} target(s), listening on {config.listen}"
+    """Lines that say what would be done. Raises ConfigurationError for a broken file of targets."""
+    files = None if config.file_sd is None else TargetFiles(config.file_sd, quiet=True)
+    if files is not None:
+        files.look()
+        if files.problems:
+            raise ConfigurationError(problems=files.problems)
+    count = len(config.targets) + (len(files.targets) if files is not None else 0)
+    yield f"configuration is valid: {count} target(s), listening on {config.listen}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     count = len(metricmap.load())
     yield f"collectors: {count - len(off)} of {count}" + (f"; off: {', '.join(off)}" if off else "")
     for target in config.targets:
         yield f"target {target.name}: {'; '.join(_about(target, config))}"
+    if files is not None:
+        yield f"files looked at every {files.settings.interval:g} s: {', '.join(files.success) or 'none so far'}"
+        for target in files.targets:
+            yield f"target {target.name}: {'; '.join(_about(target, config))}; of a file"
 
 
 def _about(target: TargetConfig, config: Config) -> Iterator[str]:
     """What is said of a target, piece by piece."""
-    yield target.dsn.label + (f" as {target.dsn.user}" if target.dsn.user else "")
+    at = target.dsn.label if target.discover is None else f"databases of {target.dsn.server}"
+    yield at + (f" as {target.dsn.user}" if target.dsn.user else "")
+    if target.discover is not None:
+        names = target.discover
+        yield f"{', '.join(names.include)}" + (f" without {', '.join(names.exclude)}" if names.exclude else "")
+        yield f"at most {names.limit}, looked for every {names.interval:g} s"
     if target.dsn_file is not None:
         yield f"DSN from {target.dsn_file}"
     if target.password_file is not None:
@@ -48,7 +65,7 @@ def run(config: Config) -> int:
 async def run_connected(config: Config) -> int:
     """The same, and whether each database answers; 1 where one does not."""
     run(config)
-    answers = [await _answers(target) for target in config.targets]
+    answers = [await _answers(target) for target in (await expanded(config)).targets]
     return 0 if all(answers) else 1
 
 

@@ -27,10 +27,10 @@ def _config(arguments: argparse.Namespace) -> Config:
 
 
 def _only_target(arguments: argparse.Namespace, complaint: str) -> TargetConfig:
-    targets = _config(arguments).targets
-    if len(targets) > 1:
+    config = _config(arguments)
+    if len(config.targets) != 1 or config.targets[0].discover is not None or config.file_sd is not None:
         raise ConfigurationError(f"{complaint}: name one target")
-    return targets[0]
+    return config.targets[0]
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -78,7 +78,16 @@ def _schema(arguments: argparse.Namespace) -> int:
 
     if arguments.print_sql:
         return command.print_script(arguments)
-    return asyncio.run(command.run(arguments, _configured(arguments)))
+
+    async def run() -> int:
+        config = _configured(arguments)
+        if config.file_sd is not None or any(target.discover is not None for target in config.targets):
+            from exporter.inventory import expanded
+
+            config = await expanded(config)
+        return await command.run(arguments, config)
+
+    return asyncio.run(run())
 
 
 def _configured(arguments: argparse.Namespace) -> Config:

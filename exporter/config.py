@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    RootModel,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -173,8 +174,33 @@ class CaptureConfig(_Model):
         return "off" if value is False else value  # what writes YAML 1.1 may have made false of it
 
 
+class DiscoverConfig(_Model):
+    """Which databases of a server are watched."""
+
+    include: tuple[str, ...] = Field(
+        default=("*",), min_length=1, description="names or patterns (`*`, `?`, `[a-z]`) of databases, case-sensitive"
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(), description="names or patterns of databases that are left out all the same"
+    )
+    interval: Seconds = Field(default=60.0, description="time between two looks at the server's databases")
+    limit: int = Field(
+        default=100, ge=1, le=1000, description="most databases that are watched; those beyond are counted and told of"
+    )
+
+
+class FileSdConfig(_Model):
+    """Files with further targets."""
+
+    files: tuple[File, ...] = Field(
+        min_length=1,
+        description="YAML or JSON files, or patterns such as `targets.d/*.yaml`; each a list as under `targets`",
+    )
+    interval: Seconds = Field(default=30.0, description="time between two looks for a change")
+
+
 class TargetConfig(_Model):
-    """One watched database."""
+    """One watched database, or all that are found on a server."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["dsn"]}, {"required": ["dsn_file"]}]},
@@ -198,6 +224,12 @@ class TargetConfig(_Model):
     capture: CaptureConfig | None = Field(
         default=None, description="for this target in place of the key `capture` at the top"
     )
+    discover: DiscoverConfig | None = Field(
+        default=None,
+        description="watch the server's databases in place of the one that the DSN names, each as target "
+        "`name/database`; `{}` for all of them",
+    )
+    _database: str | None = PrivateAttr(default=None)  # the one that was discovered
     _dsn: Dsn = PrivateAttr()
 
     @field_validator("dsn_file")
@@ -229,7 +261,14 @@ class TargetConfig(_Model):
         """Reads the secrets: what the files said is what is compared when the configuration is read anew."""
         self._dsn = self.current_dsn()
         if not self.name:
-            object.__setattr__(self, "name", self._dsn.label)
+            object.__setattr__(self, "name", self._dsn.label if self.discover is None else self._dsn.server)
+
+    def for_database(self, database: str) -> TargetConfig:
+        """The target that a discovered database is. Raises ConfigurationError where a secret file is gone."""
+        target = self.model_copy(update={"name": f"{self.name}/{database}", "discover": None})
+        target._database = database
+        target._dsn = target.current_dsn()
+        return target
 
     def leads_where(self, other: TargetConfig) -> bool:
         """Whether it is the same target, but for what lets its role in."""
@@ -241,7 +280,9 @@ class TargetConfig(_Model):
         dsn = self.given_dsn if self.dsn_file is None else Dsn(read_secret(self.dsn_file))
         if dsn is None:
             raise ConfigurationError("one of dsn and dsn_file is needed, and not both")
-        return dsn if self.password_file is None else dsn.with_(password=read_secret(self.password_file))
+        if self.password_file is not None:
+            dsn = dsn.with_(password=read_secret(self.password_file))
+        return dsn if self._database is None else dsn.with_(dbname=self._database)
 
 
 def _no_name_twice(targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
@@ -252,8 +293,21 @@ def _no_name_twice(targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...
     return targets
 
 
+class TargetList(RootModel[tuple[TargetConfig, ...]]):
+    """What a file of file_sd holds."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @field_validator("root")
+    @classmethod
+    def _names(cls, targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
+        return _no_name_twice(targets)
+
+
 class Config(_Model):
     """The whole configuration."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["targets"]}, {"required": ["file_sd"]}]})
 
     listen: str = Field(
         default_factory=lambda: os.environ.get("SCRIPT_TRACKING_LISTEN", DEFAULT_LISTEN),
@@ -275,7 +329,12 @@ class Config(_Model):
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
     )
-    targets: tuple[TargetConfig, ...] = Field(description="the watched databases")
+    file_sd: FileSdConfig | None = Field(
+        default=None, description="files with further targets, looked at again and again"
+    )
+    targets: tuple[TargetConfig, ...] = Field(
+        default=(), validate_default=True, description="the watched databases; required unless there is file_sd"
+    )
 
     @field_validator("listen")
     @classmethod
@@ -287,9 +346,9 @@ class Config(_Model):
 
     @field_validator("targets")
     @classmethod
-    def _names(cls, targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
-        if not targets:
-            raise ValueError("expected at least one target")
+    def _names(cls, targets: tuple[TargetConfig, ...], info: ValidationInfo) -> tuple[TargetConfig, ...]:
+        if not targets and info.data.get("file_sd", False) is None:
+            raise ValueError("expected at least one target, here or by file_sd")
         return _no_name_twice(targets)
 
     @property

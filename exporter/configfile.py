@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter import metricmap
-from exporter.config import Config
+from exporter.config import Config, TargetConfig, TargetList
 from exporter.dsn import Dsn
 from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
@@ -164,6 +164,11 @@ def load(path: Path) -> Config:
     if not document.problems and not isinstance(document.data, dict):
         raise ConfigurationError(f"{path}: expected a mapping with the key targets")
     return validate(Config, document, path)
+
+
+def load_targets(path: Path) -> tuple[TargetConfig, ...]:
+    """Reads a file of file_sd, whose paths are relative to its own folder. Raises ConfigurationError as load() does."""
+    return validate(TargetList, read(path, os.environ), path).root
 
 
 def _single(target: Mapping[str, Any]) -> Config:

@@ -17,6 +17,7 @@ from exporter.collect.status import publish_build, publish_values
 from exporter.config import Config
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
+from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
 from exporter.web import app as web
 from exporter.web.server import Server, listen
@@ -38,6 +39,10 @@ class Daemon:
             self.snapshot.declare(own, own.help)
         publish_build(self.snapshot, self._own_metrics)
         self.fleet = Fleet(self.snapshot, self._own_metrics)
+        self._changed = asyncio.Event()  # set where a file or a server names other targets
+        self.inventory = Inventory(
+            self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
+        )
         self._applied = False
         self._was_ready = False
         self._turn = asyncio.Lock()
@@ -52,10 +57,24 @@ class Daemon:
             self._was_ready = self._applied and all(watch.collector.attempted.is_set() for watch in watches)
         return None if self._was_ready else "no snapshot yet"
 
-    async def apply(self) -> None:
-        """Watches what the configuration says."""
-        await self.fleet.apply(self.config, self.config.targets)
-        self._applied = True
+    async def begin(self) -> None:
+        """Begins to watch what the configuration says."""
+        await self.inventory.adopt(self.config)
+        await self._apply()
+        self.inventory.begin()
+
+    async def _apply(self) -> None:
+        complete = self.inventory.is_known
+        await self.fleet.apply(self.config, self.inventory.targets())
+        self._applied = self._applied or complete
+
+    async def follow(self) -> None:
+        """Watches what files and servers name, whenever that changes, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            async with self._turn:
+                await self._apply()
 
     async def reload(self) -> tuple[str, ...]:
         """Reads the configuration anew and applies it; what is wrong with it, and then the last good one stays."""
@@ -71,7 +90,7 @@ class Daemon:
                 config = config.model_copy(update={"listen": self.config.listen})
             self.config = config
             logs.configure(config.log.format, config.log.level)
-            await self.apply()
+            await self.begin()
             log.info("configuration_reloaded", targets=len(self.fleet.watches))
             self._tell_reload(True)
             return ()
@@ -109,15 +128,19 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
     serving = asyncio.create_task(server.serve())
-    await daemon.apply()
+    await daemon.begin()
+    following = asyncio.create_task(daemon.follow())
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
     waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
-    await asyncio.wait([*waits, serving], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():  # it does not end by itself
-        log.error("task_ended", reason=repr(serving.exception()))
-    failed = serving.done() or daemon.fleet.failed.is_set()
+    tasks: list[asyncio.Task[None]] = [serving, following]  # neither ends by itself
+    await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    ended = [task for task in tasks if task.done()]
+    for done in ended:
+        log.error("task_ended", reason=repr(done.exception()))
+    failed = bool(ended) or daemon.fleet.failed.is_set()
     server.should_exit = True
-    for task in (*waits, *reloads):
+    daemon.inventory.end()
+    for task in (*waits, *reloads, following):
         task.cancel()
     ending = asyncio.create_task(daemon.fleet.end())
     await asyncio.wait([serving, ending], timeout=STOP_SECONDS)
@@ -138,7 +161,7 @@ async def collect_once(config: Config) -> int:
     """One cycle over all targets, the text on standard output; 1 where a target or collector failed."""
     daemon = Daemon(config, lambda: config)
     well = True
-    for watch in daemon.fleet.build(config, config.targets):
+    for watch in daemon.fleet.build(config, (await expanded(config)).targets):
         with contextlib.suppress(TargetUnavailable):  # collect_all says so
             await watch.settle_schema()
         well = await watch.collector.collect_all() and well

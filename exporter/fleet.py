@@ -96,9 +96,10 @@ class Fleet:
     def _start(self, config: Config, targets: Sequence[TargetConfig]) -> None:
         for target in targets:
             watch = self._watches[target.name] = self._watch(config, target)
-            watch.start(self._task_ended)
+            watch.start(self.task_ended)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """Tells of a task that ended by itself."""
         log.error("task_ended", reason=repr(task.exception()))
         self.failed.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import defaultdict
 from collections.abc import Mapping
 
 import exporter
@@ -20,7 +21,7 @@ class TargetStatus:
         self._target = target
         self._specs = specs
         self.alone: str | None = None  # the key of the only values that may be handed out
-        self._values: dict[str, dict[tuple[tuple[str, str], ...], float]] = {key: {} for key in specs if key != "build"}
+        self._values: defaultdict[str, dict[tuple[tuple[str, str], ...], float]] = defaultdict(dict)
 
     def set(self, key: str, value: float, **labels: str) -> None:
         """Sets one value; the labels are those of the metric without target."""

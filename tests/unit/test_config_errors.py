@@ -232,5 +232,5 @@ def test_the_command_ends_with_2_and_a_line_for_each_mistake(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         f"script-tracking-exporter: {file}:1:1: listne: unknown key; did you mean listen?",
-        f"script-tracking-exporter: {file}:2:10: targets: expected at least one target",
+        f"script-tracking-exporter: {file}:2:10: targets: expected at least one target, here or by file_sd",
     ]
