@@ -74,10 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {exporter.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("run", parents=[source], help="serve /metrics until stopped")
+    web = _Parser(add_help=False)
+    web.add_argument(
+        "--web.config.file", type=Path, metavar="FILE", dest="web_config_file",
+        help="TLS and authentication, as of a Prometheus exporter; in place of the configuration's web.config_file",
+    )  # fmt: skip
+    commands.add_parser("run", parents=[source, web], help="serve /metrics until stopped")
     commands.add_parser("collect", parents=[source], help="one cycle, exposition text on standard output")
     check = commands.add_parser(
-        "check-config", parents=[source], help="validate the configuration, say what would be watched, and stop"
+        "check-config", parents=[source, web], help="validate the configuration, say what would be watched, and stop"
     )
     check.add_argument("--connect", action="store_true", help="ask each database as well; 1 where one does not answer")
     check.add_argument("--schema", action="store_true", help="write the JSON Schema of the file, check nothing")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from exporter import metricmap
 from exporter.config import Config, TargetConfig
@@ -26,6 +28,8 @@ def describe(config: Config) -> Iterator[str]:
             raise ConfigurationError(problems=files.problems)
     count = len(config.targets) + (len(files.targets) if files is not None else 0)
     yield f"configuration is valid: {count} target(s), listening on {config.listen}"
+    if config.web.config_file is not None:
+        yield f"web: {config.web.config_file}: {', '.join(_about_web(config.web.config_file))}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     count = len(metricmap.load())
@@ -36,6 +40,19 @@ def describe(config: Config) -> Iterator[str]:
         yield f"files looked at every {files.settings.interval:g} s: {', '.join(files.success) or 'none so far'}"
         for target in files.targets:
             yield f"target {target.name}: {'; '.join(_about(target, config))}; of a file"
+
+
+def _about_web(path: Path) -> Iterator[str]:
+    """What is said of who may connect. Raises ConfigurationError."""
+    from exporter.web.settings import load
+
+    settings = load(path)
+    if settings.context is None:
+        yield "without TLS"
+    else:
+        with_certificate = settings.context.verify_mode is not ssl.CERT_NONE
+        yield "TLS" + (" with client certificates" if with_certificate else "")
+    yield f"{len(settings.users)} user(s)" if settings.users else "without passwords"
 
 
 def _about(target: TargetConfig, config: Config) -> Iterator[str]:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 def _config(arguments: argparse.Namespace) -> Config:
     from exporter.configfile import resolve
 
-    return resolve(arguments.config, arguments.dsn, arguments.dsn_file)
+    config = resolve(arguments.config, arguments.dsn, arguments.dsn_file)
+    web_file: Path | None = getattr(arguments, "web_config_file", None)  # which some subcommands take
+    if web_file is not None:
+        config = config.model_copy(update={"web": config.web.model_copy(update={"config_file": web_file.absolute()})})
+    return config
 
 
 def _only_target(arguments: argparse.Namespace, complaint: str) -> TargetConfig:

@@ -143,6 +143,10 @@ class WebConfig(_Model):
     enable_lifecycle: bool = Field(
         default=False, description="`POST /-/reload` reads the configuration anew, as SIGHUP does"
     )
+    config_file: File | None = Field(
+        default=None,
+        description="TLS, client certificates and passwords, in the format of Prometheus exporters' web.config.yml",
+    )
 
 
 class CollectorConfig(_Model):

@@ -21,6 +21,7 @@ from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
 from exporter.web import app as web
 from exporter.web.server import Server, listen
+from exporter.web.settings import WebSettings
 
 log = get_logger("daemon")
 
@@ -88,6 +89,12 @@ class Daemon:
             if config.listen != self.config.listen:
                 log.warning("listen_unchanged", listen=self.config.listen, advice="another address takes a restart")
                 config = config.model_copy(update={"listen": self.config.listen})
+            if config.web.config_file != self.config.web.config_file:
+                log.warning(
+                    "web_config_unchanged", file=str(self.config.web.config_file), advice="that takes a restart"
+                )
+                web_section = config.web.model_copy(update={"config_file": self.config.web.config_file})
+                config = config.model_copy(update={"web": web_section})
             self.config = config
             logs.configure(config.log.format, config.log.level)
             await self.begin()
@@ -101,6 +108,11 @@ class Daemon:
             values["config_reload_success_time"] = time.time()
         publish_values(self.snapshot, self._own_metrics, "", values)
 
+    def tell_web_reload(self, well: bool, at: float) -> None:
+        """Hands out whether the web configuration is in order, and when the one in force was read."""
+        values = {"web_config_reload_successful": float(well), "web_config_reload_success_time": at}
+        publish_values(self.snapshot, self._own_metrics, "", values)
+
 
 async def run(config: Config, reread: Callable[[], Config]) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen.
@@ -108,13 +120,15 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     SIGHUP has the configuration read anew by `reread`.
     """
     daemon = Daemon(config, reread)
+    settings = WebSettings(config.web.config_file)
     listener = listen(config.listen_host, config.listen_port)
     app = web.create(
         lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics),
         daemon.not_ready,
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
+        settings,
     )
-    server = Server(app, listener, lambda: (None, None))
+    server = Server(app, listener, settings.security)
     stop = asyncio.Event()
     reloads: set[asyncio.Task[tuple[str, ...]]] = set()
 
@@ -130,9 +144,10 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     serving = asyncio.create_task(server.serve())
     await daemon.begin()
     following = asyncio.create_task(daemon.follow())
+    rereading = asyncio.create_task(settings.watch(daemon.tell_web_reload))
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
     waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
-    tasks: list[asyncio.Task[None]] = [serving, following]  # neither ends by itself
+    tasks: list[asyncio.Task[None]] = [serving, following, rereading]  # none of them ends by itself
     await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
     ended = [task for task in tasks if task.done()]
     for done in ended:
@@ -140,7 +155,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     failed = bool(ended) or daemon.fleet.failed.is_set()
     server.should_exit = True
     daemon.inventory.end()
-    for task in (*waits, *reloads, following):
+    for task in (*waits, *reloads, following, rereading):
         task.cancel()
     ending = asyncio.create_task(daemon.fleet.end())
     await asyncio.wait([serving, ending], timeout=STOP_SECONDS)

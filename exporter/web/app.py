@@ -9,19 +9,28 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from exporter.web.auth import BasicAuth
 from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
 from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
+from exporter.web.rate import RateLimited
+from exporter.web.settings import WebSettings
 
 Reload = Callable[[], Awaitable[tuple[str, ...]]]
 
 
-def create(render: Render, not_ready: Callable[[], str | None], reload: Callable[[], Reload | None]) -> ASGIApp:
+def create(
+    render: Render,
+    not_ready: Callable[[], str | None],
+    reload: Callable[[], Reload | None],
+    settings: WebSettings | None = None,
+) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
     """
+    settings = settings or WebSettings()
     app = FastAPI(
         title="script-tracking-exporter",
         docs_url=None,
@@ -69,4 +78,6 @@ def create(render: Render, not_ready: Callable[[], str | None], reload: Callable
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
         return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code, headers=headers)
 
-    return ResponseHeaders(BodyLimit(app))
+    allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
+    limited = RateLimited(allowed, lambda: settings.current.rate_limit)
+    return ResponseHeaders(limited, lambda: settings.current.headers)

@@ -80,7 +80,9 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "log": {"format": "json"},
             "targets": [{"name": name, "dsn": dsn, "auth": name == BUSY} for name, dsn in dsns.items()],
             "collectors": {spec.name: {"interval": "1s"} for spec in metricmap.load()},
+            "web": {"config_file": "web.yml"},  # it asks for nothing, and has metrics
         }
+        (folder / "web.yml").touch()
         (folder / "exporter.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         exporter = Exporter(folder / "exporter.yaml", folder / "exporter.log")
         stack.callback(exporter.stop)

@@ -1,0 +1,118 @@
+"""What the web file says at the moment: it and the files that it names are looked at every second."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.errors import ConfigurationError
+from exporter.logs import get_logger
+from exporter.web.connection import Vet
+
+if TYPE_CHECKING:
+    from exporter.web.webfile import RateLimit
+
+log = get_logger("web")
+
+LOOK_SECONDS = 1.0
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Who may connect, and how."""
+
+    context: ssl.SSLContext | None = None
+    vet: Vet | None = None
+    users: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: RateLimit | None = None
+    files: tuple[Path, ...] = ()
+
+
+def load(path: Path) -> Settings:
+    """Settings of a file and of those that it names. Raises ConfigurationError."""
+    from exporter.configfile import validate  # heavy, all of it, and needed by few
+    from exporter.web.tls import make_context, make_vet
+    from exporter.web.webfile import WebFile
+    from exporter.yamlfile import read
+
+    document = read(path, {})
+    if document.data is None and not document.problems:
+        document.data = {}  # an empty file is one that asks for nothing
+    file = validate(WebFile, document, path)
+    tls = file.tls_server_config
+    try:
+        context = None if tls is None else make_context(tls)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: tls_server_config: {error}") from None
+    vet = None if tls is None else make_vet(tls)
+    headers = file.http_server_config.headers
+    return Settings(context, vet, file.basic_auth_users, headers, file.rate_limit, (path, *file.files))
+
+
+class WebSettings:
+    """The settings in force. What is broken leaves the last good ones."""
+
+    def __init__(self, path: Path | None = None, current: Settings | None = None) -> None:
+        self.path = path
+        self.current = current or (Settings() if path is None else load(path))
+        self._loaded_at = time.time()
+
+    def security(self) -> tuple[ssl.SSLContext | None, Vet | None]:
+        """What a new connection has to go through."""
+        return self.current.context, self.current.vet
+
+    async def watch(self, tell: Callable[[bool, float], None]) -> None:
+        """Loads the files anew whenever they change, until cancelled.
+
+        `tell` learns whether they were good when they were last loaded, and when they were good last.
+        """
+        if self.path is None:
+            await asyncio.Event().wait()
+            return
+        tell(True, self._loaded_at)
+        loaded = seen = await asyncio.to_thread(self._signature)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            before, seen = seen, await asyncio.to_thread(self._signature)
+            if seen == loaded or seen != before:  # twice the same: the key has followed its certificate
+                continue
+            loaded = seen
+            files = self.current.files
+            tell(await self._load(self.path), self._loaded_at)
+            if self.current.files != files:
+                loaded = seen = await asyncio.to_thread(self._signature)
+
+    def _signature(self) -> tuple[object, ...]:
+        """Changes whenever one of the files does."""
+        return tuple(map(_state, self.current.files))
+
+    async def _load(self, path: Path) -> bool:
+        try:
+            settings = await asyncio.to_thread(load, path)
+            for name in ("context", "users"):
+                if getattr(self.current, name) and not getattr(settings, name):
+                    key = {"context": "tls_server_config", "users": "basic_auth_users"}[name]
+                    raise ConfigurationError(f"{path}: {key} is gone: only a restart switches that off")
+        except ConfigurationError as error:
+            log.error("web_config_refused", problems=error.problems, advice="the last good one stays in force")
+            return False
+        self.current = settings
+        self._loaded_at = time.time()
+        log.info("web_config_loaded", tls=settings.context is not None, users=len(settings.users))
+        return True
+
+
+def _state(path: Path) -> object:
+    try:
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size, status.st_ino
+    except OSError:
+        return None

@@ -1,0 +1,57 @@
+"""Fixture `certificates`: an authority, and what it has signed, made by openssl."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def openssl(*arguments: str, stdin: str | None = None) -> str:
+    """Output of an openssl command; it must succeed."""
+    result = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Signs certificates into a folder."""
+
+    folder: Path
+    name: str = "authority"
+
+    @property
+    def certificate(self) -> Path:
+        """Its own certificate."""
+        return self.folder / f"{self.name}.crt"
+
+    def found(self) -> Authority:
+        """Makes its key and certificate."""
+        key = self.folder / f"{self.name}.key"
+        openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", f"/CN={self.name}", "-keyout", str(key), "-out", str(self.certificate),
+        )  # fmt: skip
+        return self
+
+    def sign(self, name: str, alternatives: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:
+        """Certificate and key of this name."""
+        certificate, key, request = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
+        openssl(
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-addext", f"subjectAltName={alternatives}", "-keyout", str(key), "-out", str(request),
+        )  # fmt: skip
+        openssl(
+            "x509", "-req", "-in", str(request), "-days", "2", "-copy_extensions", "copy", "-CAcreateserial",
+            "-CA", str(self.certificate), "-CAkey", str(self.folder / f"{self.name}.key"), "-out", str(certificate),
+        )  # fmt: skip
+        return certificate, key
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """An authority of this test's own."""
+    return Authority(tmp_path).found()

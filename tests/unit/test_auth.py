@@ -1,0 +1,149 @@
+"""Who is let in by name and password."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Mapping
+
+import bcrypt
+import httpx
+import pytest
+
+from exporter.web import app as web
+from exporter.web import auth
+from exporter.web.settings import Settings, WebSettings
+from exporter.web.webfile import RateLimit
+
+
+def hashed(password: str, cost: int = 4, prefix: bytes = b"2b") -> str:
+    """Hash of a password."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost, prefix)).decode()
+
+
+def client(settings: WebSettings, address: str = "10.0.0.1") -> httpx.AsyncClient:
+    """Talks to an application with these settings."""
+    app = web.create(lambda _: b"script_tracking_up 1\n", lambda: None, lambda: None, settings)
+    transport = httpx.ASGITransport(app, client=(address, 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://exporter.example")
+
+
+def with_users(users: Mapping[str, str]) -> WebSettings:
+    """Settings with these users."""
+    return WebSettings(current=Settings(users=users))
+
+
+PATHS = ("/metrics", "/-/healthy", "/-/ready", "/nowhere", "/metrics/")
+
+
+async def test_every_path_needs_a_user_where_there_are_any() -> None:
+    talk = client(with_users({"alice": hashed("secret"), "bob": hashed("other", prefix=b"2a")}))
+    for path in PATHS:
+        answer = await talk.get(path)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Basic realm=")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        for pair in (("alice", "other"), ("alice", ""), ("nobody", "secret"), ("", ""), ("Alice", "secret")):
+            assert (await talk.get(path, auth=pair)).status_code == 401
+    for pair in (("alice", "secret"), ("bob", "other"), ("alice", "secret")):
+        assert (await talk.get("/metrics", auth=pair)).status_code == 200
+    assert (await talk.get("/nowhere", auth=("alice", "secret"))).status_code == 404
+    assert (await client(with_users({})).get("/metrics")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Basic", "Basic ", "Basic !!!", "Bearer abc", "Basic " + base64.b64encode(b"alice").decode(),
+     "Basic " + base64.b64encode(b"\xff\xfe:secret").decode(), "Basic YWxpY2U6c2VjcmV0 x"],
+)  # fmt: skip
+async def test_a_header_that_holds_no_pair_is_refused(header: str) -> None:
+    talk = client(with_users({"alice": hashed("secret")}))
+    assert (await talk.get("/metrics", headers={"Authorization": header})).status_code == 401
+
+
+async def test_a_password_may_hold_colons_and_be_longer_than_bcrypt_reads() -> None:
+    long = "é" * 36 + "ends differently"
+    talk = client(with_users({"alice": hashed("a:b:c"), "bob": hashed("é" * 36)}))
+    assert (await talk.get("/metrics", auth=("alice", "a:b:c"))).status_code == 200
+    assert (await talk.get("/metrics", auth=httpx.BasicAuth("bob", long.encode()))).status_code == 200
+
+
+async def test_a_right_password_is_checked_once_and_a_wrong_one_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+    check = auth._matches
+
+    def counted(password: bytes, hashed: str) -> bool:
+        checked.append(password)
+        return check(password, hashed)
+
+    monkeypatch.setattr(auth, "_matches", counted)
+    users = {"alice": hashed("secret")}
+    talk = client(with_users(users))
+    for _ in range(3):
+        assert (await talk.get("/metrics", auth=("alice", "secret"))).status_code == 200
+        assert (await talk.get("/metrics", auth=("alice", "wrong"))).status_code == 401
+    assert checked == [b"secret", b"wrong", b"wrong", b"wrong"]
+    users["alice"] = hashed("new")
+    assert (await talk.get("/metrics", auth=("alice", "secret"))).status_code == 401, "it was right before"
+    assert (await talk.get("/metrics", auth=("alice", "new"))).status_code == 200
+
+
+async def test_a_user_that_does_not_exist_costs_what_another_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    users = {"alice": hashed("secret", 4), "bob": hashed("secret", 5)}
+    compared: list[str] = []
+
+    def differs(_password: bytes, hashed: str) -> bool:
+        compared.append(hashed)
+        return False
+
+    monkeypatch.setattr(auth, "_matches", differs)
+    talk = client(with_users(users))
+    for number in range(40):
+        for _ in range(2):
+            assert (await talk.get("/metrics", auth=(f"nobody{number}", "secret"))).status_code == 401
+    assert set(compared) == set(users.values()), "some look like alice, some like bob"
+    assert compared[::2] == compared[1::2], "and each always like the same"
+
+
+async def test_even_the_stand_ins_password_lets_nobody_in() -> None:
+    talk = client(with_users({"alice": hashed("secret")}))
+    assert (await talk.get("/metrics", auth=("nobody", "secret"))).status_code == 401
+
+
+async def test_guesses_neither_block_the_loop_nor_lock_the_others_out() -> None:
+    settings = with_users({"alice": hashed("secret", 10), "bob": hashed("other", 10)})
+    app = web.create(lambda _: b"x\n", lambda: None, lambda: None, settings)
+
+    def at(address: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        return httpx.AsyncClient(transport=transport, base_url="http://exporter.example")
+
+    assert (await at("10.0.0.1").get("/metrics", auth=("alice", "secret"))).status_code == 200
+    guesser = at("10.0.0.66")
+    guesses = [asyncio.create_task(guesser.get("/metrics", auth=("alice", f"guess{n}"))) for n in range(40)]
+    await asyncio.sleep(0.01)
+    began = time.monotonic()
+    assert (await at("10.0.0.1").get("/metrics", auth=("alice", "secret"))).status_code == 200
+    assert time.monotonic() - began < 0.5, "who was right before waits for no guess"
+    assert (await at("10.0.0.2").get("/metrics", auth=("bob", "other"))).status_code == 200
+    statuses = [(await guess).status_code for guess in guesses]
+    assert statuses.count(401) >= auth.WAITING_OF_A_CLIENT
+    assert statuses.count(429) >= 40 - 2 * auth.WAITING_OF_A_CLIENT
+    assert set(statuses) == {401, 429}
+
+
+async def test_requests_are_limited_and_headers_set_as_the_file_says() -> None:
+    limit = RateLimit.model_validate({"interval": "200ms", "burst": 2})
+    headers = {"X-Frame-Options": "sameorigin", "Content-Security-Policy": "", "Strict-Transport-Security": "max-age=9"}
+    talk = client(WebSettings(current=Settings(rate_limit=limit, headers=headers)))
+    answers = [await talk.get("/metrics") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert answers[3].headers["retry-after"] == "1"
+    for answer in answers:
+        assert answer.headers["x-frame-options"] == "sameorigin"
+        assert answer.headers["strict-transport-security"] == "max-age=9"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "content-security-policy" not in answer.headers
+    await asyncio.sleep(0.25)
+    assert (await talk.get("/metrics")).status_code == 200
