@@ -121,7 +121,10 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 def _daemon(arguments: argparse.Namespace) -> int:
     import asyncio
+    import signal
 
+    if arguments.command == "run":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it has what reads the configuration anew
     config = _configured(arguments)
     from exporter import daemon  # the slowest to load
 

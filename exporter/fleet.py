@@ -11,9 +11,13 @@ from exporter.collect.snapshot import Snapshot
 from exporter.config import Config, TargetConfig
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
+from exporter.schedule import monotonic
 from exporter.watch import Watch
 
 log = get_logger("fleet")
+
+MOST_NAMES = 20
+BREATH_SECONDS = 0.02
 
 
 class Fleet:
@@ -27,6 +31,7 @@ class Fleet:
         self._watches: dict[str, Watch] = {}
         self._ending: set[Watch] = set()
         self._turn = asyncio.Lock()
+        self._breath = 0.0
         self.failed = asyncio.Event()  # set where a task ended by itself
 
     @property
@@ -34,15 +39,18 @@ class Fleet:
         """All that are watched."""
         return list(self._watches.values())
 
-    def _adopt(self, config: Config) -> None:
-        """Makes the collectors known that the configuration wants."""
-        self._collectors = configured(self._known, config.collectors)
+    def _adopt(self, config: Config) -> bool:
+        """Makes the collectors known that the configuration wants; whether they are others than before."""
+        before, self._collectors = self._collectors, configured(self._known, config.collectors)
+        if before == self._collectors:
+            return False
         for spec in self._collectors:
             for metric in spec.metrics:
                 self._snapshot.declare(
                     metric,
                     f"{metric.help} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
                 )
+        return True
 
     def build(self, config: Config, targets: Sequence[TargetConfig]) -> list[Watch]:
         """Adds watches whose tasks are not begun."""
@@ -65,38 +73,46 @@ class Fleet:
         """Watches these targets and no others. A target that is as it was keeps its sessions and what it has told."""
         async with self._turn:
             wanted = {target.name: target for target in targets}
-            ended, added, replaced = [], [], []
+            ended, replaced = [], []
             for name, watch in self._watches.items():
                 if name not in wanted:
                     ended.append(watch)
                 elif not _carries_on(watch, config, wanted[name]):
                     replaced.append(watch)
-            stay = [watch for watch in self.watches if watch not in ended and watch not in replaced]
-            self._adopt(config)
-            for watch in stay:
-                watch.collector.adopt(self._collectors)
             added = [target for name, target in wanted.items() if name not in self._watches]
             again = [wanted[watch.config.name] for watch in replaced]
             for watch in (*ended, *replaced):
                 del self._watches[watch.config.name]
-            self._start(config, added)
             self._ending |= {*ended, *replaced}
-            await asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
+            ending = asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
+            if self._adopt(config):
+                for watch in self.watches:
+                    watch.collector.adopt(self._collectors)
+                    await self._breathe()
+            await self._start(config, added)
+            await ending
             self._ending -= {*ended, *replaced}
-            self._start(config, again)
+            await self._start(config, again)
             if ended or added or again:
                 log.info(
                     "targets_changed",
-                    added=[target.name for target in added],
-                    removed=[watch.config.name for watch in ended],
-                    changed=[target.name for target in again],
+                    added=_some([target.name for target in added]),
+                    removed=_some([watch.config.name for watch in ended]),
+                    changed=_some([target.name for target in again]),
                     watched=len(self._watches),
                 )
 
-    def _start(self, config: Config, targets: Sequence[TargetConfig]) -> None:
+    async def _start(self, config: Config, targets: Sequence[TargetConfig]) -> None:
         for target in targets:
             watch = self._watches[target.name] = self._watch(config, target)
             watch.start(self.task_ended)
+            await self._breathe()
+
+    async def _breathe(self) -> None:
+        """Lets the other tasks have their turn now and then: there may be hundreds of targets."""
+        if monotonic() > self._breath:
+            await asyncio.sleep(0)
+            self._breath = monotonic() + BREATH_SECONDS
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """Tells of a task that ended by itself."""
@@ -107,6 +123,11 @@ class Fleet:
         """Ends all watches."""
         everyone = {*self._watches.values(), *self._ending}
         await asyncio.gather(*(watch.end() for watch in everyone), return_exceptions=True)
+
+
+def _some(names: list[str]) -> list[str]:
+    """So many of the names as a line of the log bears."""
+    return names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], f"and {len(names) - MOST_NAMES} more"]
 
 
 def _carries_on(watch: Watch, config: Config, target: TargetConfig) -> bool:

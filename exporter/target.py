@@ -24,6 +24,7 @@ class Session:
         self._read_only = read_only
         self._connection: Connection | None = None
         self._outdated = False
+        self._ended = False
 
     def renew(self, config: TargetConfig) -> None:
         """Opens the next connection by these credentials, when the open one is next asked for: not amid a statement."""
@@ -32,6 +33,8 @@ class Session:
 
     async def get(self) -> Connection:
         """The open connection. Raises TargetUnavailable."""
+        if self._ended:
+            raise TargetUnavailable("it is not watched any more")
         if self._outdated:
             self._outdated = False
             await self.discard()
@@ -52,6 +55,11 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    async def end(self) -> None:
+        """Closes the connection for good."""
+        self._ended = True
+        await self.discard()
 
 
 class Target:
@@ -98,6 +106,6 @@ class Target:
         await self.collecting.discard()
 
     async def close(self) -> None:
-        """Closes all sessions."""
+        """Closes all sessions for good."""
         for session in (self.collecting, self.keeping, self.capturing):
-            await session.discard()
+            await session.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class TargetFiles:
     def __init__(self, settings: FileSdConfig, *, quiet: bool = False) -> None:
         self.settings = settings
         self._quiet = quiet  # whoever looks tells of the problems
+        self._turn = threading.Lock()
         self._files: dict[Path, _File] = {}
 
     @property
@@ -52,12 +54,15 @@ class TargetFiles:
 
     def look(self, *, anew: bool = False) -> None:
         """Reads what has changed, or everything. For a thread of its own: it may take a while."""
-        patterns = [str(pattern) for pattern in self.settings.files]
-        found = {Path(name) for pattern in patterns for name in glob.glob(pattern)}
-        found |= {
-            Path(pattern) for pattern in patterns if not glob.has_magic(pattern)
-        }  # to tell of one that is missing
-        self._files = {path: self._read(path, self._files.get(path) or _File(), anew=anew) for path in sorted(found)}
+        with self._turn:
+            patterns = [str(pattern) for pattern in self.settings.files]
+            found = {Path(name) for pattern in patterns for name in glob.glob(pattern)}
+            found |= {
+                Path(pattern) for pattern in patterns if not glob.has_magic(pattern)
+            }  # to tell of one that is missing
+            self._files = {
+                path: self._read(path, self._files.get(path) or _File(), anew=anew) for path in sorted(found)
+            }
 
     def _read(self, path: Path, before: _File, *, anew: bool) -> _File:
         signature = _signature(path)

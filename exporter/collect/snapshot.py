@@ -18,10 +18,15 @@ class Snapshot:
     def __init__(self) -> None:
         self._headers: dict[str, render.Texts] = {}
         self._pieces: dict[str, dict[tuple[str, str], tuple[float, render.Texts]]] = {}
+        self._told: dict[str, set[tuple[str, str]]] = {}  # family and source by target
+        self._documentation: dict[str, str] = {}
         self._texts: dict[bool, tuple[float, bytes]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
+        if self._documentation.get(spec.name) == documentation:
+            return
+        self._documentation[spec.name] = documentation
         self._headers[spec.name] = render.header(spec, documentation)
         self._pieces.setdefault(spec.name, {})
         self._texts.clear()
@@ -29,7 +34,9 @@ class Snapshot:
     def put(self, target: str, source: str, families: Iterable[Family], end: float = NEVER) -> None:
         """Replaces what a source said of a target; `end` is in seconds of the monotonic clock."""
         now = monotonic()
+        told = self._told.setdefault(target, set())
         for family in families:
+            told.add((family.spec.name, source))
             pieces = self._pieces[family.spec.name]
             known_end, known = pieces.get((target, source), (0.0, None))
             texts = render.samples(family)
@@ -46,9 +53,8 @@ class Snapshot:
 
     def forget(self, target: str) -> None:
         """Removes all that was said of a target."""
-        for pieces in self._pieces.values():
-            for key in [key for key in pieces if key[0] == target]:
-                del pieces[key]
+        for name, source in self._told.pop(target, ()):
+            self._pieces[name].pop((target, source), None)
         self._texts.clear()
 
     def exposition(self, *, openmetrics: bool) -> bytes:
