@@ -38,7 +38,7 @@ class Scraped:
         """Asks over the time from the start to now."""
         return Asker(self.monitoring.prometheus_url, self.started, time.time(), **settings)
 
-    def wait_for(self, expression: str, within: float = 30.0) -> None:
+    def wait_for(self, expression: str, within: float = 120.0) -> None:
         """Until an expression has a series."""
         eventually(lambda: self.monitoring.query(expression), within)
 
@@ -87,7 +87,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         exporter = Exporter(folder / "exporter.yaml", folder / "exporter.log")
         stack.callback(exporter.stop)
         for name in dsns:
-            exporter.wait_for_value(1, "script_tracking_collector_success", 40, target=name, collector="health")
+            exporter.wait_for_value(1, "script_tracking_collector_success", 120, target=name, collector="health")
         with psycopg.connect(dsns[BUSY], autocommit=True) as session:
             for tenant in TENANTS:
                 session.execute("select script_tracking.register_tenant(%s)", (tenant,))
