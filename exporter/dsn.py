@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg.conninfo
@@ -13,6 +14,7 @@ from exporter.errors import ConfigurationError
 
 # what a role is let in by; all else says where a session leads to, and as whom
 _CREDENTIALS = {"password", "passfile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir"}
+_PASSWORD = re.compile(r"pass(word|file)?\s*=", re.IGNORECASE)
 _PORTS = re.compile(r"[0-9,]*")
 
 
@@ -21,21 +23,19 @@ class Dsn:
 
     __slots__ = ("_secret", "dbname", "has_password", "host", "label", "place", "port", "server", "user")
 
-    def __init__(self, secret: str) -> None:
-        """Raises ConfigurationError, without quoting the text, for what libpq would not take."""
+    def __init__(self, secret: str, *, composed: bool = False) -> None:
+        """Raises ConfigurationError, without quoting the text, for what libpq would not take.
+
+        Also for what it would take apart otherwise than was meant, unless the text was composed by key and value.
+        """
         try:
             fields = psycopg.conninfo.conninfo_to_dict(secret)
         except ProgrammingError:
             raise ConfigurationError("the DSN is neither a postgresql:// URI nor a key=value list") from None
         if secret.strip() == "":
             raise ConfigurationError("the DSN is empty")
-        # a password with a bare @ or / in it is torn apart, and its rest taken for one of these
-        torn = [key for key in ("host", "dbname") if "@" in str(fields.get(key) or "")]
-        if torn or not _PORTS.fullmatch(str(fields.get("port") or "")):
-            raise ConfigurationError(
-                f"the DSN's {torn[0] if torn else 'port'} cannot be right: "
-                "in a URI, a password's @ is written %40, its : %3A, its / %2F and its % %25"
-            )
+        if not composed:
+            _refuse_torn(fields)
         self._secret = secret
         self.has_password = bool(fields.get("password"))
         self.user = str(fields.get("user") or "")
@@ -54,7 +54,7 @@ class Dsn:
 
     def with_(self, **fields: str) -> Dsn:
         """The same but for some of libpq's keywords."""
-        return Dsn(psycopg.conninfo.make_conninfo(self._secret, **fields))
+        return Dsn(psycopg.conninfo.make_conninfo(self._secret, **fields), composed=True)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dsn) and other._secret == self._secret
@@ -66,6 +66,24 @@ class Dsn:
         return f"Dsn({self.label})"
 
     __str__ = __repr__
+
+
+def _refuse_torn(fields: Mapping[str, object]) -> None:
+    """Raises ConfigurationError where a password ended up in what is shown."""
+    shown = {key: str(fields.get(key) or "") for key in ("host", "hostaddr", "dbname", "user", "service")}
+    # a password with a bare @ or / in it is torn apart, and its rest taken for one of these
+    torn = [key for key in ("host", "dbname") if "@" in shown[key]]
+    if torn or not _PORTS.fullmatch(str(fields.get("port") or "")):
+        raise ConfigurationError(
+            f"the DSN's {torn[0] if torn else 'port'} cannot be right: "
+            "in a URI, a password's @ is written %40, its : %3A, its / %2F and its % %25"
+        )
+    # of `user= password=x` libpq takes the second word for the user
+    swallowed = [key for key, value in shown.items() if _PASSWORD.search(value)]
+    if swallowed:
+        raise ConfigurationError(
+            f"the DSN's {swallowed[0]} cannot be right: it holds a password=; a key without a value is written key=''"
+        )
 
 
 def read_secret(path: Path) -> str:

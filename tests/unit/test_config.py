@@ -168,6 +168,13 @@ def test_a_password_that_tears_its_uri_apart_is_refused_and_not_shown(dsn: str) 
     assert "cret" not in str(error.value)
 
 
+@pytest.mark.parametrize("dsn", ["host=h user= password=s3cret", "dbname= PASSWORD=s3cret", "host= passfile=s3cret"])
+def test_a_password_that_another_key_swallows_is_refused_and_not_shown(dsn: str) -> None:
+    with pytest.raises(ConfigurationError, match="a key without a value is written key=''") as error:
+        Dsn(dsn)
+    assert "cret" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -34,5 +34,6 @@ def test_a_discovered_database_is_the_entry_but_for_its_name_and_database() -> N
     assert target.current_dsn() == target.dsn
     assert target == entry.for_database("o'r \\ders")
     assert not target.leads_where(entry.for_database("b"))
+    assert entry.for_database("a@b/c?d=e password=f:%20").dsn.dbname == "a@b/c?d=e password=f:%20"
     by_service = TargetConfig.model_validate({"dsn": "service=main", "discover": {}})
     assert by_service.for_database("x").name == "service=main/x"
