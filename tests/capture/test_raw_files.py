@@ -132,7 +132,7 @@ def test_no_secret_is_in_the_write_ahead_log_or_a_line_that_is_ours(admin: Sessi
         admin.execute("set local synchronous_commit = on; select pg_logical_emit_message(true, 'tick', 'the end')")
 
     wal = wal_since(admin, first)
-    assert wal.count(b'{"v" : 1, "e" : "start"') >= len(SUCCEED) + 8, "the messages are not found"
+    assert wal.count(b'{"v": 1, "e": "start"') >= len(SUCCEED) + 8, "the messages are not found"
     for name in (b"raw_1 ()", b"raw_6 ()", b"nonsense = true", b"raw_7 select token"):
         assert name in wal, "what the messages hold is not found"
     assert b"[redacted]" in wal and b"the end" in wal

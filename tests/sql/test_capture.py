@@ -180,7 +180,7 @@ BREAKAGES = (
     "drop function script_tracking_internal.record_execution cascade",
     "drop function script_tracking_internal.statement_batch cascade",
     "drop sequence script_tracking_internal.execution_version_seq cascade",
-    "drop function script_tracking_internal.writing_context cascade",
+    "drop function script_tracking_internal.hash_diff cascade",
     "drop table script_tracking_internal.tenant_membership cascade",
     "revoke all on script_tracking.script_execution_h from script_tracking_owner",
 )

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, vault/random_suffix.sql, vault/redact.sql, redaction/redact_json.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/installation_lock.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -17,23 +17,23 @@ declare
   v_state   text;
   v_outer   text;
   v_ordinal text;
-  v_at      bigint;
-  v_id      text;
+  v_at      text;
   v_attempt text;
-  v_mac     text := '';
+  v_mac     text;
   v_key     record;
-  v_sql     text;
+  v_query   text;
+  v_said    text;
   v_context text;
   v_real    text;
+  v_parent  text;
   v_payload text;
   v_lsn     pg_lsn;
 begin
   -- not in the declarations: the handler below does not cover those
-  v_at := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+  v_at := extract(epoch from clock_timestamp())::text;
   v_batch := script_tracking_internal.statement_batch();
-  v_state := coalesce(current_setting('script_tracking_internal.attempts', true), '');
+  v_state := current_setting('script_tracking_internal.attempts', true);
   v_ordinal := '1';
-  v_outer := '';
   if starts_with(v_state, v_batch || ';') then
     v_ordinal := split_part(v_state, ';', 2);
     v_state := split_part(v_state, ';', 3);
@@ -41,10 +41,9 @@ begin
     v_ordinal := case when length(v_ordinal) between 1 and 9 and translate(v_ordinal, '0123456789', '') = ''
       then (v_ordinal::integer + 1)::text else '1' end;
   else
-    v_state := '';
+    v_state := null;
   end if;
-  v_id := script_tracking_internal.random_suffix();
-  v_attempt := concat(v_at, ':', v_id, ':', v_ordinal, ':', tg_tag);
+  v_attempt := concat(v_at, ':', script_tracking_internal.random_suffix(), ':', v_ordinal, ':', tg_tag);
 
   if current_setting('wal_level') = 'logical' then
     begin
@@ -52,39 +51,46 @@ begin
       from script_tracking_internal.installation as i;
       if v_key.capture_level <> 'basic' then
         -- an attempt around this one that is not the triggers' own is none
-        if v_outer <> '' and right(v_outer, 32) <> script_tracking_internal.attempt_mac(
-          v_key.state_key, v_batch, split_part(v_state, ',', -3), left(v_outer, -33))
-        then
-          v_outer := '';
-          v_state := '';
-        end if;
-        get diagnostics v_context = pg_context;
-        if strpos(v_context, e'\n') > 0 then
-          v_real := script_tracking_internal.redact(script_tracking_internal.real_statement(v_context));
+        if v_outer <> '' then
+          if right(v_outer, 32) <> script_tracking_internal.attempt_mac(
+            v_key.state_key, v_batch, split_part(v_state, ',', -3), left(v_outer, -33))
+          then
+            v_outer := '';
+            v_state := '';
+          end if;
         end if;
         v_mac := script_tracking_internal.attempt_mac(v_key.state_key, v_batch, v_outer, v_attempt);
-        v_sql := case when length(current_query()) < 1000 then script_tracking_internal.redact(current_query())
-          else script_tracking_internal.redacted_query(v_key.state_key, v_batch) end;
-        v_payload := json_build_object(
-          'v', 1, 'e', 'start', 'id', v_id, 'tag', tg_tag, 'at', v_at,
-          'stmt', (extract(epoch from statement_timestamp()) * 1000000)::bigint,
-          'xact', (extract(epoch from transaction_timestamp()) * 1000000)::bigint,
-          'pid', pg_backend_pid(), 'user', session_user, 'role', script_tracking_internal.session_identity(),
-          'app', current_setting('application_name'), 'ip', host(inet_client_addr()),
-          'claim', nullif(left(current_setting('script_tracking.tenant', true), 1000), ''),
-          'app_user', nullif(left(current_setting('script_tracking.app_user', true), 1000), ''),
-          'change_ref', nullif(left(current_setting('script_tracking.change_ref', true), 1000), ''),
-          'batch', v_batch, 'ordinal', v_ordinal::integer, 'parent', nullif(split_part(v_outer, ':', 2), ''),
-          'sql', left(v_sql, 4096), 'sql_len', length(v_sql),
-          'sql_sha256', case when length(v_sql) > 4096 then encode(sha256(convert_to(v_sql, 'UTF8')), 'hex') end,
-          'statement', left(v_real, 4096))::text;
-        if script_tracking_internal.announces_secret(concat(
-          current_setting('application_name'), ' ', current_setting('script_tracking.tenant', true), ' ',
-          current_setting('script_tracking.app_user', true), ' ', current_setting('script_tracking.change_ref', true)))
+        v_query := current_query();
+        -- searched for secrets together, as most often none of them holds any
+        if length(v_query) < 1000
+          and concat(current_setting('script_tracking.tenant', true), current_setting('script_tracking.app_user', true),
+                     current_setting('script_tracking.change_ref', true)) = ''
+          and not script_tracking_internal.may_hold_secret(concat(v_query, ' ', current_setting('application_name')))
         then
-          v_payload := (v_payload::jsonb
-            || script_tracking_internal.redact_json(v_payload::jsonb - array['sql', 'statement']))::text;
+          v_said := ', "app": ' || to_json(current_setting('application_name'))::text;
+        else
+          v_said := script_tracking_internal.announced_claims();
+          v_query := case when length(v_query) < 1000 then script_tracking_internal.redact(v_query)
+            else script_tracking_internal.redacted_query(v_key.state_key, v_batch) end;
         end if;
+        get diagnostics v_context = pg_context;
+        if length(v_query) > 4096 or v_outer <> '' or v_context like e'%\n%' then
+          if v_context like e'%\n%' then
+            v_real := script_tracking_internal.redact(script_tracking_internal.real_statement(v_context));
+          end if;
+          v_parent := to_json(nullif(split_part(v_outer, ':', 2), ''))::text;
+          v_said := concat(v_said,
+            ', "sql_sha256": "' || case when length(v_query) > 4096 then encode(sha256(convert_to(v_query, 'UTF8')), 'hex') end || '"',
+            ', "statement": ' || to_json(left(v_real, 4096))::text);
+        end if;
+        -- as text, which is quicker than any builder of JSON; what is no number and was not made here is quoted by to_json
+        v_payload := format('{"v": 1, "e": "start", "id": "%s", "tag": "%s", "at": %s, "stmt": %s, "xact": %s, "pid": %s, '
+            '"user": %s, "role": %s, "ip": %s, "batch": "%s", "ordinal": %s, "parent": %s, "sql": %s, "sql_len": %s%s}',
+          substr(v_attempt, 19, 32), tg_tag, replace(v_at, '.', ''), split_part(v_batch, '-', 1),
+          replace(extract(epoch from transaction_timestamp())::text, '.', ''), pg_backend_pid(),
+          to_json(session_user), to_json(script_tracking_internal.session_identity()),
+          coalesce(to_json(host(inet_client_addr()))::text, 'null'), v_batch, v_ordinal, coalesce(v_parent, 'null'),
+          to_json(left(v_query, 4096)), length(v_query), v_said);
         v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
       end if;
     exception when others then
@@ -100,7 +106,7 @@ begin
         coalesce(script_tracking_internal.real_statement(v_context), current_query()))
       and script_tracking_internal.installation_lock() is null
     then
-      v_at := nextval('script_tracking_internal.guarded_ddl_seq');
+      perform nextval('script_tracking_internal.guarded_ddl_seq');
       raise exception using errcode = 'ST009',
         message = format('%s refused: it would take the tracker away, or its record', tg_tag),
         hint = 'script-tracking-exporter schema uninstall takes it away. What a superuser has to do by hand: docs/operations.md.';

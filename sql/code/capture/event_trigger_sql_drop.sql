@@ -9,42 +9,58 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set bytea_output = 'hex'
-set extra_float_digits = '1'
 set quote_all_identifiers = off
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_dropped jsonb;
+  v_object  record;
+  v_count   bigint;
+  v_dropped text;
   v_policy  text;
   v_own     text;
 begin
-  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-      'type', d.object_type, 'schema', d.schema_name,
-      'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
-               from unnest(d.address_names) with ordinality as n (part, position))
-        || case when d.object_type in ('function', 'procedure', 'aggregate')
-             then '(' || array_to_string(d.address_args, ', ') || ')' else '' end,
-      'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
-      'temporary', case when d.is_temporary then true end))
-      order by d.original desc, d.ordinality),
-    min(array_to_string(d.address_names, '.')) filter (where (d.original or d.normal)
-      and case when d.object_type in ('policy', 'trigger', 'rule', 'schema')
-        then d.address_names[1] in ('script_tracking', 'script_tracking_internal')
-        else (d.schema_name in ('script_tracking', 'script_tracking_internal')
-            or d.schema_name = 'auth' and exists (select from pg_namespace as n
-              where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'))
-          and d.object_type not like 'publication%' end)
-    into v_dropped, v_own
-  from (
-    select d.* from pg_event_trigger_dropped_objects() with ordinality as d
+  -- after the loop the last one, and how many there were
+  for v_object in
+    select d.objid, d.original, d.object_type, d.schema_name, d.is_temporary, d.address_names
+    from pg_event_trigger_dropped_objects() as d
     where d.original
       or d.object_type in ('table', 'foreign table')  -- partitions fall with their parent, and are not called normal
       or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
-    order by d.original desc, d.ordinality limit 1000) as d;
+  loop
+    v_count := coalesce(v_count, 0) + 1;
+  end loop;
+  if v_count = 1 and v_object.original and not v_object.is_temporary and v_object.address_names[2] is not null
+    and v_object.schema_name <> all (array['script_tracking', 'script_tracking_internal', 'auth'])
+    and v_object.object_type = any (array['table', 'view', 'materialized view', 'index', 'sequence', 'type'])
+  then  -- most often one, and none of the tracker's
+    v_dropped := format('[{"type": "%s", "schema": %s, "name": %s, "oid": "%s", "dropped": true}]',
+      v_object.object_type, to_json(v_object.schema_name),
+      to_json(format('%I.%I', v_object.address_names[1], v_object.address_names[2])), v_object.objid);
+  elsif v_count > 0 then
+    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+        'type', d.object_type, 'schema', d.schema_name,
+        'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
+                 from unnest(d.address_names) with ordinality as n (part, position))
+          || case when d.object_type in ('function', 'procedure', 'aggregate')
+               then '(' || array_to_string(d.address_args, ', ') || ')' else '' end,
+        'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
+        'temporary', case when d.is_temporary then true end))
+        order by d.original desc, d.ordinality)::text,
+      min(array_to_string(d.address_names, '.')) filter (where (d.original or d.normal)
+        and case when d.object_type in ('policy', 'trigger', 'rule', 'schema')
+          then d.address_names[1] in ('script_tracking', 'script_tracking_internal')
+          else (d.schema_name in ('script_tracking', 'script_tracking_internal')
+              or d.schema_name = 'auth' and exists (select from pg_namespace as n
+                where n.nspname = 'auth' and pg_get_userbyid(n.nspowner) = 'script_tracking_owner'))
+            and d.object_type not like 'publication%' end)
+      into v_dropped, v_own
+    from (
+      select d.* from pg_event_trigger_dropped_objects() with ordinality as d
+      where d.original
+        or d.object_type in ('table', 'foreign table')  -- partitions fall with their parent, and are not called normal
+        or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
+      order by d.original desc, d.ordinality limit 1000) as d;
+  end if;
   if v_own is not null and not exists (
     select from pg_locks as l
     where l.pid = pg_backend_pid() and l.granted and (

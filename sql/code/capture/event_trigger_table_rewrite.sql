@@ -18,7 +18,7 @@ begin
     'reasons', array(
       select r.name
       from (values (1, 'persistence'), (2, 'column default'), (4, 'column type'), (8, 'access method')) as r (bit, name)
-      where pg_event_trigger_table_rewrite_reason() & r.bit <> 0)))));
+      where pg_event_trigger_table_rewrite_reason() & r.bit <> 0))))::text);
 exception
   when statement_too_complex then
     raise;  -- the caller has used up the stack

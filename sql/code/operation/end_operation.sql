@@ -1,4 +1,4 @@
--- requires: vault/add_version.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -13,9 +13,10 @@ declare
   v_began       timestamptz := pg_catalog.clock_timestamp();
   v_started_at  timestamptz;
   v_started_by  name;
-  v_message     text;
   v_version     script_tracking.script_execution_s;
   v_duration_us bigint;
+  v_duration_ms integer;
+  v_metadata    jsonb;
   v_members     bytea[];
   v_superuser   boolean;
 begin
@@ -54,23 +55,42 @@ begin
 
   -- clocks step back
   v_duration_us := greatest((extract(epoch from least(p_ended_at, v_began) - v_started_at) * 1000000)::bigint, 0);
-  v_version.load_date := v_version.load_end_date;
-  v_version.execution_status := p_execution_status;
-  v_version.execution_duration_ms := least(v_duration_us / 1000, 2147483647)::integer;
-  v_message := script_tracking_internal.redact_text(p_error_message);
-  v_version.error_message := pg_catalog.left(v_message, 16384);
-  v_version.metadata := v_version.metadata
-    || coalesce(script_tracking_internal.declared_metadata(p_metadata), '{}')
-    || coalesce(p_noted, '{}')
-    || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-      'evidence', 'client',
+  -- What most operations have no use for stands behind conditions of its own, as an expression costs by its length, used or not.
+  v_metadata := pg_catalog.format('{"evidence": "client", "duration_us": %s, "tracking_us": %s}', v_duration_us,
+    (extract(epoch from pg_catalog.clock_timestamp() - v_began) * 1000000)::bigint)::jsonb;
+  if p_noted is not null then
+    v_metadata := p_noted || v_metadata;
+  end if;
+  if p_metadata is not null then
+    v_metadata := script_tracking_internal.declared_metadata(p_metadata) || v_metadata;
+  end if;
+  if p_error_message is not null or p_error_sqlstate is not null or p_affected_rows is not null
+    or p_identity is distinct from v_started_by
+  then
+    p_error_message := script_tracking_internal.redact_text(p_error_message);
+    v_metadata := v_metadata || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
       'completed_by', nullif(coalesce(p_identity, script_tracking_internal.session_identity()), v_started_by),
-      'duration_us', v_duration_us,
       'sqlstate', p_error_sqlstate,
-      'error_message_characters', case when pg_catalog.length(v_message) > 16384 then pg_catalog.length(v_message) end,
-      'affected_rows', p_affected_rows,
-      'tracking_us', (extract(epoch from pg_catalog.clock_timestamp() - v_began) * 1000000)::bigint));
-  perform script_tracking_internal.add_version(v_version);
+      'error_message_characters', case when pg_catalog.length(p_error_message) > 16384 then pg_catalog.length(p_error_message) end,
+      'affected_rows', p_affected_rows));
+    p_error_message := pg_catalog.left(p_error_message, 16384);
+  end if;
+  v_metadata := v_version.metadata || v_metadata;
+  v_duration_ms := least(v_duration_us / 1000, 2147483647);
+  -- add_version(), without filling a whole row for it
+  insert into script_tracking.script_execution_s
+    (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
+     execution_duration_ms, db_session_user, client_ip, affected_objects, sql_command, error_message, metadata,
+     record_source, tenant_hk, incarnation)
+  select p_execution_hk, v_version.load_end_date,
+    script_tracking_internal.hash_diff(
+      v_version.tenant_hk, v_version.script_name, v_version.script_type, p_execution_status, v_started_at, v_duration_ms,
+      v_version.db_session_user, v_version.client_ip, v_version.affected_objects, v_version.sql_command, p_error_message,
+      v_metadata),
+    v_version.script_name, v_version.script_type, p_execution_status, v_started_at, v_duration_ms, v_version.db_session_user,
+    v_version.client_ip, v_version.affected_objects, v_version.sql_command, p_error_message, v_metadata,
+    v_version.record_source, v_version.tenant_hk, i.incarnation
+  from script_tracking_internal.installation as i where i.singleton;
   return true;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql
+-- requires: vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/refuse_tenant.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 -- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
 -- by functions that say how.
@@ -17,8 +17,11 @@ as $function$
 declare
   v_started_at timestamptz := clock_timestamp();
   v_claim      text := coalesce(track_operation.tenant, nullif(current_setting('script_tracking.tenant', true), ''));
+  v_role       name := script_tracking_internal.session_identity();
   v_context    record;
-  v_claims     text;
+  v_writer     record;
+  v_tenant     bytea;
+  v_said       text;
   v_metadata   jsonb;
   v_hk         bytea;
 begin
@@ -33,12 +36,37 @@ begin
     raise exception using errcode = 'ST003',
       message = 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones';
   end if;
-  v_context := script_tracking_internal.writing_context(v_claim);
-  if v_context.refused is not null then
-    perform script_tracking_internal.refuse_tenant(v_context.refused, v_claim);
+  -- what writing_context() reads, and decides where there is no choice, without the call
+  select i.incarnation, i.record_source, i.restricted_tenants,
+    array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
+          where case when current_setting('is_superuser') = 'on' then m.role::text = quote_ident(v_role)
+            else pg_has_role(v_role, m.role, 'member') end) as members
+    into strict v_context
+  from script_tracking_internal.installation as i;
+  if v_claim is null and cardinality(v_context.members) < 2 and not v_context.restricted_tenants then
+    v_tenant := coalesce(v_context.members[1], sha256('system'));
+  else
+    v_writer := script_tracking_internal.writing_context(v_claim);
+    if v_writer.refused is not null then
+      perform script_tracking_internal.refuse_tenant(v_writer.refused, v_claim);
+    end if;
+    v_tenant := v_writer.tenant_hk;
   end if;
-  v_claims := script_tracking_internal.session_claims();
-  v_metadata := script_tracking_internal.session_metadata('client', v_context.acting_role, v_claims);
+  -- searched for secrets together, as most often none of them holds any
+  if concat(current_setting('script_tracking.app_user', true), current_setting('script_tracking.change_ref', true)) = ''
+    and not script_tracking_internal.may_hold_secret(concat(
+      track_operation.script_name, ' ', track_operation.sql_command, ' ', current_setting('application_name')))
+  then
+    v_said := ', "application_name": ' || to_json(nullif(current_setting('application_name'), ''))::text;
+  else
+    v_said := script_tracking_internal.session_claims();
+    v_said := case when script_tracking_internal.announces_secret(v_said)
+      then script_tracking_internal.redact_members(v_said) else v_said end;
+    script_name := script_tracking_internal.redact_text(track_operation.script_name);
+    sql_command := script_tracking_internal.redact(track_operation.sql_command);
+  end if;
+  -- as text, which is quicker than any builder of JSON
+  v_metadata := format('{"evidence": "client", "pid": %s, "effective_role": %s%s}', pg_backend_pid(), to_json(v_role), v_said)::jsonb;
   if track_operation.metadata is not null then
     if jsonb_typeof(track_operation.metadata) <> 'object' then
       raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
@@ -49,14 +77,14 @@ begin
     v_metadata := v_metadata || jsonb_build_object('parent_hk', encode(track_operation.parent_hk, 'hex'));
   end if;
   v_hk := script_tracking_internal.record_execution(
-    v_context.tenant_hk, v_context.incarnation, v_context.record_source || '/operation/v1',
-    script_tracking_internal.redact_text(track_operation.script_name), track_operation.script_type, 'RUNNING', v_started_at,
-    null, null, script_tracking_internal.redact(track_operation.sql_command), v_metadata, null);
+    v_tenant, v_context.incarnation, v_context.record_source || '/operation/v1',
+    track_operation.script_name, track_operation.script_type, 'RUNNING', v_started_at,
+    null, null, track_operation.sql_command, v_metadata, null);
   insert into script_tracking_internal.running_operation
     (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
   values
-    (v_hk, v_context.tenant_hk, track_operation.script_type, v_started_at,
-     v_context.acting_role, v_started_at);
+    (v_hk, v_tenant, track_operation.script_type, v_started_at,
+     v_role, v_started_at);
   return v_hk;
 end
 $function$;

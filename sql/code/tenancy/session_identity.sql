@@ -4,6 +4,5 @@ create or replace function script_tracking_internal.session_identity()
 returns name
 language sql stable parallel restricted
 as $function$
-  select case when pg_catalog.current_setting('role') = 'none' then session_user
-    else pg_catalog.current_setting('role')::name end
+  select coalesce(nullif(pg_catalog.current_setting('role'), 'none')::name, session_user)
 $function$;

@@ -13,16 +13,21 @@ returns bytea
 language plpgsql volatile
 as $function$
 declare
-  v_bk          varchar := script_tracking_internal.business_key(
-    p_script_name, p_started_at, coalesce(p_suffix, script_tracking_internal.random_suffix()));
-  v_hk          bytea := pg_catalog.sha256(pg_catalog.convert_to(v_bk, 'UTF8'));
-  v_duration_ms integer := case when p_duration_us is not null then least(p_duration_us / 1000, 2147483647) end;
-  v_sql         text := p_sql_command;
-  v_metadata    jsonb := p_metadata;
+  v_bk varchar;
+  v_hk bytea;
+  v_duration_ms integer;
 begin
-  if pg_catalog.length(v_sql) > 1024 then  -- shorter ones are never cut
-    select c.sql_command, v_metadata || c.noted into v_sql, v_metadata
-    from script_tracking_internal.cut_statement(v_sql) as c;
+  if p_suffix is null then  -- not in one expression with its use: it would be made ready where it is not used as well
+    p_suffix := script_tracking_internal.random_suffix();
+  end if;
+  v_bk := script_tracking_internal.business_key(p_script_name, p_started_at, p_suffix);
+  v_hk := pg_catalog.sha256(pg_catalog.convert_to(v_bk, 'UTF8'));
+  if pg_catalog.length(p_sql_command) > 1024 then  -- shorter ones are never cut
+    select c.sql_command, p_metadata || c.noted into p_sql_command, p_metadata
+    from script_tracking_internal.cut_statement(p_sql_command) as c;
+  end if;
+  if p_duration_us is not null then  -- least() passes a NULL by
+    v_duration_ms := least(p_duration_us / 1000, 2147483647);
   end if;
 
   -- one statement for both rows: to start and end the executor is a good part of an insert
@@ -38,9 +43,9 @@ begin
     (v_hk, pg_catalog.clock_timestamp(),
      script_tracking_internal.hash_diff(
        p_tenant_hk, p_script_name, p_script_type, p_execution_status, p_started_at, v_duration_ms,
-       session_user::varchar, pg_catalog.inet_client_addr(), p_affected_objects, v_sql, null, v_metadata),
+       session_user::varchar, pg_catalog.inet_client_addr(), p_affected_objects, p_sql_command, null, p_metadata),
      p_script_name, p_script_type, p_execution_status, p_started_at,
-     v_duration_ms, p_affected_objects, v_sql, v_metadata, p_record_source, p_tenant_hk, p_incarnation);
+     v_duration_ms, p_affected_objects, p_sql_command, p_metadata, p_record_source, p_tenant_hk, p_incarnation);
   return v_hk;
 end
 $function$;

@@ -1,0 +1,16 @@
+-- requires: capture/refuse_foreign_ddl.sql
+-- How many members an extension has by now, after CREATE or ALTER EXTENSION; refused where it stands in one of the tracker's schemas.
+create or replace function script_tracking_internal.extension_members(p_tag text, p_extension oid)
+returns bigint
+language plpgsql volatile
+as $function$
+begin
+  perform script_tracking_internal.refuse_foreign_ddl(p_tag, jsonb_agg(
+    jsonb_build_object('type', 'extension', 'schema', n.nspname, 'name', e.extname)))
+  from pg_catalog.pg_extension as e join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+  where e.oid = p_extension and n.nspname in ('script_tracking', 'script_tracking_internal');
+  return (
+    select count(*) from pg_catalog.pg_depend as d
+    where d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'e' and d.refobjid = p_extension);
+end
+$function$;
