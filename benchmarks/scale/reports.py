@@ -16,7 +16,8 @@ FUNCTIONS = (
     "get_performance_metrics()",
     "get_system_health()",
     "get_recent_errors(24)",
-    "get_execution_history(7) limit 100",
+    "get_execution_history(7, 100)",
+    "get_execution_history(400, 100, only_execution_status => 'FAILED')",
     "get_execution_history(7)",
 )
 # Role, and the tenant that it reads; an auditor reads all.

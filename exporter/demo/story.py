@@ -78,11 +78,11 @@ async def tenants_are_apart(scene: Scene) -> None:
         scene.terminal.fact(role, f"sees {counts}", "good" if [row["tenant"] for row in rows] == [own] else "bad")
         scene.repeat()
     claim = "set script_tracking.tenant = 'acme'"
-    (row,) = await scene.look("globex_reader", claim, "select count(*) from script_tracking.script_execution_s")
-    scene.terminal.fact(
-        "claiming acme", f"it sees {row['count']} rows of the record itself", "bad" if row["count"] else "good"
-    )
+    (row,) = await scene.look("globex_reader", claim, "select count(*) from script_tracking.get_execution_history(1)")
+    scene.terminal.fact("claiming acme", f"it sees {row['count']} executions", "bad" if row["count"] else "good")
     scene.repeat()
+    await scene.refused("the table itself", "globex_reader", "table script_tracking.script_execution_s")
+    scene.repeat(verbose=True)
     forged = "select script_tracking.track_operation('forged', 'BATCH', 'acme')"
     await scene.refused("writing for acme", "globex_job", forged)
     scene.repeat(verbose=True)

@@ -22,7 +22,7 @@ RESTORED = (
     f"alter policy read_visible on {S}.script_execution_s using (true)",
     f"grant select on {S}.script_execution_s to public",
     f"revoke execute on function {SI}.collect_operations() from script_tracking_daemon",
-    f"revoke select on {S}.script_execution_s from script_tracking_reader",
+    f"revoke select on {S}.script_execution_s from script_tracking_auditor",
     f"revoke insert on {S}.script_execution_s from script_tracking_owner",
     f"grant insert, select on {S}.script_execution_s to joe with grant option",
     f"grant select (sql_command) on {S}.script_execution_s to joe",

@@ -125,7 +125,7 @@ WEAKENINGS = {
     "grants_as_released": (
         f"revoke execute on function {SI}.collect_operations() from script_tracking_daemon",
         f"revoke usage on schema {S} from script_tracking_app",
-        f"revoke select on {S}.script_execution_s from script_tracking_reader",
+        f"revoke select on {S}.script_execution_s from script_tracking_auditor",
         f"revoke select on {S}.tenant_h from script_tracking_auditor",
         f"revoke insert on {S}.script_execution_s from script_tracking_owner",
         f"grant insert on {S}.script_execution_s to joe",

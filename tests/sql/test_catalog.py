@@ -62,7 +62,13 @@ SIGNATURES = {
     "generate_unique_script_name": ("base_name character varying", "character varying"),
     "calculate_hash_key": ("business_key character varying", "bytea"),
     "get_enterprise_dashboard": ("", "TABLE"),
-    "get_execution_history": ("days integer", "TABLE"),
+    "get_execution_history": (
+        "days integer, max_rows bigint DEFAULT NULL::bigint,"
+        " before timestamp with time zone DEFAULT NULL::timestamp with time zone,"
+        " only_tenant text DEFAULT NULL::text, only_script_name text DEFAULT NULL::text,"
+        " only_script_type text DEFAULT NULL::text, only_execution_status text DEFAULT NULL::text",
+        "TABLE",
+    ),
     "get_performance_metrics": ("", "TABLE"),
     "get_system_health": ("", "TABLE"),
     "get_recent_errors": ("hours integer", "TABLE"),
@@ -183,13 +189,24 @@ def test_every_security_definer_function_pins_its_search_path_and_row_security(a
     assert [row["name"] for row in blind] == ["generate_unique_script_name"]  # reads nothing
 
 
-def test_every_public_function_that_runs_as_its_caller_pins_its_search_path(admin: Session) -> None:
-    """But for the one that has to be inlined, and names everything in full: test_history holds it to that."""
+def test_every_public_function_pins_its_search_path(admin: Session) -> None:
     loose = admin.execute(
         "select p.proname from pg_proc as p where p.pronamespace = 'script_tracking'::regnamespace"
         " and not coalesce(p.proconfig @> array['search_path=pg_catalog, pg_temp'], false)"
     ).fetchall()
-    assert [row["proname"] for row in loose] == ["get_execution_history"]
+    assert loose == []
+
+
+def test_what_readers_call_is_the_owners_and_shows_no_message_of_the_servers(admin: Session) -> None:
+    """A caller may ask for plans, of what a function does as well, as messages of the level LOG."""
+    rows = admin.execute(
+        "select p.proname, p.prosecdef and p.proconfig @> array['client_min_messages=warning'] as is_safe"
+        " from pg_proc as p where has_function_privilege('script_tracking_reader', p.oid, 'execute')"
+        " and p.pronamespace in ('script_tracking'::regnamespace, 'script_tracking_internal'::regnamespace)"
+    ).fetchall()
+    assert len(rows) > 8
+    # the one reads nothing; of the other the plans are told, which are generic, until it is pinned as well
+    assert {row["proname"] for row in rows if not row["is_safe"]} <= {"calculate_hash_key", "get_enterprise_dashboard"}
 
 
 @pytest.mark.parametrize("setting", ["default_toast_compression"])
@@ -257,8 +274,17 @@ def test_the_reference_has_every_public_signature(admin: Session) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("member_of", [(), ("script_tracking_daemon",), ("script_tracking_app",)])
-def test_without_a_readers_role_nothing_of_the_record_is_read(
+@pytest.mark.parametrize(
+    "member_of",
+    [
+        (),
+        ("script_tracking_daemon",),
+        ("script_tracking_app",),
+        ("script_tracking_reader",),
+        ("script_tracking_app", "script_tracking_reader", "script_tracking_daemon"),
+    ],
+)
+def test_without_the_auditors_role_no_table_of_the_record_is_read(
     make_role: MakeRole, login: Login, admin: Session, member_of: tuple[str, ...]
 ) -> None:
     session = login(make_role(*member_of))

@@ -48,7 +48,7 @@ REFUSED = (
     f"grant select on all tables in schema {SI} to script_tracking_app",
     f"grant usage on schema {SI} to script_tracking_app",
     f"grant execute on function {S}.register_tenant(varchar, bytea) to public",
-    f"revoke select on {S}.script_execution_s from script_tracking_reader",
+    f"revoke select on {S}.script_execution_s from script_tracking_auditor",
     f"alter default privileges for role script_tracking_owner in schema {S} grant select on tables to public",
     f"comment on table {S}.script_execution_s is 'mine'",
     f"comment on schema {S} is 'mine'",

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.fix_sessions import Login, MakeRole, Session, one, value
 from tests.vault_steps import INTERNAL, LONG_AGO, RECORD, make_past, record, set_setting
 
 DERIVE = f"select {INTERNAL}.derive_links(p_versions => %s)"
@@ -178,9 +178,10 @@ def two_tenants(admin: Session, owner: str, make_role: MakeRole, login: Login) -
 
 
 def test_each_tenant_sees_its_own_records_of_an_object_that_both_touched(
-    admin: Session, owner: str, two_tenants: tuple[Session, Session]
+    admin: Session, owner: str, two_tenants: tuple[Session, Session], make_role: MakeRole, login: Login
 ) -> None:
     acme, zeta = two_tenants
+    auditor = login(make_role("script_tracking_auditor"))
     for session, statement in (
         (acme, "create table shared.t (id int)"),
         (admin, f"alter table shared.t owner to {owner}"),
@@ -193,14 +194,17 @@ def test_each_tenant_sees_its_own_records_of_an_object_that_both_touched(
     for derived in (False, True):
         if derived:
             derive(admin)
+            auditor.execute("set script_tracking.tenant = 'acme'")
             for view in ("object_s", "object_pit", "object_name_s"):
-                kept = f"select count(*) from script_tracking.database_{view} where tenant_hk <> sha256('acme')"
-                assert value(acme, kept) == 0
+                kept = "select count(*) filter (where tenant_hk <> sha256('acme')) as others, count(*) > 0 as some"
+                found = one(auditor, f"{kept} from script_tracking.database_{view}")
+                assert found == {"others": 0, "some": True}
             links = "select count(*) from script_tracking.script_execution_object_l where tenant_hk <> sha256('acme')"
-            assert value(acme, links) == 0
+            assert value(auditor, links) == 0
+            auditor.execute("set script_tracking.tenant = 'zeta'")
             kept = "select identity from script_tracking.database_object_name_s where object_type = 'table' order by 1"
-            assert [row["identity"] for row in zeta.execute(kept.encode()).fetchall()] == ["shared.of_zeta"]
-            assert value(zeta, "select count(*) from script_tracking.user_h") == 1
+            assert [row["identity"] for row in auditor.execute(kept.encode()).fetchall()] == ["shared.of_zeta"]
+            assert value(auditor, "select count(*) from script_tracking.user_h") == 1
         for identity in ("shared.t", "shared.of_zeta"):
             told = [tuple(row.values()) for row in acme.execute(ask.encode(), (identity,)).fetchall()]
             assert told == [("acme", "DROP TABLE"), ("acme", "CREATE TABLE")]
@@ -345,9 +349,11 @@ def test_nobody_but_the_owner_writes_or_rebuilds(admin: Session, make_role: Make
 
 
 def test_what_a_tenants_retention_hides_is_hidden_here_too(
-    admin: Session, two_tenants: tuple[Session, Session]
+    admin: Session, two_tenants: tuple[Session, Session], make_role: MakeRole, login: Login
 ) -> None:
     acme, _ = two_tenants
+    auditor = login(make_role("script_tracking_auditor"))
+    auditor.execute("set script_tracking.tenant = 'acme'")
     told = {
         "evidence": "trigger",
         "objects": [{"type": "table", "schema": "shared", "name": "shared.t", "oid": "20000"}],
@@ -373,6 +379,7 @@ def test_what_a_tenants_retention_hides_is_hidden_here_too(
         "select count(*) from script_tracking.script_execution_user_l",
         "select count(*) from script_tracking.script_execution_pit",
     )
-    assert [value(acme, count) for count in counts] == [1] * len(counts)
+    shown = [(acme, count) for count in counts[:2]] + [(auditor, count) for count in counts]
+    assert [value(*each) for each in shown] == [1] * len(shown)
     admin.execute("select script_tracking.set_retention('acme', 1, 'of a test')")
-    assert [value(acme, count) for count in counts] == [0] * len(counts)
+    assert [value(*each) for each in shown] == [0] * len(shown)

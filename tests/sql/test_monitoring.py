@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 
 from exporter.database import connect
@@ -201,6 +202,11 @@ def test_what_pg_stat_statements_knows(postgres: Server, admin: Session, worker:
             assert row["query_id"] is not None
             assert row["query_calls"] >= 3
             assert 0 < row["query_mean_seconds"] < 10
+            session.execute("create role other superuser login")
+            with psycopg.connect(make_conninfo(server.dsn, user="other"), autocommit=True) as other:
+                for _ in range(50):
+                    other.execute(RUNNING.encode()).fetchall()
+            assert one(session, RUNNING)["query_calls"] < 50, "what others call is not counted"
     finally:
         server.close()
 

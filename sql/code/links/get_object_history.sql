@@ -16,6 +16,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
+set client_min_messages = warning  -- the caller may have the server tell him plans
 set jit = off
 as $function$
   with visible as materialized (
@@ -52,9 +53,23 @@ as $function$
     join script_tracking.database_object_name_s as r on r.identity = m.identity and r.object_type = 'composite type'
     join script_tracking.database_object_h as h on h.object_hk = r.object_hk and h.incarnation = n.incarnation
     where n.class_id = 1247
+  ), known as materialized (
+    -- of an object that only others' records name not even the links are read: else the time would tell how many there are
+    select a.class_id, a.object_id, a.incarnation
+    from asked as a
+    cross join lateral (
+      select 1
+      from script_tracking.database_object_name_s as n
+      where n.object_hk = sha256(convert_to(script_tracking_internal.object_key(a.class_id, a.object_id, a.incarnation), 'UTF8'))
+        and n.tenant_hk = any (array(select v.tenant_hk from visible as v))
+      union all
+      select 1
+      from tail as t join visible as v on v.tenant_hk = t.tenant_hk
+      where t.object_id = a.object_id and t.class_id = a.class_id and t.incarnation = a.incarnation
+      limit 1) as k
   ), touch as materialized (
     select t.*
-    from asked as o
+    from known as o
     join script_tracking.script_execution_object as l
       on l.object_id = o.object_id and l.class_id = o.class_id and l.incarnation = o.incarnation
     join script_tracking_internal.object_touch as t
@@ -62,7 +77,7 @@ as $function$
         and t.execution_timestamp = l.execution_timestamp and t.class_id = l.class_id and t.object_id = l.object_id
     union all
     select t.*
-    from asked as o
+    from known as o
     join tail as t on t.object_id = o.object_id and t.class_id = o.class_id and t.incarnation = o.incarnation
   ), life as (  -- over all tenants and times: whoever changed the object next ended its definition
     select t.*, lead(t.xid) over (

@@ -12,6 +12,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
+set client_min_messages = warning  -- the caller may have the server tell him plans
 set jit = off
 as $function$
   with visible as materialized (

@@ -1,7 +1,8 @@
 -- requires: tenancy/visible_tenants.sql, monitoring/session_activity.sql, monitoring/session_progress.sql, monitoring/statement_statistics.sql
 -- Operations of the tenants that the caller may see that were begun and not completed, oldest first, each beside what the
 -- session that began it does now. Behind a pooler that session may serve somebody else meanwhile, so no statement is told.
--- session_state is gone where no session of that start has the pid any more.
+-- session_state is gone where no session of that start has the pid any more. What is told of a statement is of the session's own
+-- role: what others called as well, and how often, is theirs.
 create or replace function script_tracking.get_running_operations()
 returns table (execution_hk bytea, tenant text, script_name varchar, script_type varchar, execution_timestamp timestamptz,
   running_seconds double precision, heartbeat_at timestamptz, started_by name, pid integer, session_state text,
@@ -13,6 +14,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
+set client_min_messages = warning  -- the caller may have the server tell him plans
 as $function$
   with operation as materialized (
     select r.* from script_tracking_internal.running_operation as r
@@ -35,7 +37,7 @@ as $function$
     on s.script_execution_hk = o.script_execution_hk and s.execution_timestamp = o.execution_timestamp
     and s.load_end_date is null
   left join activity as a on a.pid = o.pid and a.backend_start <= coalesce(o.backend_start, o.execution_timestamp)
-  left join statistic as q on q.query_id = a.query_id
+  left join statistic as q on q.query_id = a.query_id and q.user_id = a.user_id
   left join progress as p on p.pid = a.pid
   order by o.execution_timestamp
 $function$;

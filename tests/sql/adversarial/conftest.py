@@ -99,18 +99,19 @@ def seen(told: str, victim: Victim) -> list[str]:
 
 
 READS = (
-    "select * from script_tracking.script_execution_h",
-    "select * from script_tracking.script_execution_s",
-    "select * from script_tracking.tenant_h",
-    "table script_tracking.script_execution_s",
-    "select s from script_tracking.script_execution_s as s",
-    "select row_to_json(s) from script_tracking.script_execution_s as s",
-    "select * from script_tracking.script_execution_s full join script_tracking.script_execution_h"
-    " using (script_execution_hk)",
-    "select tenant_hk, count(*) from script_tracking.script_execution_s group by rollup (tenant_hk)",
-    "select max(script_name), min(script_name), max(tenant_hk) from script_tracking.script_execution_s",
-    "select * from script_tracking.script_execution_s tablesample system (100)",
     "select * from script_tracking.get_execution_history(30)",
+    "select * from script_tracking.get_execution_history(30, 5, now(), 'victim')",
+    "select * from script_tracking.get_execution_history(30, only_execution_status => 'FAILED')",
+    "select h from script_tracking.get_execution_history(30) as h",
+    "select row_to_json(h) from script_tracking.get_execution_history(30) as h",
+    "select tenant, count(*) from script_tracking.get_execution_history(30) group by rollup (tenant)",
+    "select max(script_name), min(script_name), max(tenant) from script_tracking.get_execution_history(30)",
+    "select v.* from script_tracking.get_execution_history(30) as h"
+    " cross join lateral script_tracking.get_execution_as_of(h.execution_hk, now()) as v",
+    "select * from script_tracking.get_objects_as_of(now())",
+    "select h.* from script_tracking.get_objects_as_of(now()) as o"
+    " cross join lateral script_tracking.get_object_history(o.object_identity) as h",
+    "select * from script_tracking.get_running_operations()",
     "select * from script_tracking.get_enterprise_dashboard()",
     "select * from script_tracking.get_performance_metrics()",
     "select * from script_tracking.get_recent_errors(720)",

@@ -31,9 +31,9 @@ def test_a_foreign_and_a_random_key_get_the_same_answer(spy: Spy, victim: Victim
             spy(
                 f"select {S}.complete_operation('\\x{key}', true, 'forged', 'P0001', 1, '{{}}') as c",
                 f"select {S}.heartbeat('\\x{key}') as h",
-                f"select count(*) as n from {S}.script_execution_s where script_execution_hk = '\\x{key}'",
                 f"select count(*) as n from {S}.get_execution_history(30) where execution_hk = '\\x{key}'",
-                f"select count(*) as n from {S}.script_execution_h where script_execution_hk = '\\x{key}'",
+                f"select * from {S}.get_execution_as_of('\\x{key}', now())",
+                f"select * from {S}.get_execution_as_of('\\x{key}', 'infinity')",
             )
             + (spy(f"select {S}.complete_operations({many})") if len(key) == 64 else "")
         )
@@ -120,7 +120,7 @@ def test_no_statement_changes_anything_of_the_tracker(spy: Spy, admin: Session) 
 
 def test_nobody_is_kept_waiting_by_a_reader(spy: Spy, victim: Victim) -> None:
     """Whatever locks a reader can take, others write on."""
-    spy("begin", "select * from script_tracking.script_execution_s", "select pg_advisory_lock(6001874101)")
+    spy("begin", "select * from script_tracking.get_execution_history(30)", "select pg_advisory_lock(6001874101)")
     victim.session.execute("set statement_timeout = '5s'")
     key = value(victim.session, f"select {S}.track_operation('job', 'BATCH')")
     assert value(victim.session, f"select {S}.complete_operation(%s, true)", key) is True

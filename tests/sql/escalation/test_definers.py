@@ -74,12 +74,6 @@ def test_whoever_may_call_runs_only_with_the_owners_rights_by_a_definer(function
     invokers = {row["proname"] for row in functions if row["granted"] and not row["prosecdef"]}
     assert invokers <= {
         "calculate_hash_key",
-        "get_execution_history",
-        "get_enterprise_dashboard",
-        "get_performance_metrics",
-        "get_recent_errors",
-        "get_object_history",
-        "get_execution_as_of",
         "object_class",
         "object_identity",
         "login_user_tracking",
