@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
 from urllib.parse import urlsplit
 
 import psycopg
@@ -21,3 +24,21 @@ async def test_nothing_is_compiled_for_a_collection(installed_database: str) -> 
         assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
     finally:
         await connection.close()
+
+
+async def test_an_opening_that_is_cancelled_leaves_no_session(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as watcher:
+        gc.disable()  # which would close the sessions some time
+        try:
+            for step in range(30):
+                opening = asyncio.create_task(connect(Dsn(database), application_name="cancelled"))
+                await asyncio.sleep(step / 1000)
+                opening.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await (await opening).close()
+            left = "select count(*) from pg_stat_activity where application_name = 'cancelled'"
+            async with asyncio.timeout(10):
+                while watcher.execute(left).fetchone() != (0,):
+                    await asyncio.sleep(0.05)
+        finally:
+            gc.enable()
