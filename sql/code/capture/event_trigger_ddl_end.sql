@@ -19,6 +19,7 @@ declare
   v_query      text;
   v_batch      text;
   v_state      text;
+  v_attempts   text;
   v_attempt    text;
   v_outer      text;
   v_id         text;
@@ -41,7 +42,6 @@ declare
   v_more       jsonb;
   v_names      text[];
   v_temporary  boolean;
-  v_all        text;
   v_count      bigint;
   v_context    record;
   v_special    jsonb;
@@ -118,8 +118,8 @@ begin
         v_payload := v_dropped;
         v_dropped := split_part(v_dropped, e'\n', 1);
         v_told := substr(v_dropped, 65);
-        v_all := concat(v_state, v_attempt || ',');
-        if left(v_dropped, 64) = script_tracking_internal.state_mac(v_context.state_key, v_all, v_told) then
+        v_attempts := concat(v_state, v_attempt || ',');
+        if left(v_dropped, 64) = script_tracking_internal.state_mac(v_context.state_key, v_attempts, v_told) then
           v_payload := set_config('script_tracking_internal.dropped', substr(v_payload, length(v_dropped) + 2), false);
           v_more := v_told::jsonb;
           if v_objects is null and jsonb_array_length(v_more) = 1 and v_more #>> '{0,name}' is not null
@@ -144,7 +144,7 @@ begin
       end if;
 
       -- whether somebody else's statement runs this one
-      if strpos(v_pg_context, e'\n') > 0 then
+      if v_pg_context like e'%\n%' then
         -- what REFRESH MATERIALIZED VIEW CONCURRENTLY does inside is told by its own record
         if coalesce(v_temporary, true) and split_part(v_outer, ':', 4) = 'REFRESH MATERIALIZED VIEW'
           and v_pg_context ~ '\n[^\n]{1,40}(CREATE TEMP TABLE|ALTER TABLE|DROP TABLE) pg_temp_[0-9]+[.]pg_temp_[0-9]+'
@@ -171,9 +171,7 @@ begin
       end if;
       -- The installer and upkeep keep their own ledger. They are known by the locks that they hold; as anybody may take the
       -- installer's, it counts for whoever may act as the owner, and upkeep's for what is the tracker's alone.
-      if strpos(v_names[1], 'script_tracking') > 0
-        or coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
-      then
+      if v_names[1] like '%script_tracking%' or current_setting('script_tracking_internal.installing', true) = 'on' then
         if (case when coalesce(current_setting('script_tracking_internal.installing', true), '') = 'on'
             and pg_has_role(script_tracking_internal.session_identity(), 'script_tracking_owner', 'member')
           then script_tracking_internal.installation_lock() is not null
@@ -201,8 +199,7 @@ begin
           array(select distinct n.name from unnest(v_names) as n (name) where n.name is not null order by n.name), '{}');
       end if;
 
-      v_all := array_to_string(v_names, ' ');
-      if strpos(v_all, 'script_tracking') > 0 or starts_with(v_all, 'auth') or strpos(v_all, ' auth.') > 0 then
+      if array_to_string(v_names, ' ') like any (array['%script_tracking%', 'auth%', '% auth.%']) then
         perform script_tracking_internal.refuse_foreign_ddl(tg_tag, v_objects);
       end if;
       v_told := v_objects::text;

@@ -61,19 +61,21 @@ begin
         or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
       order by d.original desc, d.ordinality limit 1000) as d;
   end if;
-  if v_own is not null and not exists (
-    select from pg_locks as l
-    where l.pid = pg_backend_pid() and l.granted and (
-      l.locktype = 'advisory' and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1
-      or l.locktype = 'relation' and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock')
-        and l.relation = to_regclass('script_tracking_internal.schema_migration')))
-  then
-    if to_regclass('script_tracking_internal.guarded_ddl_seq') is not null then
-      perform nextval('script_tracking_internal.guarded_ddl_seq');
+  if v_own is not null then  -- by itself: together with a query it would be planned each time
+    if not exists (
+      select from pg_locks as l
+      where l.pid = pg_backend_pid() and l.granted and (
+        l.locktype = 'advisory' and l.classid = 1 and l.objid = 1706906805 and l.objsubid = 1
+        or l.locktype = 'relation' and l.mode in ('ShareRowExclusiveLock', 'AccessExclusiveLock')
+          and l.relation = to_regclass('script_tracking_internal.schema_migration')))
+    then
+      if to_regclass('script_tracking_internal.guarded_ddl_seq') is not null then
+        perform nextval('script_tracking_internal.guarded_ddl_seq');
+      end if;
+      raise exception using errcode = 'ST009',
+        message = format('%s of %s refused: only the installer changes the tracker''s schemas', tg_tag, v_own),
+        hint = 'script-tracking-exporter schema uninstall takes them away. What a superuser has to drop by hand: docs/operations.md.';
     end if;
-    raise exception using errcode = 'ST009',
-      message = format('%s of %s refused: only the installer changes the tracker''s schemas', tg_tag, v_own),
-      hint = 'script-tracking-exporter schema uninstall takes them away. What a superuser has to drop by hand: docs/operations.md.';
   end if;
   if v_dropped is not null then
     perform script_tracking_internal.note_for_end(v_dropped);
