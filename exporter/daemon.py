@@ -26,6 +26,7 @@ from exporter.web.settings import WebSettings
 log = get_logger("daemon")
 
 STOP_SECONDS = 1.0
+NAMED = 5  # targets, where there may be hundreds
 
 
 class Daemon:
@@ -50,12 +51,15 @@ class Daemon:
         self._tell_reload(True)
 
     def not_ready(self) -> str | None:
-        """Why the daemon is not ready to be scraped: a target that it started with has not been tried yet; None where
-        it is ready.
+        """Why the daemon is not ready to be scraped: a target that it started with has not been tried yet, or one is
+        tried no more; None where it is ready.
         """
+        watches = self.fleet.watches
         if not self._was_ready:
-            watches = self.fleet.watches
             self._was_ready = self._applied and all(watch.collector.attempted.is_set() for watch in watches)
+        stalled = [watch.config.name for watch in watches if watch.collector.pulse.is_overdue]
+        if stalled:
+            return f"collection stalls: {', '.join(stalled[:NAMED])}"
         return None if self._was_ready else "no snapshot yet"
 
     async def begin(self) -> None:

@@ -54,6 +54,22 @@ class BackOff:
         self._failures = 0
 
 
+class Pulse:
+    """Signs of life of a task that never ends. One that has not begun yet is not overdue."""
+
+    def __init__(self) -> None:
+        self._due = float("inf")
+
+    def beat(self, within: float) -> None:
+        """Gives a sign; the next one follows within so many seconds, unless the task stalls."""
+        self._due = monotonic() + within
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the task stalls."""
+        return monotonic() > self._due
+
+
 def monotonic() -> float:
     """Seconds of the clock that the timers go by."""
     return time.monotonic()

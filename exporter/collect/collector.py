@@ -14,7 +14,7 @@ from exporter.database import Connection, call, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
-from exporter.schedule import BackOff, Timer, earliest, monotonic, restart
+from exporter.schedule import BackOff, Pulse, Timer, earliest, monotonic, restart
 from exporter.sqlfiles import query
 from exporter.target import Target
 
@@ -24,6 +24,7 @@ PROBE_INTERVAL_SECONDS = 2.0
 STALE_AFTER_INTERVALS = 3
 COPY_VERSION = 12  # the migration that brings what tells a copy from its original
 COPY_TIMEOUT_SECONDS = 3.0
+STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
 
 
 def configured(specs: Sequence[CollectorSpec], settings: Mapping[str, CollectorConfig]) -> list[CollectorSpec]:
@@ -51,6 +52,7 @@ class TargetCollector:
         self._back_off = BackOff()
         self._original: Connection | None = None  # the session of which it is known that it is in no copy
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
+        self.pulse = Pulse()
         status.set("up", 0)
         self.adopt(specs)
 
@@ -82,6 +84,7 @@ class TargetCollector:
                 scheduled = self._specs
                 known = {id(timer.job): timer for timer in timers}
                 timers = [timers[0], *(known.get(id(spec)) or Timer(spec, spec.interval) for spec in scheduled)]
+            self._beat(max((spec.timeout for spec in self._specs), default=0.0))
             timer = earliest(timers)
             if timer.due > monotonic():
                 self.attempted.set()
@@ -98,15 +101,21 @@ class TargetCollector:
             except TargetUnavailable as error:
                 await self._lost(error)
                 restart(timers)
-                await asyncio.sleep(self._back_off.next())
+                wait = self._back_off.next()
+                self._beat(wait)
+                await asyncio.sleep(wait)
                 continue
             finally:
                 self._status.publish(self._snapshot)
             timer.done(monotonic())
 
+    def _beat(self, seconds: float) -> None:
+        self.pulse.beat(PROBE_INTERVAL_SECONDS + seconds + STALLED_SECONDS)
+
     async def _schema_known(self) -> None:
         """Waits until the schema was looked for, and goes on asking for signs of life meanwhile."""
         while not self._target.schema_known.is_set():
+            self._beat(0)
             try:
                 async with asyncio.timeout(PROBE_INTERVAL_SECONDS):
                     await self._target.schema_known.wait()
