@@ -1,20 +1,22 @@
-"""Takes connections in: who says nothing costs a socket, and of many TLS handshakes each client has one at a time."""
+"""Takes connections in: who says nothing costs no more than a socket, and many at once come in one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
-from collections import deque
 from collections.abc import Callable
 
 from exporter.logs import get_logger
 from exporter.web.connection import Connection, Vet, Visitor
 from exporter.web.guests import Guests, Limits
+from exporter.web.turns import Turns
 
 log = get_logger("web")
 
-ACCEPTED_AT_ONCE = 64
+ACCEPTED_AT_ONCE = 16
+ENTRIES = 2  # in one turn of the event loop
+HANDSHAKE_COST = 2  # of these: it takes a millisecond of the processor
 OUT_OF_SOCKETS_SECONDS = 0.2
 TLS_HANDSHAKE = b"\x16"  # the first byte of whoever speaks TLS
 PLAIN_TO_TLS = (
@@ -37,7 +39,7 @@ class Acceptor:
         self._security = security
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._greeting: dict[str, deque[Visitor]] = {}  # who has begun a handshake, by client; the clients take turns
+        self._turns = Turns(ENTRIES)
         self._tasks: set[asyncio.Task[None]] = set()
         self.guests = Guests(limits)
         listener.setblocking(False)
@@ -46,11 +48,6 @@ class Acceptor:
     def close(self) -> None:
         """Takes nobody in any more; requests in process are left alone."""
         self._loop.remove_reader(self._listener)
-        for waiting in self._greeting.values():
-            for visitor in waiting:
-                self.guests.leave(visitor)
-                visitor.abort()
-        self._greeting.clear()
 
     async def wait_closed(self) -> None:
         """Returns at once: uvicorn waits for the connections itself."""
@@ -85,35 +82,19 @@ class Acceptor:
         except OSError:
             first = b""
         context, _ = self._security()
-        if first and context is None:
+        if first and (context is None or first == TLS_HANDSHAKE):
             self._loop.remove_reader(visitor.wire)
-            self._enter(visitor)
-        elif first == TLS_HANDSHAKE:
-            self._loop.remove_reader(visitor.wire)
-            if not self._greeting:
-                self._loop.call_soon(self._greet)
-            self._greeting.setdefault(visitor.client, deque()).append(visitor)
+            cost = 1 if context is None else HANDSHAKE_COST
+            self._turns.call(visitor.client, lambda: self._enter(visitor), cost)
         else:
             if first:
                 _refuse(visitor.wire)
             self.guests.leave(visitor)
             visitor.abort()
 
-    def _greet(self) -> None:
-        """Begins one handshake, which takes a millisecond of the processor, and lets everybody else have a turn."""
-        while self._greeting:
-            client, waiting = next(iter(self._greeting.items()))
-            visitor = waiting.popleft()
-            del self._greeting[client]
-            if waiting:
-                self._greeting[client] = waiting  # behind the others
-            if not visitor.gone:
-                self._enter(visitor)
-                break
-        if self._greeting:
-            self._loop.call_soon(self._greet)
-
     def _enter(self, visitor: Visitor) -> None:
+        if visitor.gone:
+            return
         visitor.waiting = False
         context, visitor.vet = self._security()
         task = self._loop.create_task(self._connect(visitor, context))

@@ -16,6 +16,7 @@ from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.rate import RateLimited
 from exporter.web.settings import WebSettings
+from exporter.web.turns import InTurn
 
 Reload = Callable[[], Awaitable[tuple[str, ...]]]
 
@@ -80,4 +81,4 @@ def create(
 
     allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
     limited = RateLimited(allowed, lambda: settings.current.rate_limit)
-    return ResponseHeaders(limited, lambda: settings.current.headers)
+    return ResponseHeaders(InTurn(limited), lambda: settings.current.headers)

@@ -1,0 +1,1 @@
+"""What clients that misbehave do to one that scrapes."""
