@@ -327,6 +327,24 @@ ELSEWHERE = (
         "do $$ begin raise notice 'password %', 'hunter2'; end $$",
         "do $$ begin raise notice 'password %', '[redacted]'; end $$",
     ),
+    (
+        'create function f() returns text language plpython3u as $$\nimport requests\napi_key = "hunter2"\nreturn 1\n$$',
+        'create function f() returns text language plpython3u as $$\nimport requests\napi_key = "[redacted]"\nreturn 1\n$$',
+    ),
+    (
+        'create function f() returns text language plpython3u as $$\nif True:\n  token = f"hunter2"\nreturn 1\n$$',
+        'create function f() returns text language plpython3u as $$\nif True:\n  token = f"[redacted]"\nreturn 1\n$$',
+    ),
+    (
+        'create function f() returns int language plv8 as $$ for (;;) { const secret = "my_hunter2_key"; } $$',
+        'create function f() returns int language plv8 as $$ for (;;) { const secret = "[redacted]"; } $$',
+    ),
+    ("comment on table t is 'Authorization: Token 12hunter2ab'", "comment on table t is 'Authorization: [redacted]'"),
+    (
+        "do $$ begin perform f('Authorization: Digest username=joe, response=hunter2'); end $$",
+        "do $$ begin perform f('Authorization: [redacted]'); end $$",
+    ),
+    ("comment on table t is 'Authorization: Bearer hunter2'", "comment on table t is 'Authorization: [redacted]'"),
     ("select http_header('Authorization', 'hunter2')", "select http_header('Authorization', '[redacted]')"),
     ("select sign('{}', 'hunter2')", "select sign('[redacted]', '[redacted]')"),
     (

@@ -40,6 +40,7 @@ declare
   v_hot       integer := 0;      -- 1 after a secret's name, 2 after further words, 3 after an operator, 4 after an operand
   v_level     integer;           -- parentheses open at that name
   v_between   boolean := false;
+  v_foreign   boolean;           -- what is a name in SQL stands where another language has a value
   v_zone      boolean := false;  -- every literal of the statement is a secret
   v_insert    boolean := false;
   v_string    integer;           -- where the last string stands, as far as another may go on with it
@@ -175,6 +176,9 @@ begin
           v_zone := true;
         end if;
         v_string := null;
+        -- in a body of another language a string: api_key = "..", token: "..", also with a letter before it
+        v_foreign := v_kind = 'i' and (v_hot = 3 and v_previous in (':', '=', ':=', '=>', '==')
+          or v_hot = 4 and v_spaces[v_at] = '' and v_previous ~ '^[a-z]{1,2}$');
         if v_value ~* '(pass|pw|secret|token|cred|key|jwt|signature|bearer|authorization)'
           and script_tracking_internal.is_secret_name(v_value) and (v_kind = 'i' or v_value not in ('authorization', 'bearer'))
         then
@@ -190,7 +194,7 @@ begin
               v_since := v_term;  -- '..' = password
             end if;
           end if;
-          if v_hot = 3 and v_previous = ':' and v_kind = 'i' then
+          if v_foreign then
             v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
           elsif v_since is null then
@@ -203,7 +207,7 @@ begin
             v_zone := v_zone or (v_first = 'set' and v_previous = 'set' and v_open = 0 and v_kind = 'w' and v_value = 'password');
           end if;
         elsif v_kind = 'i' then
-          if v_hot = 3 and v_previous = ':' then
+          if v_foreign then
             v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
           elsif v_hot in (1, 2) then

@@ -41,7 +41,8 @@ begin
   v_text := regexp_replace(v_text, e'(<[[:alnum:]_:.-]*' || c_name || e'(?:[[:space:]][^<>]*)?>)[^<]+', e'\\1[redacted]', 'gi');
   v_text := regexp_replace(v_text, e'(\\m(?:key|name|option|setting)["\']?[[:space:]]*[=:][[:space:]]*["\'][^"\'<>]*' || c_name
     || e'["\'][[:space:],]*["\']?value["\']?[[:space:]]*[=:][[:space:]]*)(?:' || c_double || '|' || c_single || ')', e'\\1"[redacted]"', 'gi');
-  -- Authorization: Bearer ..., also without the name
+  -- Authorization: with whatever scheme, to the end of its line or string; Bearer ..., also without the name
+  v_text := regexp_replace(v_text, e'(\\mauthorization["'']?[[:space:]]*(?::|=>?)[[:space:]]*[eE]?["'']?)[^[:space:]"''][^"''\r\n]*', e'\\1[redacted]', 'gi');
   v_text := regexp_replace(v_text, e'(\\m(?:bearer|basic)[[:space:]]+)[0-9A-Za-z+/._~=-]{8,}', e'\\1[redacted]', 'gi');
   -- name=value, name: value, "name": "value", name => 'value', name 'value', also name=[value, ...]
   v_text := regexp_replace(v_text, '(' || c_name || c_is || ')' || c_double, e'\\1"[redacted]"', 'gi');
