@@ -85,7 +85,7 @@ class Tracker:
         sql_command: str | None = None,
     ) -> Operation:
         """An operation for `with`, `async with`, or as a decorator; inside another one it is that one's child."""
-        return Operation(self, self._courier, name, script_type, tenant or self.tenant, metadata or {}, sql_command)
+        return Operation(self, self._courier, name, script_type, tenant or self.tenant, metadata, sql_command)
 
     @property
     def counts(self) -> Counts:
@@ -128,12 +128,12 @@ class Operation:
         name: str,
         script_type: str,
         tenant: str | None,
-        metadata: Mapping[str, object],
+        metadata: Mapping[str, object] | None,
         sql_command: str | None,
     ) -> None:
         self._tracker = tracker
         self._courier = courier
-        self._begin_with = (name, script_type, tenant, dict(metadata), sql_command)
+        self._begin_with = (name, script_type, tenant, _object(metadata), sql_command)
         self._record: Record | None = None
         self._token: Token[tuple[Courier, int, Record] | None] | None = None
         self._failure: tuple[str, str | None] | None = None
@@ -226,12 +226,13 @@ class Operation:
         return Operation(self._tracker, self._courier, *self._begin_with)
 
     def _begin(self) -> Record:
+        self._failure = None  # of an earlier run
         name, script_type, tenant, metadata, command = self._begin_with
         self._record = record = Record(
             _text(name)[:1000] or "(unnamed)",
             _text(script_type)[:63] or "(unnamed)",
             None if tenant is None else _text(tenant),
-            _object(metadata),
+            metadata,
             None if command is None else _text(command),
             self._parent(),
         )
@@ -302,9 +303,12 @@ def _text(value: object) -> str:
         return f"({type(value).__name__})"
 
 
-def _object(values: Mapping[str, object]) -> dict[str, Any] | None:
+def _object(values: object) -> dict[str, Any] | None:
+    """Metadata as JSON; what is no mapping, though it should be, under a name."""
     try:
-        return {_text(key): _json(value) for key, value in values.items()} or None
+        if values is None or isinstance(values, Mapping):
+            return {_text(key): _json(value) for key, value in (values or {}).items()} or None
+        return {"metadata": _json(values)}
     except Exception:  # of the caller's own objects, or nested too deeply
         return {"metadata": "(not readable)"}
 

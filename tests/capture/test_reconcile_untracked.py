@@ -304,7 +304,7 @@ def test_acknowledging_needs_a_reason_and_is_on_record(
     assert row["affected_objects"] == ["public.sly"]
 
 
-def test_roles_are_watched_and_their_passwords_not_told(postgres: Server, _template: str) -> None:
+def test_roles_databases_and_tablespaces_are_watched_and_passwords_not_told(postgres: Server, _template: str) -> None:
     with watched_database(postgres, _template, cluster=True) as watched:
         session = watched.session
 
@@ -323,8 +323,20 @@ def test_roles_are_watched_and_their_passwords_not_told(postgres: Server, _templ
             settings = mine("alter role reconcile_joe set work_mem = '8MB'")
             assert settings == [("CREATE", "settings", "role reconcile_joe")]
             assert mine("drop role reconcile_joe") == [("DROP", "role", "reconcile_joe")]
+            assert mine("create database reconcile_joe") == [("CREATE", "database", "reconcile_joe")]
+            limited = mine("alter database reconcile_joe connection limit 3")
+            assert limited == [("ALTER", "database", "reconcile_joe")]
+            assert mine("drop database reconcile_joe") == [("DROP", "database", "reconcile_joe")]
+            session.execute("set allow_in_place_tablespaces = on")
+            created = mine("create tablespace reconcile_joe location ''")
+            assert created == [("CREATE", "tablespace", "reconcile_joe")]
+            altered = mine("alter tablespace reconcile_joe set (random_page_cost = 2)")
+            assert altered == [("ALTER", "tablespace", "reconcile_joe")]
+            assert mine("drop tablespace reconcile_joe") == [("DROP", "tablespace", "reconcile_joe")]
         finally:
             session.execute("drop role if exists reconcile_joe")
+            session.execute("drop database if exists reconcile_joe")
+            session.execute("drop tablespace if exists reconcile_joe")
 
 
 def test_the_exporter_serves_the_change_within_its_interval(installed_database: str, exporter: StartExporter) -> None:

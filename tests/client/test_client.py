@@ -305,9 +305,16 @@ def test_what_the_caller_hands_over_wrongly_replaces_nothing(tracker: Track, aud
         raise BrokenError
     with track.operation(name) as operation:
         operation.fail("by number", 42601)  # type: ignore[arg-type]  # as careless callers do
-    assert [(row["execution_status"], row["error_sqlstate"]) for row in ended(auditor, name, 2)] == [
-        ("FAILED", None)
-    ] * 2
+    with operation:  # again: what failed then is no matter now
+        operation.metadata = None  # type: ignore[assignment]
+    for metadata in ([1, 2], "abc", 5, True, object()):
+        with track.operation(name, metadata=metadata):  # type: ignore[arg-type]
+            pass
+    rows = ended(auditor, name, 8)
+    assert [(row["execution_status"], row["error_sqlstate"]) for row in rows] == [("FAILED", None)] * 2 + [
+        ("COMPLETED", None)
+    ] * 6
+    assert [row["metadata"]["metadata"] for row in rows[3:7]] == [[1, 2], "abc", 5, True]
 
 
 async def test_a_strict_operation_that_is_cancelled_at_its_start_is_given_up(tracker: Track, name: str) -> None:

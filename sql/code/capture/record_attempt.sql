@@ -19,6 +19,7 @@ declare
   v_source  varchar;
   v_status  varchar;
   v_invalid text[];
+  v_depth   integer;
   v_written boolean;
   v_duration bigint;  -- microseconds; NULL where neither an end was announced nor the server's log tells of an error
 begin
@@ -50,6 +51,15 @@ begin
   if v_attempt.tag in ('CREATE INDEX', 'REINDEX') and v_status <> 'ROLLED_BACK' then
     v_invalid := script_tracking_internal.invalid_indexes(v_attempt.started_at, v_attempt.payload ->> 'sql');
   end if;
+  if v_attempt.payload ->> 'parent' is not null then
+    with recursive around as (
+      select v_attempt.payload ->> 'parent' as attempt_id, 1 as depth
+      union all
+      select p.payload ->> 'parent', a.depth + 1
+      from around as a join script_tracking_internal.attempt as p on p.attempt_id = a.attempt_id
+      where p.payload ->> 'parent' is not null and a.depth < 100)
+    select max(a.depth) into v_depth from around as a;
+  end if;
   v_context := script_tracking_internal.role_context(v_attempt.payload ->> 'role', v_attempt.payload ->> 'claim');
   select i.record_source || '/wal/v1' into strict v_source from script_tracking_internal.installation as i;
   v_written := script_tracking_internal.record_outside(
@@ -70,6 +80,9 @@ begin
       'batch_id', v_attempt.payload -> 'batch',
       'ordinal', v_attempt.payload -> 'ordinal',
       'parent_hk', v_attempt.payload -> 'parent_hk',
+      'nested', case when coalesce(v_attempt.payload ->> 'statement', v_attempt.payload ->> 'parent') is not null then true end,
+      'statement', v_attempt.payload -> 'statement',
+      'depth', v_depth,
       'duration_us', v_duration,
       'sqlstate', v_attempt.sqlstate,
       'verdict_note', case when v_attempt.sqlstate is null then v_attempt.verdict_note end,
