@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from exporter.sqlfiles import query
 from exporter.targetfiles import TargetFiles
 
 CONNECT_SECONDS = 5.0
+AT_ONCE = 16
 
 
 def describe(config: Config) -> Iterator[str]:
@@ -82,24 +84,31 @@ def run(config: Config) -> int:
 async def run_connected(config: Config) -> int:
     """The same, and whether each database answers; 1 where one does not."""
     run(config)
-    answers = [await _answers(target) for target in (await expanded(config)).targets]
-    return 0 if all(answers) else 1
-
-
-async def _answers(target: TargetConfig) -> bool:
-    try:
-        connection = await connect(target.current_dsn(), application_name="script-tracking-exporter check-config")
+    turns = asyncio.Semaphore(AT_ONCE)
+    well = True
+    for answer in [asyncio.create_task(_ask(target, turns)) for target in (await expanded(config)).targets]:
         try:
-            (row,) = await fetch(connection, query("target", "server"), timeout=CONNECT_SECONDS, read_only=True)
-            schema = await _schema(connection)
-        finally:
-            await connection.close()
-    except ScriptTrackingError as error:
-        print(f"target {target.name}: {error}", file=sys.stderr)
-        return False
+            print(await answer)
+        except ScriptTrackingError as error:
+            print(error, file=sys.stderr)
+            well = False
+    return 0 if well else 1
+
+
+async def _ask(target: TargetConfig, turns: asyncio.Semaphore) -> str:
+    """What a database says. Raises ScriptTrackingError."""
+    async with turns:
+        try:
+            connection = await connect(target.current_dsn(), application_name="script-tracking-exporter check-config")
+            try:
+                (row,) = await fetch(connection, query("target", "server"), timeout=CONNECT_SECONDS, read_only=True)
+                schema = await _schema(connection)
+            finally:
+                await connection.close()
+        except ScriptTrackingError as error:
+            raise ScriptTrackingError(f"target {target.name}: {error}") from None
     standby = ", a standby" if row["standby"] else ""
-    print(f"target {target.name}: answers as {row['role']}, PostgreSQL {row['version']}{standby}, {schema}")
-    return True
+    return f"target {target.name}: answers as {row['role']}, PostgreSQL {row['version']}{standby}, {schema}"
 
 
 async def _schema(connection: Connection) -> str:

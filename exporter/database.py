@@ -25,7 +25,9 @@ CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
 
 
-async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -> Connection:
+async def connect(
+    dsn: Dsn, *, application_name: str, read_only: bool = False, client_encoding: str = "utf8"
+) -> Connection:
     """Opens a session in autocommit mode; what fetch() and guarded() do in it is read-only where it is.
 
     It has no settings of its own: a pooler may give each of its transactions another session of the server, and that
@@ -39,7 +41,7 @@ async def connect(dsn: Dsn, *, application_name: str, read_only: bool = False) -
             row_factory=dict_row,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=application_name,
-            client_encoding="utf8",  # whatever the database's own is
+            client_encoding=client_encoding,  # whatever the database's own is
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,

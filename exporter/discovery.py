@@ -48,6 +48,7 @@ class Discovery:
         self._own_metrics = own_metrics
         self._failing: str | None = None
         self._left_out = 0
+        self._unreadable: list[str] = []
         self._tell(discovery_success=0.0)
 
     def take_over(self, before: Discovery) -> None:
@@ -104,13 +105,25 @@ class Discovery:
 
     async def _names(self) -> list[str]:
         connection = await connect(
-            self.entry.current_dsn(), application_name="script-tracking-exporter discovery", read_only=True
+            self.entry.current_dsn(),
+            application_name="script-tracking-exporter discovery",
+            read_only=True,
+            client_encoding="sql_ascii",  # text comes as bytes
         )
         try:
             rows = await fetch(connection, query("discovery", "databases"), timeout=LOOK_SECONDS)
         finally:
             await connection.close()
-        return [row["name"] for row in rows]
+        names, unreadable = [], []
+        for row in rows:
+            try:
+                names.append(bytes(row["name"]).decode())
+            except UnicodeDecodeError:
+                unreadable.append(repr(bytes(row["name"])))
+        if unreadable != self._unreadable and unreadable:
+            log.warning("database_names_unreadable", target=self.entry.name, left_out=unreadable, advice="not UTF-8")
+        self._unreadable = unreadable
+        return names
 
     def _count(self, left_out: int) -> None:
         """Notes how many are beyond the limit; one line of the log when that begins and ends."""

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.fix_databases import new_database
 from tests.fix_exporter import StartExporter, eventually
 from tests.postgres_server import Server
 
@@ -144,6 +145,29 @@ def test_other_patterns_change_nothing_for_what_both_name(databases: Databases, 
     running.wait_for_value(1, "script_tracking_discovery_databases", target="main")
     assert running.value("script_tracking_up", target=f"main/{databases.prefix}a") == 1
     assert len(running.events("target_up")) == 2
+
+
+def test_a_name_that_is_no_utf8_is_left_out_and_told_of_once(
+    databases: Databases, postgres: Server, exporter: StartExporter
+) -> None:
+    databases.create("a", "ä=b password=c")
+    odd = f'"{databases.prefix}'.encode() + b'\xe4"'
+    with new_database(postgres, encoding="SQL_ASCII") as ascii_only:
+        with psycopg.connect(ascii_only, autocommit=True, client_encoding="SQL_ASCII") as admin:
+            admin.execute(b"create database " + odd + b" template template0 encoding 'SQL_ASCII' locale 'C'")
+        try:
+            for asked in (postgres.dsn, ascii_only):
+                settings = entry(databases)
+                settings["targets"][0]["dsn"] = asked
+                running = exporter("", **settings)
+                running.wait_for_value(1, "script_tracking_up", target=f"main/{databases.prefix}a")
+                running.wait_for_value(1, "script_tracking_up", target=f"main/{databases.prefix}ä=b password=c")
+                assert "xe4" in str(running.wait_for_event("database_names_unreadable")["left_out"])
+                time.sleep(1)
+                assert len(running.events("database_names_unreadable")) == 1
+        finally:
+            with psycopg.connect(ascii_only, autocommit=True, client_encoding="SQL_ASCII") as admin:
+                admin.execute(b"drop database " + odd)
 
 
 def test_a_declared_target_goes_before_one_of_its_name_that_is_found(
