@@ -328,8 +328,10 @@ ELSEWHERE = (
         "do $$ begin raise notice 'password %', '[redacted]'; end $$",
     ),
     (
-        'create function f() returns text language plpython3u as $$\nimport requests\napi_key = "hunter2"\nreturn 1\n$$',
-        'create function f() returns text language plpython3u as $$\nimport requests\napi_key = "[redacted]"\nreturn 1\n$$',
+        "create function f() returns text language plpython3u as "
+        '$$\nimport requests\napi_key = "hunter2"\nreturn 1\n$$',
+        "create function f() returns text language plpython3u as "
+        '$$\nimport requests\napi_key = "[redacted]"\nreturn 1\n$$',
     ),
     (
         'create function f() returns text language plpython3u as $$\nif True:\n  token = f"hunter2"\nreturn 1\n$$',
