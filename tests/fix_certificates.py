@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,15 @@ class Authority:
         return certificate, key
 
 
+def need(*programs: str) -> None:
+    """Skips the test, naming what is missing, where one of the programs is not there."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"not on the PATH: {', '.join(missing)} (Debian: apt-get install {' '.join(missing)})")
+
+
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     """An authority of this test's own."""
+    need("openssl")
     return Authority(tmp_path).found()

@@ -26,6 +26,7 @@ SCENES: dict[str, tuple[str, ...]] = {
     "all of them": ("silent", "idle", "slow", "flood", "connecting"),
 }
 PAUSE_SECONDS = 0.02
+SETTLE_SECONDS = 1.5  # in which the clients begin
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _disturbed(port: int, authority: str, kinds: Sequence[str]) -> Iterator[None
     command = [sys.executable, "-m", "benchmarks.disturbance.clients", str(port), authority, *kinds]
     with subprocess.Popen(command) if kinds else contextlib.nullcontext() as process:
         try:
-            time.sleep(2 if kinds else 0)
+            time.sleep(SETTLE_SECONDS if kinds else 0)
             yield
             if process is not None and process.poll() is not None:
                 raise ScriptTrackingError(f"{kinds}: the clients ended")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ import pytest
 import yaml
 
 from exporter.demo.processes import free_port
-from tests.fix_certificates import Authority, openssl
+from tests.fix_certificates import Authority, need, openssl
 from tests.fix_exporter import Exporter, StartExporter, eventually
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
@@ -64,6 +63,7 @@ StartSecured = Callable[..., Secured]
 @pytest.fixture
 def secured(authority: Authority, exporter: StartExporter) -> StartSecured:
     """Starts an exporter with a web file: secured(**settings of that file)."""
+    need("curl")
     authority.sign("server")
 
     def start(dsn: str = NOWHERE, **settings: object) -> Secured:
@@ -262,9 +262,7 @@ def test_the_images_health_check_knows_whether_it_answers(secured: StartSecured,
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], str]]:
     """Starts a Prometheus with one scrape configuration; the base of its URLs."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("not on the PATH: prometheus (Debian: apt-get install prometheus)")
+    need("prometheus")
     with contextlib.ExitStack() as stack:
 
         def start(scrape: dict[str, object]) -> str:
@@ -274,7 +272,7 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], str]]:
             file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")
             process = subprocess.Popen(
                 [
-                    binary, f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+                    "prometheus", f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
                     f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
                 ],
                 stderr=subprocess.DEVNULL,
