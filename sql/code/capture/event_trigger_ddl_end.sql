@@ -219,47 +219,48 @@ begin
         v_count := nextval('script_tracking_internal.refused_claim_seq');
       end if;
     end if;
-    if v_context.noise_rules then
-      v_objects := v_told::jsonb;
-      if script_tracking_internal.matching_noise_rule(tg_tag, session_user, v_role, v_objects, v_query) is not null then
-        perform script_tracking_internal.emit_end(
-          v_batch, coalesce(v_outer, split_part(split_part(v_state, ';', 3), ',', -2)), v_attempt, 'skip', 'noise');
-        v_count := nextval('script_tracking_internal.noise_ddl_seq');
-        if v_objects is not null then  -- for the comparison of the catalogs
-          insert into script_tracking_internal.noise_ddl (incarnation, tag, objects)
-          values (v_context.incarnation, tg_tag, v_objects);
+    if v_context.noise_rules or v_context.capture_level <> 'basic' or v_outer <> '' or v_id is null or v_again then
+      if v_context.noise_rules then
+        v_objects := v_told::jsonb;
+        if script_tracking_internal.matching_noise_rule(tg_tag, session_user, v_role, v_objects, v_query) is not null then
+          perform script_tracking_internal.emit_end(
+            v_batch, coalesce(v_outer, split_part(split_part(v_state, ';', 3), ',', -2)), v_attempt, 'skip', 'noise');
+          v_count := nextval('script_tracking_internal.noise_ddl_seq');
+          if v_objects is not null then  -- for the comparison of the catalogs
+            insert into script_tracking_internal.noise_ddl (incarnation, tag, objects)
+            values (v_context.incarnation, tg_tag, v_objects);
+          end if;
+          return;
         end if;
-        return;
       end if;
-    end if;
-    -- from the level failures on, an attempt is one that the start told the write-ahead log
-    if v_context.capture_level <> 'basic' then
-      v_emits := current_setting('wal_level') = 'logical';
-    end if;
-    if v_emits and v_id is not null then
-      v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
-      if right(v_attempt, 32) = script_tracking_internal.attempt_mac(
-        v_context.state_key, v_batch, v_outer, left(v_attempt, -33))
-      then  -- as announced, also where the clock has stepped back
-        v_started_at := to_timestamp(left(v_attempt, 17)::float8);
-      else
-        v_id := null;
+      -- from the level failures on, an attempt is one that the start told the write-ahead log
+      if v_context.capture_level <> 'basic' then
+        v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
+        if right(v_attempt, 32) = script_tracking_internal.attempt_mac(
+          v_context.state_key, v_batch, v_outer, left(v_attempt, -33))
+        then  -- as announced, also where the clock has stepped back
+          v_emits := true;
+          v_started_at := to_timestamp(left(v_attempt, 17)::float8);
+        elsif current_setting('wal_level') = 'logical' then
+          v_emits := true;
+          v_id := null;
+        end if;
       end if;
-    end if;
-    if v_id is null or v_again then
-      v_id := script_tracking_internal.random_suffix();
-      v_started_at := statement_timestamp();
-      v_outer := '';
-      v_attempt := null;
-    end if;
-    if v_outer <> '' then
-      if v_outer ~ '^[0-9]{10}[.][0-9]{6}:[0-9a-f]{32}:[0-9]{1,9}:[A-Z ]+:' then
-        v_special := coalesce(v_special, '{}') || jsonb_build_object(
-          'nested', true,
-          'depth', array_length(string_to_array(v_state, ','), 1) - 1,
-          'parent_hk', encode(sha256(convert_to(script_tracking_internal.business_key(
-            split_part(v_outer, ':', 4)::varchar, to_timestamp(split_part(v_outer, ':', 1)::float8),
-            split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
+      if v_id is null or v_again then
+        v_id := script_tracking_internal.random_suffix();
+        v_started_at := statement_timestamp();
+        v_outer := '';
+        v_attempt := null;
+      end if;
+      if v_outer <> '' then
+        if v_outer ~ '^[0-9]{10}[.][0-9]{6}:[0-9a-f]{32}:[0-9]{1,9}:[A-Z ]+:' then
+          v_special := coalesce(v_special, '{}') || jsonb_build_object(
+            'nested', true,
+            'depth', array_length(string_to_array(v_state, ','), 1) - 1,
+            'parent_hk', encode(sha256(convert_to(script_tracking_internal.business_key(
+              split_part(v_outer, ':', 4)::varchar, to_timestamp(split_part(v_outer, ':', 1)::float8),
+              split_part(v_outer, ':', 2)), 'UTF8')), 'hex'));
+        end if;
       end if;
     end if;
     -- searched for secrets together, as most often none of them holds any

@@ -17,7 +17,6 @@ declare
   v_state   text;
   v_outer   text;
   v_ordinal text;
-  v_at      text;
   v_attempt text;
   v_mac     text;
   v_key     record;
@@ -30,7 +29,6 @@ declare
   v_lsn     pg_lsn;
 begin
   -- not in the declarations: the handler below does not cover those
-  v_at := extract(epoch from clock_timestamp())::text;
   v_batch := script_tracking_internal.statement_batch();
   v_state := current_setting('script_tracking_internal.attempts', true);
   v_ordinal := '1';
@@ -43,7 +41,7 @@ begin
   else
     v_state := null;
   end if;
-  v_attempt := concat(v_at, ':', script_tracking_internal.random_suffix(), ':', v_ordinal, ':', tg_tag);
+  v_attempt := concat(extract(epoch from clock_timestamp()), ':', script_tracking_internal.random_suffix(), ':', v_ordinal, ':', tg_tag);
 
   if current_setting('wal_level') = 'logical' then
     begin
@@ -86,7 +84,7 @@ begin
         -- as text, which is quicker than any builder of JSON; what is no number and was not made here is quoted by to_json
         v_payload := format('{"v": 1, "e": "start", "id": "%s", "tag": "%s", "at": %s, "stmt": %s, "xact": %s, "pid": %s, '
             '"user": %s, "role": %s, "ip": %s, "batch": "%s", "ordinal": %s, "parent": %s, "sql": %s, "sql_len": %s%s}',
-          substr(v_attempt, 19, 32), tg_tag, replace(v_at, '.', ''), split_part(v_batch, '-', 1),
+          substr(v_attempt, 19, 32), tg_tag, replace(left(v_attempt, 17), '.', ''), split_part(v_batch, '-', 1),
           replace(extract(epoch from transaction_timestamp())::text, '.', ''), pg_backend_pid(),
           to_json(session_user), to_json(script_tracking_internal.session_identity()),
           coalesce(to_json(host(inet_client_addr()))::text, 'null'), v_batch, v_ordinal, coalesce(v_parent, 'null'),

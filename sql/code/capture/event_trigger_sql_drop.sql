@@ -78,7 +78,7 @@ begin
     end if;
   end if;
   if v_dropped is not null then
-    perform script_tracking_internal.note_for_end(v_dropped);
+    v_dropped := script_tracking_internal.note_for_end(v_dropped);  -- to perform it would start the executor
   end if;
 exception when sqlstate 'ST009' then
   raise;
