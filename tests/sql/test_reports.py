@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -10,11 +11,22 @@ import pytest
 from tests.fix_sessions import MakeRole, Session, one, value
 from tests.vault_steps import INTERNAL, record, roll_up
 
-NOW = datetime.now(UTC)
-YESTERDAY = NOW - timedelta(hours=30)
-MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+NOW = YESTERDAY = MIDNIGHT = SINCE = datetime.now(UTC)  # see `moment`
 BAD = ("warning", "critical")
-SINCE = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=24)
+
+
+@pytest.fixture(autouse=True)
+def moment() -> None:
+    """Each test reckons from a moment of its own, and none while an hour begins."""
+    global NOW, YESTERDAY, MIDNIGHT, SINCE
+    left = 3600 - time.time() % 3600
+    if left < 20:
+        time.sleep(left)
+    NOW = datetime.now(UTC)
+    YESTERDAY = NOW - timedelta(hours=30)
+    MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    # the present hour and the 24 before it
+    SINCE = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=24)
 
 
 def rows(session: Session, function: str) -> list[dict[str, object]]:

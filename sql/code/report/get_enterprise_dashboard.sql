@@ -13,6 +13,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
+set client_min_messages = warning  -- the caller may have the server tell him plans
 as $function$
   select d.* from script_tracking_internal.tenant_dashboard(
     script_tracking_internal.visible_tenants(),
