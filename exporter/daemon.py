@@ -127,7 +127,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     settings = WebSettings(config.web.config_file)
     listener = listen(config.listen_host, config.listen_port)
     app = web.create(
-        lambda openmetrics: daemon.snapshot.exposition(openmetrics=openmetrics),
+        lambda openmetrics: daemon.snapshot.text(openmetrics=openmetrics),
         daemon.not_ready,
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
         settings,

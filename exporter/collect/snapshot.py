@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from exporter.collect import render
 from exporter.collect.families import Family
+from exporter.collect.packing import Piece, Text
 from exporter.metricmap import MetricSpec
 from exporter.schedule import monotonic
 
 NEVER = float("inf")
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Lines of a family in both formats, until when they hold, and as pieces of the whole."""
+
+    end: float
+    texts: render.Texts
+    text: Piece
+    openmetrics: Piece
+
+    @classmethod
+    def of(cls, texts: render.Texts, end: float) -> _Told:
+        text = Piece.of(texts.text)
+        return cls(end, texts, text, text if texts.openmetrics is texts.text else Piece.of(texts.openmetrics))
+
+
 class Snapshot:
     """Joins rendered pieces. A piece past its end is not handed out: it would be stale."""
 
     def __init__(self) -> None:
-        self._headers: dict[str, render.Texts] = {}
-        self._pieces: dict[str, dict[tuple[str, str], tuple[float, render.Texts]]] = {}
+        self._headers: dict[str, _Told] = {}
+        self._pieces: dict[str, dict[tuple[str, str], _Told]] = {}
         self._told: dict[str, set[tuple[str, str]]] = {}  # family and source by target
         self._documentation: dict[str, str] = {}
-        self._texts: dict[bool, tuple[float, bytes]] = {}  # by format, until something changes or the first piece ends
+        self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
         if self._documentation.get(spec.name) == documentation:
             return
         self._documentation[spec.name] = documentation
-        self._headers[spec.name] = render.header(spec, documentation)
+        self._headers[spec.name] = _Told.of(render.header(spec, documentation), NEVER)
         self._pieces.setdefault(spec.name, {})
         self._texts.clear()
 
@@ -38,11 +55,15 @@ class Snapshot:
         for family in families:
             told.add((family.spec.name, source))
             pieces = self._pieces[family.spec.name]
-            known_end, known = pieces.get((target, source), (0.0, None))
+            known = pieces.get((target, source))
             texts = render.samples(family)
-            if known != texts or known_end <= now:
+            if known is not None and known.texts == texts:
+                pieces[target, source] = replace(known, end=end)
+            else:
+                pieces[target, source] = _Told.of(texts, end)
                 self._texts.clear()
-            pieces[target, source] = (end, texts)
+            if known is not None and known.end <= now:
+                self._texts.clear()
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
@@ -57,21 +78,25 @@ class Snapshot:
             self._pieces[name].pop((target, source), None)
         self._texts.clear()
 
-    def exposition(self, *, openmetrics: bool) -> bytes:
-        """The whole text in one of the two formats; the same object as before while nothing of it has changed."""
+    def text(self, *, openmetrics: bool) -> Text:
+        """The whole in one of the two formats; the same object as before while nothing of it has changed."""
         now = monotonic()
-        until, text = self._texts.get(openmetrics, (0.0, b""))
-        if until > now:
-            return text
+        known = self._texts.get(openmetrics)
+        if known is not None and known[0] > now:
+            return known[1]
         until = NEVER
-        parts: list[bytes] = []
+        pieces: list[Piece] = []
         for name, heading in self._headers.items():
-            lines = [(end, texts) for end, texts in self._pieces[name].values() if end > now and texts.text]
+            lines = [told for told in self._pieces[name].values() if told.end > now and told.texts.text]
             if lines:
-                parts += [t.openmetrics if openmetrics else t.text for t in (heading, *(texts for _, texts in lines))]
-                until = min(until, *(end for end, _ in lines))
+                pieces += [told.openmetrics if openmetrics else told.text for told in (heading, *lines)]
+                until = min(until, *(told.end for told in lines))
         if openmetrics:
-            parts.append(b"# EOF\n")
-        text = b"".join(parts)
+            pieces.append(Piece(b"# EOF\n"))
+        text = Text(pieces)
         self._texts[openmetrics] = (until, text)
         return text
+
+    def exposition(self, *, openmetrics: bool) -> bytes:
+        """The whole as bytes."""
+        return self.text(openmetrics=openmetrics).plain

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from exporter.collect.packing import Piece, Text
 from exporter.web import app as web
 from exporter.web import exposition
 
@@ -21,7 +21,12 @@ SECURITY = {
 }
 
 
-def client(render: Callable[[bool], bytes] = lambda _: LONG, not_ready: str | None = None) -> httpx.AsyncClient:
+def whole(text: bytes) -> Text:
+    """A text of one piece that is not compressed beforehand."""
+    return Text([Piece(text)])
+
+
+def client(render: Callable[[bool], Text] = lambda _: whole(LONG), not_ready: str | None = None) -> httpx.AsyncClient:
     """Talks to an application with this text."""
     transport = httpx.ASGITransport(web.create(render, lambda: not_ready, lambda: None))
     headers = {"Accept": "", "Accept-Encoding": "identity"}
@@ -90,22 +95,22 @@ async def test_metrics_vary_by_what_was_negotiated_and_head_tells_the_length() -
 
 async def test_a_text_is_compressed_once_and_a_new_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
     packed: list[bytes] = []
-    compress = gzip.compress
+    pack = Text.packed
 
-    def counted(data: bytes, level: int, *, mtime: float) -> bytes:
-        packed.append(data)
-        return compress(data, level, mtime=mtime)
+    def counted(text: Text) -> bytes:
+        packed.append(text.plain)
+        return pack(text)
 
-    monkeypatch.setattr(gzip, "compress", counted)
-    texts = {False: LONG, True: LONG + b"# EOF\n"}
+    monkeypatch.setattr(Text, "packed", counted)
+    texts = {False: whole(LONG), True: whole(LONG + b"# EOF\n")}
     talk = client(lambda openmetrics: texts[openmetrics])
     openmetrics = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
     for _ in range(3):
         assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == LONG
         assert (await talk.get("/metrics", headers=openmetrics)).content == LONG + b"# EOF\n"
     assert packed == [LONG, LONG + b"# EOF\n"]
-    texts[False] = LONG + LONG * 1000  # is compressed beside the event loop
-    assert len(texts[False]) > exposition.INLINE_UP_TO_BYTES
+    texts[False] = whole(LONG + LONG * 1000)  # is compressed beside the event loop
+    assert texts[False].unready_bytes > exposition.INLINE_UP_TO_BYTES
     for _ in range(2):
-        assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == texts[False]
-    assert packed[2:] == [texts[False]]
+        assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == texts[False].plain
+    assert packed[2:] == [texts[False].plain]

@@ -11,10 +11,13 @@ import bcrypt
 import httpx
 import pytest
 
+from exporter.collect.packing import Piece, Text
 from exporter.web import app as web
 from exporter.web import auth
 from exporter.web.settings import Settings, WebSettings
 from exporter.web.webfile import RateLimit
+
+UP = Text([Piece(b"script_tracking_up 1\n")])
 
 
 def hashed(password: str, cost: int = 4, prefix: bytes = b"2b") -> str:
@@ -24,7 +27,7 @@ def hashed(password: str, cost: int = 4, prefix: bytes = b"2b") -> str:
 
 def client(settings: WebSettings, address: str = "10.0.0.1") -> httpx.AsyncClient:
     """Talks to an application with these settings."""
-    app = web.create(lambda _: b"script_tracking_up 1\n", lambda: None, lambda: None, settings)
+    app = web.create(lambda _: UP, lambda: None, lambda: None, settings)
     transport = httpx.ASGITransport(app, client=(address, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://exporter.example")
 
@@ -113,7 +116,7 @@ async def test_even_the_stand_ins_password_lets_nobody_in() -> None:
 
 async def test_guesses_neither_block_the_loop_nor_lock_the_others_out() -> None:
     settings = with_users({"alice": hashed("secret", 10), "bob": hashed("other", 10)})
-    app = web.create(lambda _: b"x\n", lambda: None, lambda: None, settings)
+    app = web.create(lambda _: UP, lambda: None, lambda: None, settings)
 
     def at(address: str) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, client=(address, 1))

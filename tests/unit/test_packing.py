@@ -1,0 +1,58 @@
+"""A text of pieces is one gzip stream, whichever of them were compressed beforehand."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.collect import packing
+from exporter.collect.families import Family, LabelSet
+from exporter.collect.packing import READY_FROM_BYTES, Piece, Text
+from exporter.collect.snapshot import Snapshot
+from exporter.metricmap import MetricSpec
+
+SPEC = MetricSpec.model_validate({"name": "script_tracking_x", "type": "gauge", "help": "X.", "value": "value"})
+
+
+def unpacked(packed: bytes) -> bytes:
+    """What a reader of a single gzip stream makes of it; every byte belongs to the stream."""
+    reader = zlib.decompressobj(wbits=31)
+    text = reader.decompress(packed)
+    assert (reader.eof, reader.unused_data) == (True, b"")
+    return text
+
+
+@given(st.lists(st.tuples(st.binary(max_size=50), st.integers(0, 500), st.booleans()), max_size=12))
+def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) -> None:
+    texts = [(seed * times, ready) for seed, times, ready in parts]
+    pieces = [Piece(text, packing._deflate([text])) if ready else Piece(text) for text, ready in texts]
+    whole = Text(pieces)
+    assert whole.plain == b"".join(text for text, _ in texts)
+    assert unpacked(whole.packed()) == whole.plain
+    assert whole.unready_bytes == sum(len(text) for text, ready in texts if not ready)
+
+
+def test_what_has_not_changed_is_not_compressed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed: list[int] = []
+    deflate = packing._deflate
+
+    def counted(texts: list[bytes]) -> bytes:
+        compressed.append(sum(map(len, texts)))
+        return deflate(texts)
+
+    monkeypatch.setattr(packing, "_deflate", counted)
+    snapshot = Snapshot()
+    snapshot.declare(SPEC, "X.")
+    large: dict[LabelSet, float] = {(("target", "shop"), ("tenant", f"t{number}")): 1.0 for number in range(500)}
+    snapshot.put("shop", "large", [Family(SPEC, large)])
+    snapshot.put("shop", "small", [Family(SPEC, {(("target", "shop"),): 1.0})])
+    assert unpacked(snapshot.text(openmetrics=False).packed()) == snapshot.exposition(openmetrics=False)
+    assert [size >= READY_FROM_BYTES for size in compressed] == [True, False, False]  # large, heading, small
+    del compressed[:]
+    snapshot.put("shop", "large", [Family(SPEC, large)])
+    snapshot.put("shop", "small", [Family(SPEC, {(("target", "shop"),): 2.0})])
+    assert unpacked(snapshot.text(openmetrics=False).packed()) == snapshot.exposition(openmetrics=False)
+    assert max(compressed) < READY_FROM_BYTES
