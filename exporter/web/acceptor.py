@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class Acceptor:
                 self._loop.call_later(OUT_OF_SOCKETS_SECONDS, self._resume)
                 return
             wire.setblocking(False)
-            visitor = Visitor(wire, str(address[0]), self.guests)
+            visitor = Visitor(wire, client_of(str(address[0])), self.guests)
             if self.guests.admit(visitor):
                 self._loop.add_reader(wire, self._first_byte, visitor)
             else:
@@ -113,6 +114,14 @@ class Acceptor:
             )
         except (OSError, TimeoutError):  # no handshake that succeeds: the client knows best why, and may be anybody
             visitor.left()
+
+
+def client_of(address: str) -> str:
+    """Whom an address belongs to: of IPv6 whoever has one has its whole network of 64 bits."""
+    number = ipaddress.ip_address(address.partition("%")[0])
+    if number.version == 4:
+        return address
+    return str(number.ipv4_mapped or ipaddress.ip_network((number, 64), strict=False))
 
 
 def _refuse(wire: socket.socket) -> None:

@@ -8,8 +8,10 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 from starlette.types import Receive, Scope, Send
 
+from exporter.web.acceptor import client_of
 from exporter.web.guests import Limits
 from exporter.web.server import Server, listen
 
@@ -23,7 +25,9 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application with a short answer and a long one."""
+    """An application with a short answer, a long one, and a mistake."""
+    if scope["path"] == "/wrong":
+        raise ValueError("a mistake")
     body = b"x" * LONG_BYTES if scope["path"] == "/long" else b"short"
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -177,6 +181,34 @@ async def test_what_is_not_http_is_refused_and_not_logged(nonsense: bytes, capfd
             assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
         await close((reader, writer))
     assert capfd.readouterr().err == ""
+
+
+async def test_a_mistake_of_ours_is_a_500_without_a_trace_and_one_event_of_the_log() -> None:
+    with structlog.testing.capture_logs() as events:
+        async with serving() as port:
+            reader, writer = await connect(port)
+            writer.write(REQUEST % b"wrong")
+            answer = await asyncio.wait_for(reader.read(), 5)
+            await close((reader, writer))
+    assert answer.startswith(b"HTTP/1.1 500")
+    assert b"mistake" not in answer
+    (event,) = [event for event in events if event["log_level"] == "error"]
+    assert event["event"] == "http_error"
+    assert "a mistake" in str(event["exc_info"])
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+    ],
+)
+def test_a_client_of_ipv6_is_a_network(address: str, client: str) -> None:
+    assert client_of(address) == client
 
 
 async def test_it_ends_in_time_with_clients_of_every_kind() -> None:
