@@ -68,8 +68,9 @@ def _template(postgres: Server) -> Iterator[str]:
         yield urlsplit(dsn).path.removeprefix("/")
 
 
-# a copy of a database is told from its original, and a test wants an original
+# a copy of a database is told from its original, and a test wants an original, compared with its record just now
 ORIGINAL = """
+with compared as (update script_tracking_internal.reconcile_state set passed_at = clock_timestamp())
 update script_tracking_internal.installation as i
 set database_oid = d.oid, record_source = replace(i.record_source, %s, d.datname)
 from pg_database as d where d.datname = current_database()
