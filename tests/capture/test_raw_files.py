@@ -219,6 +219,7 @@ def test_a_log_of_text_says_the_fault_without_the_statements_around_it(faults: S
 
 def test_a_refusal_tells_no_secret_of_its_own(faults: Session) -> None:
     secrets = Secrets()
+    faults.execute("create table if not exists raw_1 ()")
     faults.execute("select script_tracking.set_capture_policy(null, 'COMMENT', true)")
     try:
         with pytest.raises(psycopg.Error) as caught:
