@@ -169,15 +169,15 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_broken_one_refused(
     first = serial(running)
     kept = socket.create_connection(("127.0.0.1", running.exporter.port))
     authority.sign("server")
-    eventually(lambda: serial(running) != first, 15)
+    eventually(lambda: serial(running) != first, 60)
     second = serial(running)
     (authority.folder / "server.crt").write_text("not a certificate", encoding="utf-8")
-    eventually(lambda: in_force(running) == 0, 15)
+    eventually(lambda: in_force(running) == 0, 60)
     assert serial(running) == second
     (event,) = running.exporter.events("web_config_refused")
     assert "server.crt" in str(event["problems"])
     authority.sign("server")
-    eventually(lambda: in_force(running) == 1, 15)
+    eventually(lambda: in_force(running) == 1, 60)
     assert serial(running) not in (first, second)
     time.sleep(2.5)
     assert len(running.exporter.events("web_config_refused")) == 1
@@ -189,11 +189,11 @@ def test_a_password_changes_without_a_restart_and_protection_never_goes(secured:
     new = {"alice": bcrypt.hashpw(b"changed", bcrypt.gensalt(4)).decode()}
     file = running.folder / "web.yml"
     file.write_text(yaml.safe_dump({"tls_server_config": TLS, "basic_auth_users": new}), encoding="utf-8")
-    eventually(lambda: running.curl("/metrics", "--user", "alice:changed")[1].endswith("200"), 15)
+    eventually(lambda: running.curl("/metrics", "--user", "alice:changed")[1].endswith("200"), 60)
     assert running.curl("/metrics", "--user", "alice:secret")[1].endswith("401")
     for number, emptied in enumerate(("", yaml.safe_dump({"basic_auth_users": new})), 1):
         file.write_text(emptied, encoding="utf-8")
-        eventually(lambda number=number: len(running.exporter.events("web_config_refused")) == number, 15)  # type: ignore[misc]
+        eventually(lambda number=number: len(running.exporter.events("web_config_refused")) == number, 60)  # type: ignore[misc]
         assert running.curl()[1].endswith("401")
 
 

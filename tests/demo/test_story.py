@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,15 +27,20 @@ OUTCOME = re.compile(r"ratio (0\.\d\d): (under|over) the threshold")
 
 @pytest.fixture(scope="module")
 def usual_port() -> Iterator[None]:
-    """Somebody listens on the exporter's usual port already."""
+    """Somebody listens on the exporter's usual port already: beside this fixture of other workers, once no demo does."""
     host, _, port = DEFAULT_LISTEN.rpartition(":")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, int(port)))
-            listener.listen()
-        except OSError:
-            pass  # somebody else does
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                listener.bind((host, int(port)))
+                break
+            except OSError:
+                assert time.monotonic() < deadline, f"{DEFAULT_LISTEN} is not free"
+                time.sleep(0.1)
+        listener.listen()
         yield
 
 
