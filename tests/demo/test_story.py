@@ -27,7 +27,7 @@ OUTCOME = re.compile(r"ratio (0\.\d\d): (under|over) the threshold")
 
 @pytest.fixture(scope="module")
 def usual_port() -> Iterator[None]:
-    """Somebody listens on the exporter's usual port already: beside this fixture of other workers, once no demo does."""
+    """Somebody listens on the exporter's usual port already: beside other workers, once no demo does."""
     host, _, port = DEFAULT_LISTEN.rpartition(":")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

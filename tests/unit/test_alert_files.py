@@ -50,8 +50,20 @@ def test_promtool_finds_nothing_in_the_rules(promtool: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_the_rules_do_what_their_cases_say(promtool: str, case: Path) -> None:
-    check(promtool, "test", "rules", case)
+def test_the_rules_do_what_their_cases_say(promtool: str, case: Path, tmp_path: Path) -> None:
+    """Without the other alerts, which cost promtool most of its time: no alert's expression is about another's."""
+    content = yaml.safe_load(case.read_text(encoding="utf-8"))
+    tested = {one["alertname"] for test in content["tests"] for one in test.get("alert_rule_test", [])}
+    assert case.stem.partition(".")[0] in tested
+    for file in map(Path, content["rule_files"]):
+        rules = yaml.safe_load((case.parent / file).read_text(encoding="utf-8"))
+        for group in rules["groups"]:
+            group["rules"] = [rule for rule in group["rules"] if rule.get("alert") in (None, *tested)]
+            assert not any("ALERTS" in rule["expr"] for rule in group["rules"])
+        (tmp_path / file.name).write_text(yaml.safe_dump(rules), encoding="utf-8")
+    content["rule_files"] = [Path(file).name for file in content["rule_files"]]
+    (tmp_path / case.name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    check(promtool, "test", "rules", tmp_path / case.name)
 
 
 def test_promtool_finds_nothing_in_the_configuration(promtool: str) -> None:
