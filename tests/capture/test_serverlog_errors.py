@@ -100,7 +100,8 @@ def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, l
 
     thread = threading.Thread(target=run)
     thread.start()
-    find = "select pg_terminate_backend(pid) from pg_stat_activity where query = %s and state = 'active'"
+    # asleep it has announced itself: what is ended before has no start in the record
+    find = "select pg_terminate_backend(pid) from pg_stat_activity where query = %s and wait_event = 'PgSleep'"
     eventually(lambda: admin.execute(find.encode(), (statement,)).fetchall(), 30)
     thread.join()
     (row,) = failures(admin, readers, 1, "%/* ended */")
