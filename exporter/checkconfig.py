@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exporter import metricmap
-from exporter.config import Config, TargetConfig
+from exporter.config import Config
 from exporter.database import Connection, connect, fetch
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
 from exporter.inventory import expanded
 from exporter.schema.plan import read_ledger
 from exporter.sqlfiles import query
+from exporter.targetconfig import TargetConfig
 from exporter.targetfiles import TargetFiles
 
 CONNECT_SECONDS = 5.0

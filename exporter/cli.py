@@ -16,8 +16,9 @@ from exporter.arguments import check_schema_options, parse
 from exporter.errors import ConfigurationError, ScriptTrackingError
 
 if TYPE_CHECKING:
-    from exporter.config import Config, TargetConfig
+    from exporter.config import Config
     from exporter.dsn import Dsn
+    from exporter.targetconfig import TargetConfig
 
 
 def _config(arguments: argparse.Namespace) -> Config:

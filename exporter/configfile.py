@@ -11,10 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter import metricmap
-from exporter.config import Config, TargetConfig, TargetList
+from exporter.config import Config
 from exporter.dsn import Dsn
 from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
+from exporter.targetconfig import TargetConfig, TargetList
 from exporter.yamlfile import Document, Key, Problem, read
 
 Model = TypeVar("Model", bound=BaseModel)

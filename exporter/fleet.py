@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from exporter import metricmap
 from exporter.collect.collector import configured
 from exporter.collect.snapshot import Snapshot
-from exporter.config import Config, TargetConfig
+from exporter.config import Config
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.schedule import monotonic
+from exporter.targetconfig import TargetConfig
 from exporter.watch import Watch
 
 log = get_logger("fleet")

@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from exporter import metricmap
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
-from exporter.config import Config, TargetConfig
+from exporter.config import Config
 from exporter.discovery import Discovery
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import MetricSpec
+from exporter.targetconfig import TargetConfig
 from exporter.targetfiles import TargetFiles, without_namesakes
 
 log = get_logger("inventory")

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from exporter.config import Seconds
 from exporter.errors import ConfigurationError
+from exporter.values import Seconds
 from exporter.yamlfile import LOADER
 
 PREFIX = "script_tracking_"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from exporter.config import TargetConfig
 from exporter.database import Connection, connect, fetch
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.sqlfiles import query
+from exporter.targetconfig import TargetConfig
 
 log = get_logger("target")
 

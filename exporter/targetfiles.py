@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.config import FileSdConfig, TargetConfig
 from exporter.configfile import load_targets
 from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
+from exporter.targetconfig import FileSdConfig, TargetConfig
 
 log = get_logger("targetfiles")
 

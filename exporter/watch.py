@@ -11,7 +11,6 @@ from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
-from exporter.config import CaptureConfig, SchemaMode, TargetConfig
 from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
@@ -19,7 +18,9 @@ from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
 from exporter.schema.plan import Ledger, may_collect, read_ledger
 from exporter.target import Target
+from exporter.targetconfig import CaptureConfig, TargetConfig
 from exporter.upkeep.keeper import Keeper
+from exporter.values import SchemaMode
 
 log = get_logger("watch")
 

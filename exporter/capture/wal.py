@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from exporter.config import CaptureConfig
 from exporter.database import Connection, Row, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic, restart
 from exporter.sqlfiles import query
 from exporter.target import Target
+from exporter.targetconfig import CaptureConfig
 
 log = get_logger("capture")
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from exporter.config import Config, TargetConfig
+from exporter.config import Config
 from exporter.database import Connection, connect
 from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.schema.installer import install
@@ -15,6 +15,7 @@ from exporter.schema.script import render_sql
 from exporter.schema.status import status
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import NOT_PAUSED, Check, verify
+from exporter.targetconfig import TargetConfig
 
 
 def print_script(arguments: argparse.Namespace) -> int:

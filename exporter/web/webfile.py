@@ -18,7 +18,7 @@ from pydantic import (
     field_validator,
 )
 
-from exporter.config import File
+from exporter.values import File
 
 SUITES: Mapping[str, str] = {  # of TLS 1.2, by Go's names, which such files have; without those that Go calls insecure
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",

@@ -11,11 +11,11 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from exporter.capture.wal import AttemptReader
-from exporter.config import CaptureConfig, TargetConfig
 from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.target import Target
+from exporter.targetconfig import CaptureConfig, TargetConfig
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history
 from tests.postgres_server import Server

@@ -12,9 +12,9 @@ import pytest
 
 from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
-from exporter.config import CaptureConfig, TargetConfig
 from exporter.dsn import Dsn
 from exporter.target import Target
+from exporter.targetconfig import CaptureConfig, TargetConfig
 from tests.capture.fix_serverlog import connected
 from tests.fix_sessions import Session, value
 from tests.postgres_server import Server

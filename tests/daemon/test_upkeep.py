@@ -9,9 +9,9 @@ import pytest
 from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
-from exporter.config import TargetConfig
 from exporter.dsn import Dsn
 from exporter.target import Target
+from exporter.targetconfig import TargetConfig
 from exporter.upkeep import keeper
 from tests.fix_sessions import meddling, value
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting

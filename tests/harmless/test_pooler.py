@@ -11,7 +11,6 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.collect.collector import configured
-from exporter.config import TargetConfig
 from exporter.database import Connection, call, connect, fetch
 from exporter.dsn import Dsn
 from exporter.metricmap import load
@@ -20,6 +19,7 @@ from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify
 from exporter.target import Target
+from exporter.targetconfig import TargetConfig
 from exporter.upkeep.keeper import Keeper
 from tests.fix_exporter import StartExporter
 from tests.fix_sessions import MakeRole, Session, history, value

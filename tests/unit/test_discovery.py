@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.config import DiscoverConfig, TargetConfig
 from exporter.discovery import wanted
+from exporter.targetconfig import DiscoverConfig, TargetConfig
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ FLOORS: dict[str, float] = {
     "logs": 1,
     "dsn": 1.5,
     "yamlfile": 1.5,
+    "values": 1.6,
+    "targetconfig": 1.8,
     "config": 2,
     "configfile": 2.5,
     "reference": 2.5,

@@ -1,0 +1,164 @@
+"""Models of the watched databases: those that are listed, those of files, those that a server is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, PrivateAttr, RootModel, ValidationInfo, field_validator
+
+from exporter.dsn import Dsn, read_secret
+from exporter.errors import ConfigurationError
+from exporter.values import Bytes, File, Model, Seconds, SecretDsn, parsed, secret_in
+
+
+class CaptureConfig(Model):
+    """How DDL that fails, is rolled back or goes round the event triggers is captured: whether by a replication slot,
+    and what that may hold back; how soon a change of the catalog that no record accounts for is reported."""
+
+    slot: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: a replication slot where the server allows one; off: none, and the one that is there goes",
+    )
+    slot_max_bytes: Bytes = Field(
+        default=1024**3, description="write-ahead log that the slot may hold back before it is dropped"
+    )
+    reconcile_interval: Seconds = Field(
+        default=60.0, description="within which a change of the catalog that no record accounts for is reported"
+    )
+
+    @field_validator("slot", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        return "off" if value is False else value  # what writes YAML 1.1 may have made false of it
+
+
+class DiscoverConfig(Model):
+    """Which databases of a server are watched."""
+
+    include: tuple[str, ...] = Field(
+        default=("*",), min_length=1, description="names or patterns (`*`, `?`, `[a-z]`) of databases, case-sensitive"
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(), description="names or patterns of databases that are left out all the same"
+    )
+    interval: Seconds = Field(default=60.0, description="time between two looks at the server's databases")
+    limit: int = Field(
+        default=100, ge=1, le=1000, description="most databases that are watched; those beyond are counted and told of"
+    )
+
+
+class FileSdConfig(Model):
+    """Files with further targets."""
+
+    files: tuple[File, ...] = Field(
+        min_length=1,
+        description="YAML or JSON files, or patterns such as `targets.d/*.yaml`; each a list as under `targets`",
+    )
+    interval: Seconds = Field(default=30.0, description="time between two looks for a change")
+
+
+class TargetConfig(Model):
+    """One watched database, or all that are found on a server."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["dsn"]}, {"required": ["dsn_file"]}]},
+    )
+
+    name: str = Field(
+        default="", min_length=1, max_length=200, description="the label `target`; by default host:port/database"
+    )
+    given_dsn: SecretDsn | None = Field(
+        default=None, alias="dsn", description="a URI or a key=value list, as libpq takes it; `service=NAME` works"
+    )
+    dsn_file: File | None = Field(
+        default=None, validate_default=True, description="a file that holds the DSN; read anew for each session"
+    )
+    password_file: File | None = Field(
+        default=None, description="a file that holds the password of a DSN without one; read anew for each session"
+    )
+    auth: bool = Field(
+        default=False, description="opts in to the login wrappers (docs/login.md); false takes nothing away"
+    )
+    capture: CaptureConfig | None = Field(
+        default=None, description="for this target in place of the key `capture` at the top"
+    )
+    discover: DiscoverConfig | None = Field(
+        default=None,
+        description="watch the server's databases in place of the one that the DSN names, each as target "
+        "`name/database`; `{}` for all of them",
+    )
+    _database: str | None = PrivateAttr(default=None)  # the one that was discovered
+    _dsn: Dsn = PrivateAttr()
+
+    @field_validator("dsn_file")
+    @classmethod
+    def _one_source(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if "given_dsn" in info.data and (info.data["given_dsn"] is None) == (path is None):
+            raise ValueError("one of dsn and dsn_file is needed, and not both")
+        if path is not None:
+            parsed(secret_in(path))
+        return path
+
+    @field_validator("password_file")
+    @classmethod
+    def _readable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is not None:
+            dsn, dsn_file = info.data.get("given_dsn"), info.data.get("dsn_file")
+            dsn = dsn if dsn_file is None else parsed(secret_in(dsn_file))
+            if isinstance(dsn, Dsn) and dsn.has_password:
+                raise ValueError("the DSN holds a password already")
+            secret_in(path)
+        return path
+
+    @property
+    def dsn(self) -> Dsn:
+        """The DSN as it was when the configuration was read, its password included."""
+        return self._dsn
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Reads the secrets: what the files said is what is compared when the configuration is read anew."""
+        self._dsn = self.current_dsn()
+        if not self.name:
+            object.__setattr__(self, "name", self._dsn.label if self.discover is None else self._dsn.server)
+
+    def for_database(self, database: str) -> TargetConfig:
+        """The target that a discovered database is. Raises ConfigurationError where a secret file is gone."""
+        target = self.model_copy(update={"name": f"{self.name}/{database}", "discover": None})
+        target._database = database
+        target._dsn = target.current_dsn()
+        return target
+
+    def leads_where(self, other: TargetConfig) -> bool:
+        """Whether it is the same target, but for what lets its role in."""
+        alike = type(self).model_fields.keys() - {"given_dsn", "dsn_file", "password_file"}
+        return self.dsn.place == other.dsn.place and all(getattr(self, key) == getattr(other, key) for key in alike)
+
+    def current_dsn(self) -> Dsn:
+        """The DSN as its files say now, so that a changed password needs no restart. Raises ConfigurationError."""
+        dsn = self.given_dsn if self.dsn_file is None else Dsn(read_secret(self.dsn_file))
+        if dsn is None:
+            raise ConfigurationError("one of dsn and dsn_file is needed, and not both")
+        if self.password_file is not None:
+            dsn = dsn.with_(password=read_secret(self.password_file))
+        return dsn if self._database is None else dsn.with_(dbname=self._database)
+
+
+def no_name_twice(targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
+    """The same targets. Raises ValueError where two have one name."""
+    names = [target.name for target in targets]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"the name {twice[0]!r} stands twice")
+    return targets
+
+
+class TargetList(RootModel[tuple[TargetConfig, ...]]):
+    """What a file of file_sd holds."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @field_validator("root")
+    @classmethod
+    def _names(cls, targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
+        return no_name_twice(targets)

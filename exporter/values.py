@@ -1,0 +1,121 @@
+"""Kinds of values that a configuration holds: durations, sizes, files, DSNs, names of collectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
+
+from exporter.dsn import Dsn, read_secret
+from exporter.errors import ConfigurationError
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SIZE = re.compile(r"(\d+)(MiB|GiB|TiB)")
+_UNIT_BYTES = {"MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LEAST_BYTES, _MOST_BYTES = 16 * 1024**2, 2**50
+_MOST_SECONDS = 86400
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("expected a duration such as 500ms, 15s, 5m or 1h")
+        return float(match[1]) * _UNIT_SECONDS[match[2]]
+    return value
+
+
+def _bytes(value: object) -> object:
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if match is None:
+            raise ValueError("expected a size such as 512MiB or 2GiB")
+        return int(match[1]) * _UNIT_BYTES[match[2]]
+    return value
+
+
+def _in_a_day(seconds: float) -> float:
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise ValueError("expected a duration of more than 0 and at most 24h")
+    return seconds
+
+
+def _in_reason(size: int) -> int:
+    if not _LEAST_BYTES <= size <= _MOST_BYTES:
+        raise ValueError("expected a size of at least 16MiB and at most 1024TiB")
+    return size
+
+
+def parsed(value: object) -> object:
+    """A DSN of its text. Raises ValueError, whose text does not hold it."""
+    if isinstance(value, str):
+        try:
+            return Dsn(value)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
+def secret_in(path: Path) -> str:
+    """What a secret file holds. Raises ValueError."""
+    try:
+        return read_secret(path)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _below_the_file(path: Path, info: ValidationInfo) -> Path:
+    """A path of the configuration is relative to the folder of the file that names it."""
+    return Path((info.context or {}).get("folder", ""), path.expanduser())
+
+
+def _known_collector(name: str, info: ValidationInfo) -> str:
+    known: Callable[[], Iterable[str]] | None = (info.context or {}).get("collectors")
+    if known is not None and name not in known():
+        raise ValueError("unknown collector")
+    return name
+
+
+Bytes = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    AfterValidator(_in_reason),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^{_SIZE.pattern}$"},
+                {"type": "integer", "minimum": _LEAST_BYTES, "maximum": _MOST_BYTES},
+            ],
+            "title": "size",
+        }
+    ),
+]
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    AfterValidator(_in_a_day),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_SECONDS},
+            ],
+            "title": "duration",
+        }
+    ),
+]
+# writeOnly is JSON Schema's word for what is never shown
+SecretDsn = Annotated[Dsn, BeforeValidator(parsed), WithJsonSchema({"type": "string", "writeOnly": True})]
+File = Annotated[Path, AfterValidator(_below_the_file)]
+CollectorName = Annotated[str, AfterValidator(_known_collector)]
+SchemaMode = Literal["auto", "check", "off"]
+
+
+class Model(BaseModel):
+    """What all models of the configuration are: frozen, without unknown keys, silent of values in what they refuse."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
