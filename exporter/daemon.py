@@ -19,6 +19,8 @@ from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
+from exporter.systemd import Manager
+from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
 from exporter.web.server import Server, listen
 from exporter.web.settings import WebSettings
@@ -26,7 +28,6 @@ from exporter.web.settings import WebSettings
 log = get_logger("daemon")
 
 STOP_SECONDS = 1.0
-NAMED = 5  # targets, where there may be hundreds
 
 
 class Daemon:
@@ -41,6 +42,8 @@ class Daemon:
             self.snapshot.declare(own, own.help)
         publish_build(self.snapshot, self._own_metrics)
         self.fleet = Fleet(self.snapshot, self._own_metrics)
+        self.manager = Manager()
+        self.vigil = Vigil(lambda: self.fleet.watches, self.manager)
         self._changed = asyncio.Event()  # set where a file or a server names other targets
         self.inventory = Inventory(
             self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
@@ -54,10 +57,10 @@ class Daemon:
         """Why the daemon is not ready to be scraped: a target that it started with has not been tried yet, or one is
         tried no more; None where it is ready.
         """
-        watches = self.fleet.watches
         if not self._was_ready:
-            self._was_ready = self._applied and all(watch.collector.attempted.is_set() for watch in watches)
-        stalled = [watch.config.name for watch in watches if watch.collector.pulse.is_overdue]
+            attempted = (watch.collector.attempted.is_set() for watch in self.fleet.watches)
+            self._was_ready = self._applied and all(attempted)
+        stalled = self.vigil.stalled
         if stalled:
             return f"collection stalls: {', '.join(stalled[:NAMED])}"
         return None if self._was_ready else "no snapshot yet"
@@ -84,27 +87,32 @@ class Daemon:
     async def reload(self) -> tuple[str, ...]:
         """Reads the configuration anew and applies it; what is wrong with it, and then the last good one stays."""
         async with self._turn:
+            self.manager.reloading()
             try:
-                config = await asyncio.to_thread(self._reread)
-            except ConfigurationError as error:
-                log.error("configuration_refused", problems=error.problems, advice="the last good one stays in force")
-                self._tell_reload(False)
-                return error.problems
-            if config.listen != self.config.listen:
-                log.warning("listen_unchanged", listen=self.config.listen, advice="another address takes a restart")
-                config = config.model_copy(update={"listen": self.config.listen})
-            if config.web.config_file != self.config.web.config_file:
-                log.warning(
-                    "web_config_unchanged", file=str(self.config.web.config_file), advice="that takes a restart"
-                )
-                web_section = config.web.model_copy(update={"config_file": self.config.web.config_file})
-                config = config.model_copy(update={"web": web_section})
-            self.config = config
-            logs.configure(config.log.format, config.log.level)
-            await self.begin()
-            log.info("configuration_reloaded", targets=len(self.fleet.watches))
-            self._tell_reload(True)
-            return ()
+                return await self._reload()
+            finally:
+                self.manager.ready()
+
+    async def _reload(self) -> tuple[str, ...]:
+        try:
+            config = await asyncio.to_thread(self._reread)
+        except ConfigurationError as error:
+            log.error("configuration_refused", problems=error.problems, advice="the last good one stays in force")
+            self._tell_reload(False)
+            return error.problems
+        if config.listen != self.config.listen:
+            log.warning("listen_unchanged", listen=self.config.listen, advice="another address takes a restart")
+            config = config.model_copy(update={"listen": self.config.listen})
+        if config.web.config_file != self.config.web.config_file:
+            log.warning("web_config_unchanged", file=str(self.config.web.config_file), advice="that takes a restart")
+            web_section = config.web.model_copy(update={"config_file": self.config.web.config_file})
+            config = config.model_copy(update={"web": web_section})
+        self.config = config
+        logs.configure(config.log.format, config.log.level)
+        await self.begin()
+        log.info("configuration_reloaded", targets=len(self.fleet.watches))
+        self._tell_reload(True)
+        return ()
 
     def _tell_reload(self, well: bool) -> None:
         values = {"config_reload_successful": float(well)}
@@ -148,18 +156,21 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     serving = asyncio.create_task(server.serve())
     await daemon.begin()
     following = asyncio.create_task(daemon.follow())
+    keeping_vigil = asyncio.create_task(daemon.vigil.run())
     rereading = asyncio.create_task(settings.watch(daemon.tell_web_reload))
+    daemon.manager.ready()
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
     waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
-    tasks: list[asyncio.Task[None]] = [serving, following, rereading]  # none of them ends by itself
+    tasks: list[asyncio.Task[None]] = [serving, following, rereading, keeping_vigil]  # none of them ends by itself
     await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
     ended = [task for task in tasks if task.done()]
     for done in ended:
         log.error("task_ended", reason=repr(done.exception()))
     failed = bool(ended) or daemon.fleet.failed.is_set()
+    daemon.manager.stopping()
     server.should_exit = True
     daemon.inventory.end()
-    for task in (*waits, *reloads, following, rereading):
+    for task in (*waits, *reloads, following, rereading, keeping_vigil):
         task.cancel()
     ending = asyncio.create_task(daemon.fleet.end())
     await asyncio.wait([serving, ending], timeout=STOP_SECONDS)

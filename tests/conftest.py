@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fix_certificates",
     "tests.fix_databases",
     "tests.fix_exporter",
+    "tests.fix_injected",
     "tests.fix_monitoring",
     "tests.fix_passwords",
     "tests.fix_sessions",

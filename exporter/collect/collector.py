@@ -200,9 +200,13 @@ class TargetCollector:
     async def _lost(self, error: TargetUnavailable) -> None:
         """Nothing of a database that does not answer is handed out but that it does not."""
         await self._target.lost(error)
+        self.withdraw()
+        self.attempted.set()
+
+    def withdraw(self) -> None:
+        """Hands out no more of the database than that it is not known to answer."""
         self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
         self._status.set("up", 0)
         for spec in self._specs:
             self._status.set("collector_success", 0, collector=spec.name)
         self._status.publish(self._snapshot)
-        self.attempted.set()

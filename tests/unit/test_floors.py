@@ -14,6 +14,7 @@ FLOORS: dict[str, float] = {
     "": 0,  # the package itself: its version
     "errors": 1,
     "logs": 1,
+    "systemd": 1,
     "dsn": 1.5,
     "yamlfile": 1.5,
     "values": 1.6,
@@ -37,6 +38,7 @@ FLOORS: dict[str, float] = {
     "publish": 4,
     "watch": 4.5,
     "fleet": 4.6,
+    "vigil": 4.7,
     "targetfiles": 4.1,
     "discovery": 4.5,
     "inventory": 4.6,
