@@ -6,8 +6,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
 as $function$
-  select coalesce(array_agg(distinct a.pid), '{}')
-  from script_tracking_internal.attempt as a
-  where a.ended_at is null and a.log_evidence is null
-    and (a.judged_at is null or a.judged_at > clock_timestamp() - interval '10 minutes')
+  select coalesce(array_agg(distinct o.pid), '{}')
+  from (
+    -- two queries, as each has an index of its own
+    select a.pid from script_tracking_internal.attempt as a
+    where a.verdict is null and a.ended_at is null and a.log_evidence is null
+    union all
+    select a.pid from script_tracking_internal.attempt as a
+    where a.verdict is not null and a.judged_at > clock_timestamp() - interval '10 minutes'
+      and a.ended_at is null and a.log_evidence is null) as o
 $function$;

@@ -1,7 +1,7 @@
 -- requires: serverlog/record_log_error.sql, serverlog/attempt_of_error.sql, capture/record_attempt.sql
--- Hands each error of the log to the attempt that it ended, and to those around it. An error without one becomes a record
--- of its own as soon as no attempt can come any more: when the write-ahead log was read beyond what it held when the
--- error was noted. Returns how many still wait.
+-- Hands each error of the log to the attempt that it ended, and to those around it, as soon as no attempt can come any
+-- more: when the write-ahead log was read beyond what it held when the error was noted. An error without one becomes a
+-- record of its own. Returns how many still wait.
 create or replace function script_tracking_internal.settle_log_errors()
 returns bigint
 language plpgsql volatile
@@ -20,13 +20,16 @@ begin
     select e.* from script_tracking_internal.log_error as e
     where e.settled_at is null order by e.logged_at, e.session_id, e.line limit 1000
   loop
+    -- only then is it known which attempt of the session was the last
+    continue when not v_basic and coalesce(v_read < v_error.noted_lsn, true)
+      and v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes';
     v_attempt := script_tracking_internal.attempt_of_error(v_error);
-    if v_attempt is null then
-      continue when not v_basic and coalesce(v_read < v_error.noted_lsn, true)
-        and v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes';
-      if v_error.entry ? 'tag' then
-        perform script_tracking_internal.record_log_error(v_error);
-      end if;
+    if v_attempt is null and not v_error.entry ? 'tag' then  -- nothing to do with DDL: it was noted for its process alone
+      delete from script_tracking_internal.log_error as e
+      where e.session_id = v_error.session_id and e.line = v_error.line;
+      continue;
+    elsif v_attempt is null then
+      perform script_tracking_internal.record_log_error(v_error);
     end if;
     -- of what has announced its end only the end of its transaction tells whether it is on record
     continue when v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes' and exists (
