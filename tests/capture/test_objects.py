@@ -96,6 +96,9 @@ def test_grant_and_revoke_name_the_objects_and_the_privileges_that_stand(records
     (row,) = records.of("alter default privileges in schema app grant select on tables to public")
     assert row["affected_objects"] == [f"for role {owner} in schema app on tables"]
     assert grants(row)[f"for role {owner} in schema app on tables"][-1] == f"=r/{owner}"
+    (row,) = records.of("alter default privileges in schema app revoke select on tables from public")
+    assert row["affected_objects"] == [f"for role {owner} in schema app on tables"], "the last one takes the entry away"
+    assert [(told["type"], told.get("dropped")) for told in row["metadata"]["objects"]] == [("default acl", True)]
 
 
 def test_each_grant_of_a_transaction_names_its_own_objects(records: Records) -> None:
@@ -126,6 +129,17 @@ def test_a_cascade_tells_its_roots_from_its_dependents(records: Records) -> None
     assert found["app.v"] == ("view", True)
     assert found["app.f()"] == ("function", True)
     assert found["app.b.b_id_fkey"] == ("table constraint", True)
+
+
+def test_what_hangs_on_a_table_is_named_by_it_when_it_is_dropped(records: Records) -> None:
+    records.session.execute(
+        "create table app.t (id int); create rule r as on insert to app.t do nothing; create policy p on app.t;"
+        " create trigger g before insert on app.t for each row execute function suppress_redundant_updates_trigger()"
+    )
+    for kind, name in (("rule", "r"), ("policy", "p"), ("trigger", "g")):
+        (row,) = records.of(f"drop {kind} {name} on app.t")
+        assert dropped(row) == {f"app.t.{name}": (kind, False)}
+        assert row["metadata"]["objects"][0]["schema"] == "app"
 
 
 def test_partitions_that_fall_with_their_parent_are_named(records: Records) -> None:
@@ -208,8 +222,18 @@ def test_drop_owned_names_the_objects_and_reassign_owned_fires_nothing(records: 
         session.execute("alter table app.mine owner to tree_owner; alter table app.too owner to tree_owner")
         (row,) = records.of("drop owned by tree_owner")
         assert row["script_name"] == "DROP OWNED"
-        assert set(row["affected_objects"]) == {"app.mine", "app.too"}
+        assert set(row["affected_objects"]) == {"app.kept", "app.mine", "app.too"}
         assert dropped(row) == {"app.mine": ("table", False), "app.too": ("table", False)}
+        # a table of the same name decides nothing: it is a role that the statement names
+        session.execute(
+            "create table app.tree_owner (); grant select on app.kept to tree_owner;"
+            " grant usage on schema app to tree_owner;"
+            " alter default privileges in schema app grant select on tables to tree_owner"
+        )
+        (row,) = records.of("drop owned by tree_owner")
+        owner = session.info.user
+        assert row["affected_objects"] == ["app", "app.kept", f"for role {owner} in schema app on tables"]
+        assert all("name" in told for told in row["metadata"]["objects"])
     finally:
         session.execute("drop owned by tree_owner; drop role tree_owner")
 

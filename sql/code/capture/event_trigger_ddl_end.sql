@@ -187,10 +187,10 @@ begin
       if tg_tag in ('CREATE EXTENSION', 'ALTER EXTENSION') then
         v_special := coalesce(v_special, '{}') || jsonb_build_object(
           'extension_members', script_tracking_internal.extension_members(tg_tag, v_oid));
-      elsif tg_tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'ALTER TABLE') then
+      elsif tg_tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'ALTER TABLE', 'DROP OWNED') then
         v_more := script_tracking_internal.unreported_objects(tg_tag, v_type, v_oid, coalesce(v_real, v_query));
-        if v_more is not null then
-          v_objects := case when tg_tag = 'ALTER TABLE' then v_objects else '[]' end || v_more;
+        if v_more is not null or v_dropped <> '' then  -- in place of kinds of objects without a name
+          v_objects := jsonb_path_query_array(v_objects, '$[*] ? (exists (@.name))') || coalesce(v_more, '[]');
           v_names := v_names || array(select o.value ->> 'name' from jsonb_array_elements(v_more) as o);
         end if;
       end if;

@@ -1,4 +1,4 @@
--- requires: capture/note_for_end.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
+-- requires: capture/note_for_end.sql, capture/default_acl_name.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Refuses to drop what is the tracker's: here, because ddl_command_end may not be there any more; and without a helper,
 -- as these may be what was dropped.
@@ -38,11 +38,12 @@ begin
       to_json(format('%I.%I', v_object.address_names[1], v_object.address_names[2])), v_object.objid);
   elsif v_count > 0 then
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-        'type', d.object_type, 'schema', d.schema_name,
-        'name', (select string_agg(quote_ident(n.part), '.' order by n.position)
+        'type', d.object_type, 'schema', case d.object_type when 'rule' then d.address_names[1] else d.schema_name end,
+        'name', case when d.object_type = 'default acl'
+          then script_tracking_internal.default_acl_name(d.address_names[1], d.address_names[2], d.address_args[1]) else (select string_agg(quote_ident(n.part), '.' order by n.position)
                  from unnest(d.address_names) with ordinality as n (part, position))
           || case when d.object_type in ('function', 'procedure', 'aggregate')
-               then '(' || array_to_string(d.address_args, ', ') || ')' else '' end,
+               then '(' || array_to_string(d.address_args, ', ') || ')' else '' end end,
         'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
         'temporary', case when d.is_temporary then true end))
         order by d.original desc, d.ordinality)::text,

@@ -1,4 +1,4 @@
--- requires: capture/own_write.sql, capture/recorded_floor.sql, capture/named_in.sql
+-- requires: capture/default_acl_name.sql, capture/own_write.sql, capture/recorded_floor.sql, capture/named_in.sql
 -- What GRANT, REVOKE or ALTER DEFAULT PRIVILEGES changed, with the privileges that stand afterwards: PostgreSQL reports
 -- the kind of object only. p_type is that kind; the names in the statement decide between what this transaction has
 -- changed otherwise since its last record, where they name any of it.
@@ -46,9 +46,7 @@ as $function$
     from pg_catalog.pg_largeobject_metadata as m where p_type = 'LARGE OBJECT' and m.lomacl is not null
     union all
     select 'default acl', n.nspname,
-      pg_catalog.format('for role %I%s on %s', pg_catalog.pg_get_userbyid(d.defaclrole), ' in schema ' || pg_catalog.quote_ident(n.nspname),
-        case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
-          when 'T' then 'types' when 'n' then 'schemas' else 'large objects' end),
+      script_tracking_internal.default_acl_name(pg_catalog.pg_get_userbyid(d.defaclrole), n.nspname, d.defaclobjtype::text),
       d.oid, null, d.defaclacl, d.xmin, d.cmin
     from pg_catalog.pg_default_acl as d left join pg_catalog.pg_namespace as n on n.oid = d.defaclnamespace
     where p_type in ('TABLES', 'SEQUENCES', 'FUNCTIONS', 'ROUTINES', 'TYPES', 'SCHEMAS', 'LARGE OBJECTS')
