@@ -190,3 +190,38 @@ async def test_a_concurrent_index_that_fails_names_the_invalid_index_that_it_lea
     assert first["metadata"]["invalid_indexes"] == ["public.only_once"]
     assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED", "FAILED"]
     assert "public.duplicates_id_idx" in rows[2]["affected_objects"]
+
+
+async def test_a_concurrent_reindex_that_fails_names_the_invalid_index_that_it_leaves(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    client.execute(
+        "create function once(i int) returns int immutable language sql as 'select i';"
+        " create table rebuilt (id int); create index by_once on rebuilt (once(id)); insert into rebuilt values (1);"
+        " create or replace function once(i int) returns int immutable language sql as 'select i / 0'"
+    )
+    async with reading(failing_database) as reader:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            client.execute("reindex index concurrently by_once")
+        # before 17 no event is fired for it: without the server's log it leaves no record
+        rows = await recorded(reader, watcher, "REINDEX", 1 if client.info.server_version >= 170000 else 0)
+    for row in rows:
+        assert (row["execution_status"], row["affected_objects"]) == ("FAILED", ["public.by_once_ccnew"])
+
+
+async def test_the_extended_protocol_fails_and_rolls_back_like_the_simple_one(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    async with reading(failing_database) as reader:
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.UndefinedObject):
+                client.execute("drop operator class missing using btree", prepare=True)
+        # without a transaction of its own a pipeline is one up to its end
+        with pytest.raises(psycopg.errors.UniqueViolation), client.pipeline():
+            client.execute("create text search dictionary taken (template = simple)")
+            client.execute("create text search dictionary taken (template = simple)", prepare=True)
+        prepared = await recorded(reader, watcher, "DROP OPERATOR CLASS", 2)
+        pipelined = await recorded(reader, watcher, "CREATE TEXT SEARCH DICTIONARY", 2)
+    assert [row["execution_status"] for row in prepared] == ["FAILED", "FAILED"]
+    assert [row["execution_status"] for row in pipelined] == ["ROLLED_BACK", "FAILED"]
+    assert len({row["metadata"]["batch_id"] for row in prepared}) == 2
