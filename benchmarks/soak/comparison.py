@@ -18,6 +18,9 @@ where s.load_end_date is null and s.script_type = 'DDL' and s.sql_command like '
 """
 
 
+OUTCOMES = ("COMPLETED", "FAILED", "INTERRUPTED", "ROLLED_BACK")
+
+
 @dataclass
 class Comparison:
     """How many statements ended in which way, and whether the record says the same of each."""
@@ -28,6 +31,11 @@ class Comparison:
     different: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+
+    @property
+    def untried(self) -> list[str]:
+        """Outcomes that no statement had: of these the comparison says nothing."""
+        return [status for status in OUTCOMES if not self.truth[status]]
 
     @property
     def is_whole(self) -> bool:

@@ -82,6 +82,7 @@ def test_a_record_that_differs_is_found_out() -> None:
     right = {mark: [outcome] for mark, outcome in truth.items()}
     assert compare(truth, right).is_whole
     assert compare(truth, right).agreed == {"COMPLETED": 1, "FAILED": 1, "ROLLED_BACK": 1}
+    assert compare(truth, right).untried == ["INTERRUPTED"]
     for wrong in (
         {**right, "1-1": []},
         {**right, "1-2": [Outcome("FAILED", None, None)]},
