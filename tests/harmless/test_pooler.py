@@ -21,6 +21,7 @@ from exporter.schema.verify import verify
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep.keeper import Keeper
+from tests.capture.failing import reading, recorded
 from tests.fix_exporter import StartExporter
 from tests.fix_sessions import MakeRole, Session, history, value
 from tests.harmless.pooler import Pooler
@@ -197,3 +198,23 @@ def test_an_operation_ends_in_another_transaction_than_it_began_in(clients: tupl
     assert value(second, "select script_tracking.complete_operation(%s, true)", key) is True
     assert value(first, "select script_tracking.complete_operation(%s, true)", key) is False
     assert [row["execution_status"] for row in history(first, "nightly")] == ["COMPLETED"]
+
+
+async def test_what_fails_belongs_to_its_client_and_not_to_the_next(
+    clients: tuple[Session, Session], admin: Session, installed_database: str
+) -> None:
+    first, second = clients
+    async with reading(installed_database) as reader:
+        first.execute("begin; set local application_name = 'first'; create view gone as select 1 as one")
+        with pytest.raises(psycopg.errors.DuplicateTable):
+            first.execute("create view gone as select 1 as one", binary=True)
+        first.rollback()
+        second.execute("create view kept as select 1 as one")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            second.execute("drop table never_made")
+        rows = await recorded(reader, admin, "CREATE VIEW", 3)
+        (missing,) = await recorded(reader, admin, "DROP TABLE")
+    assert [row["execution_status"] for row in rows] == ["ROLLED_BACK", "FAILED", "COMPLETED"]
+    assert [row["metadata"].get("application_name") for row in (*rows, missing)] == ["first", "first", None, None]
+    assert missing["execution_status"] == "FAILED"
+    assert len({row["metadata"]["pid"] for row in (*rows, missing)}) == 1, "the clients shared the server's session"
