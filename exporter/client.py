@@ -20,11 +20,9 @@ import asyncio
 import contextlib
 import functools
 import inspect
-import math
 import os
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import ContextVar, Token
 from pathlib import Path
@@ -33,13 +31,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from exporter.courier import Courier
 from exporter.declared import Counts, Outcome, Record
+from exporter.described import SQLSTATE, as_object, as_text, described, is_success, sqlstate_of
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError, OperationNotRecorded, ScriptTrackingError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # the operation around, who delivers it, and in which process
 _around: ContextVar[tuple[Courier, int, Record] | None] = ContextVar("script_tracking_operation", default=None)
 
@@ -133,7 +131,7 @@ class Operation:
     ) -> None:
         self._tracker = tracker
         self._courier = courier
-        self._begin_with = (name, script_type, tenant, _object(metadata), sql_command)
+        self._begin_with = (name, script_type, tenant, as_object(metadata), sql_command)
         self._record: Record | None = None
         self._token: Token[tuple[Courier, int, Record] | None] | None = None
         self._failure: tuple[str, str | None] | None = None
@@ -154,7 +152,7 @@ class Operation:
 
     def fail(self, message: str, sqlstate: str | None = None) -> None:
         """Makes it a failure that raises nothing."""
-        self._failure = (_text(message), sqlstate)
+        self._failure = (as_text(message), sqlstate)
 
     def __enter__(self) -> Operation:
         record = self._begin()
@@ -229,11 +227,11 @@ class Operation:
         self._failure = None  # of an earlier run
         name, script_type, tenant, metadata, command = self._begin_with
         self._record = record = Record(
-            _text(name)[:1000] or "(unnamed)",
-            _text(script_type)[:63] or "(unnamed)",
-            None if tenant is None else _text(tenant),
+            as_text(name)[:1000] or "(unnamed)",
+            as_text(script_type)[:63] or "(unnamed)",
+            None if tenant is None else as_text(tenant),
             metadata,
-            None if command is None else _text(command),
+            None if command is None else as_text(command),
             self._parent(),
         )
         self._courier.begin(record)
@@ -250,16 +248,16 @@ class Operation:
     def _end(self, error: BaseException | None) -> Record:
         assert self._record is not None
         self._leave()
-        failure = self._failure if error is None or _is_success(error) else (_describe(error), _sqlstate(error))
+        failure = self._failure if error is None or is_success(error) else (described(error), sqlstate_of(error))
         message, sqlstate = failure or (None, None)
         rows = self.affected_rows if isinstance(self.affected_rows, int) and 0 <= self.affected_rows < 2**63 else None
         outcome = Outcome(
             time.monotonic(),
             failure is None,
             message,
-            sqlstate if isinstance(sqlstate, str) and _SQLSTATE.fullmatch(sqlstate) else None,
+            sqlstate if isinstance(sqlstate, str) and SQLSTATE.fullmatch(sqlstate) else None,
             rows,
-            _object(self.metadata),
+            as_object(self.metadata),
         )
         self._courier.end(self._record, outcome)
         return self._record
@@ -293,62 +291,3 @@ def _read_dsn(dsn: str | None, dsn_file: str | Path | None) -> Dsn:
     if text is None:
         raise ConfigurationError("no database named: give dsn or dsn_file, or set DATABASE_URL")
     return Dsn(text)
-
-
-def _text(value: object) -> str:
-    """A text that PostgreSQL takes: without NUL and lone surrogates."""
-    try:
-        return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-    except Exception:  # an object's own __str__
-        return f"({type(value).__name__})"
-
-
-def _object(values: object) -> dict[str, Any] | None:
-    """Metadata as JSON; what is no mapping, though it should be, under a name."""
-    try:
-        if values is None or isinstance(values, Mapping):
-            return {_text(key): _json(value) for key, value in (values or {}).items()} or None
-        return {"metadata": _json(values)}
-    except Exception:  # of the caller's own objects, or nested too deeply
-        return {"metadata": "(not readable)"}
-
-
-def _json(value: object) -> object:
-    match value:
-        case None | bool():
-            return value
-        case int():
-            return value if value.bit_length() < 1000 else _text(value)
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case Mapping():
-            return {_text(key): _json(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_json(item) for item in cast(Iterable[object], value)]
-        case _:
-            return _text(value)
-
-
-def _is_success(error: BaseException) -> bool:
-    return isinstance(error, SystemExit) and error.code in (None, 0)
-
-
-def _describe(error: BaseException) -> str:
-    text = _text(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    """SQLSTATE of a driver's error, or of the one that an ORM's error wraps."""
-    seen: set[int] = set()
-    current: object = error
-    try:
-        while isinstance(current, BaseException) and id(current) not in seen:
-            seen.add(id(current))
-            found = getattr(current, "sqlstate", None) or getattr(current, "pgcode", None)
-            if isinstance(found, str) and _SQLSTATE.fullmatch(found):
-                return found
-            current = getattr(current, "orig", None) or current.__cause__
-    except Exception:  # an error's own property
-        return None
-    return None

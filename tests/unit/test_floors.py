@@ -27,7 +27,8 @@ FLOORS: dict[str, float] = {
     "database": 3,
     "target": 3,
     "schedule": 3,
-    "declared": 3.3,  # for applications, these three: floors 1 to 3 only
+    "described": 3.3,  # for applications, these four: floors 1 to 3 only
+    "declared": 3.3,
     "courier": 3.4,
     "client": 3.5,
     "schema": 4,
