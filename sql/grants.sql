@@ -61,7 +61,8 @@ to script_tracking_app;
 -- EXPLAIN tells how many rows of others it left out.
 grant execute on function
   script_tracking.get_enterprise_dashboard(),
-  script_tracking.get_execution_history(integer, bigint, timestamptz, text, text, text, text),
+  script_tracking.get_execution_history(integer, bigint, timestamptz, text, text, text, text, bytea),
+  script_tracking.get_execution_tree(bytea, integer),
   script_tracking.get_execution_as_of(bytea, timestamptz),
   script_tracking.get_performance_metrics(), script_tracking.get_system_health(),
   script_tracking.get_recent_errors(integer), script_tracking.get_running_operations(),

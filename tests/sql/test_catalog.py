@@ -66,7 +66,8 @@ SIGNATURES = {
         "days integer, max_rows bigint DEFAULT NULL::bigint,"
         " before timestamp with time zone DEFAULT NULL::timestamp with time zone,"
         " only_tenant text DEFAULT NULL::text, only_script_name text DEFAULT NULL::text,"
-        " only_script_type text DEFAULT NULL::text, only_execution_status text DEFAULT NULL::text",
+        " only_script_type text DEFAULT NULL::text, only_execution_status text DEFAULT NULL::text,"
+        " before_hk bytea DEFAULT NULL::bytea",
         "TABLE",
     ),
     "get_performance_metrics": ("", "TABLE"),
@@ -112,6 +113,7 @@ SIGNATURES = {
         "execution_hk bytea, as_of timestamp with time zone",
         "SETOF script_tracking.script_execution_s",
     ),
+    "get_execution_tree": ("of_hk bytea, max_rows integer DEFAULT 1000", "TABLE"),
     "vault_check": ("seconds double precision DEFAULT 5", "TABLE"),
     "event_trigger_ddl_start": ("", "event_trigger"),
     "event_trigger_ddl_end": ("", "event_trigger"),

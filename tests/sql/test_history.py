@@ -180,3 +180,22 @@ def test_nothing_of_the_caller_changes_what_it_says(told: Session, make_role: Ma
     assert len([row for row in expected if row["script_type"] == "BATCH"]) == 392
     assert {row["tenant"] for row in expected} == {"acme"}
     assert hostile.execute(b"select * from script_tracking.get_execution_history(20000)").fetchall() == expected
+
+
+def test_pages_by_time_and_key_leave_nothing_out_and_repeat_nothing(told: Session) -> None:
+    """Where many began in the same microsecond, over any conditions."""
+    for _ in range(30):
+        record(told, at=THIS_MONTH + timedelta(minutes=5), tenant="acme", status="FAILED")
+    call = (
+        "select execution_hk, execution_timestamp from script_tracking.get_execution_history("
+        "20000, %s, %s, before_hk => %s, only_execution_status => 'FAILED')"
+    )
+    whole = told.execute(call, (None, None, None)).fetchall()
+    paged, last = [], {"execution_timestamp": None, "execution_hk": None}
+    while page := told.execute(call, (7, last["execution_timestamp"], last["execution_hk"])).fetchall():
+        paged += page
+        last = page[-1]
+    assert paged == whole and len(whole) > 40
+    with pytest.raises(psycopg.Error) as caught:
+        told.execute(call, (7, None, b"x"))
+    assert caught.value.sqlstate == "ST003"

@@ -10,7 +10,8 @@
 -- of that type: "is not distinct from" does not use it.
 create or replace function script_tracking.get_execution_history(
   days integer, max_rows bigint default null, before timestamptz default null, only_tenant text default null,
-  only_script_name text default null, only_script_type text default null, only_execution_status text default null)
+  only_script_name text default null, only_script_type text default null, only_execution_status text default null,
+  before_hk bytea default null)
 returns table (
   execution_hk bytea, tenant text, script_name varchar, script_type varchar, execution_status varchar,
   execution_timestamp timestamptz, duration_seconds double precision, db_session_user varchar, client_ip inet,
@@ -32,7 +33,9 @@ as $function$
 #variable_conflict use_column
 declare
   v_from    timestamptz := now() - make_interval(days => least(get_execution_history.days, 1000000));
-  v_upper   timestamptz := coalesce(get_execution_history.before, 'infinity');
+  -- of those that began at the very time, the ones whose key comes later
+  v_upper   timestamptz := coalesce(get_execution_history.before
+    + case when get_execution_history.before_hk is null then interval '0' else interval '1 microsecond' end, 'infinity');
   v_lower   timestamptz := greatest(v_from, date_trunc('month', least(v_upper, now())));
   v_months  integer := 1;
   v_left    bigint := get_execution_history.max_rows;
@@ -45,6 +48,9 @@ declare
 begin
   if get_execution_history.max_rows < 0 then
     raise exception using errcode = 'ST003', message = 'max_rows is negative';
+  end if;
+  if get_execution_history.before_hk is not null and get_execution_history.before is null then
+    raise exception using errcode = 'ST003', message = 'before_hk without before';
   end if;
   if get_execution_history.only_tenant is not null then
     v_tenants := array(
@@ -80,6 +86,8 @@ begin
           or s.script_type is not distinct from (select get_execution_history.only_script_type))
         and (get_execution_history.only_script_name is null
           or s.script_name = (select get_execution_history.only_script_name))
+        and (get_execution_history.before_hk is null or s.execution_timestamp < get_execution_history.before
+          or s.script_execution_hk < get_execution_history.before_hk)
         and (v_hidden is null or s.execution_timestamp >= v_hidden
           or (s.execution_timestamp >= v_befores[array_position(v_shorter, s.tenant_hk)]) is not false
           or s.execution_timestamp <@ v_held[array_position(v_shorter, s.tenant_hk)])
@@ -98,6 +106,8 @@ begin
           or s.script_type is not distinct from (select get_execution_history.only_script_type))
         and (get_execution_history.only_script_name is null
           or s.script_name = (select get_execution_history.only_script_name))
+        and (get_execution_history.before_hk is null or s.execution_timestamp < get_execution_history.before
+          or s.script_execution_hk < get_execution_history.before_hk)
         and (v_hidden is null or s.execution_timestamp >= v_hidden
           or (s.execution_timestamp >= v_befores[array_position(v_shorter, s.tenant_hk)]) is not false
           or s.execution_timestamp <@ v_held[array_position(v_shorter, s.tenant_hk)])
@@ -115,5 +125,5 @@ begin
   end loop;
 end
 $function$;
-comment on function script_tracking.get_execution_history(integer, bigint, timestamptz, text, text, text, text) is
-  'Current version of every execution of the last days (integer >= 0) that the caller may see, newest first; at most max_rows, begun before a time, and of one tenant, name, type or status alone, NULL for any; durations in seconds; ST003: max_rows is negative';
+comment on function script_tracking.get_execution_history(integer, bigint, timestamptz, text, text, text, text, bytea) is
+  'Current version of every execution of the last days (integer >= 0) that the caller may see, newest first; at most max_rows, begun before a time (with before_hk: or then, and of a lower key), and of one tenant, name, type or status alone, NULL for any; durations in seconds; ST003: max_rows is negative, before_hk without before';

@@ -108,6 +108,8 @@ READS = (
     "select max(script_name), min(script_name), max(tenant) from script_tracking.get_execution_history(30)",
     "select v.* from script_tracking.get_execution_history(30) as h"
     " cross join lateral script_tracking.get_execution_as_of(h.execution_hk, now()) as v",
+    "select t.* from script_tracking.get_execution_history(30) as h"
+    " cross join lateral script_tracking.get_execution_tree(h.execution_hk) as t",
     "select * from script_tracking.get_objects_as_of(now())",
     "select h.* from script_tracking.get_objects_as_of(now()) as o"
     " cross join lateral script_tracking.get_object_history(o.object_identity) as h",
