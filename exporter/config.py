@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig, no_name_twice
-from exporter.values import CollectorName, File, Model, SchemaMode, Seconds
+from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
 
@@ -26,6 +26,11 @@ class WebConfig(Model):
 
     enable_lifecycle: bool = Field(
         default=False, description="`POST /-/reload` reads the configuration anew, as SIGHUP does"
+    )
+    page: PageMode = Field(
+        default="summary",
+        description="the page for people at `/`: off; summary: nothing that /metrics does not tell; full: also names "
+        "and messages, for those whom a password or a client certificate lets in",
     )
     config_file: File | None = Field(
         default=None,

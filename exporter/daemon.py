@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+import exporter
 from exporter import logs, metricmap
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_build, publish_values
@@ -19,9 +20,11 @@ from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
+from exporter.overview import overviews
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
+from exporter.web.page import Scene
 from exporter.web.server import Server, listen
 from exporter.web.settings import WebSettings
 
@@ -64,6 +67,10 @@ class Daemon:
         if stalled:
             return f"collection stalls: {', '.join(stalled[:NAMED])}"
         return None if self._was_ready else "no snapshot yet"
+
+    def scene(self) -> Scene:
+        """What the page for people shows."""
+        return Scene(self.config.web.page, overviews(self.fleet.watches), exporter.__version__, self.not_ready())
 
     async def begin(self) -> None:
         """Begins to watch what the configuration says."""
@@ -139,6 +146,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         daemon.not_ready,
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
         settings,
+        daemon.scene,
     )
     server = Server(app, listener, settings.security)
     stop = asyncio.Event()

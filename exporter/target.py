@@ -71,6 +71,7 @@ class Target:
         self.keeping = Session(config, "upkeep", read_only=False)
         self.capturing = Session(config, "capture", read_only=False)
         self.up: bool | None = None  # None until the first attempt
+        self.reason: str | None = None  # why it does not answer
         self.times_up = 0  # how often it was found to answer after it had not
         self.standby: bool | None = None  # whether it can only be read, until it is promoted; None until it is known
         self.schema_version = 0
@@ -88,7 +89,7 @@ class Target:
         if self.up is not True:
             log.info("target_up", target=self.name)
             self.times_up += 1
-        self.up = True
+        self.up, self.reason = True, None
 
     async def look(self, connection: Connection) -> None:
         """Asks whether the server is a standby; one log line when that changes. Raises TargetUnavailable."""
@@ -102,7 +103,7 @@ class Target:
         """Notes that the database is gone; one log line when that changes."""
         if self.up is not False:
             log.warning("target_down", target=self.name, reason=str(error))
-        self.up = False
+        self.up, self.reason = False, str(error)
         await self.collecting.discard()
 
     async def close(self) -> None:

@@ -113,6 +113,7 @@ SecretDsn = Annotated[Dsn, BeforeValidator(parsed), WithJsonSchema({"type": "str
 File = Annotated[Path, AfterValidator(_below_the_file)]
 CollectorName = Annotated[str, AfterValidator(_known_collector)]
 SchemaMode = Literal["auto", "check", "off"]
+PageMode = Literal["off", "summary", "full"]
 
 
 class Model(BaseModel):

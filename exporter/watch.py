@@ -103,6 +103,11 @@ class Watch:
         return settled
 
     @property
+    def refused(self) -> str | None:
+        """Why the schema is not as it should be; the reason may name what no metric does."""
+        return self._refused
+
+    @property
     def _is_usable(self) -> bool:
         return bool(self.target.schema_version) and self.target.may_collect
 

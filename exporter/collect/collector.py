@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from exporter.collect.digest import Digester
 from exporter.collect.families import from_rows
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
@@ -49,6 +50,7 @@ class TargetCollector:
         self._snapshot = snapshot
         self._status = status
         self._failing: dict[str, str] = {}
+        self.digester = Digester()
         self._back_off = BackOff()
         self._original: Connection | None = None  # the session of which it is known that it is in no copy
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
@@ -62,6 +64,7 @@ class TargetCollector:
         self._specs = [before[spec.name] if before.get(spec.name) == spec else spec for spec in specs]
         gone = before.keys() - {spec.name for spec in specs}
         self._snapshot.withdraw(self._target.name, gone)
+        self.digester.forget(gone)
         for name in gone:
             self._failing.pop(name, None)
             self._status.drop("collector", name)
@@ -70,6 +73,16 @@ class TargetCollector:
                 self._status.set("collector_success", 0, collector=spec.name)
                 self._status.add("dropped_series", 0, collector=spec.name)
         self._status.publish(self._snapshot)
+
+    @property
+    def failing(self) -> Mapping[str, str]:
+        """Why each of the collectors failed whose last run did; the reasons may name what no metric does."""
+        return self._failing
+
+    @property
+    def count(self) -> int:
+        """How many collectors there are."""
+        return len(self._specs)
 
     def _is_run(self, spec: CollectorSpec) -> bool:
         """Whether a collector is still one of them; it may have ceased to be while its function was called."""
@@ -156,6 +169,7 @@ class TargetCollector:
                 return
             end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
             self._snapshot.put(self._target.name, spec.name, families, end)
+            self.digester.take(spec.name, rows, end)
             self._status.set("collector_success", 1, collector=spec.name)
             self._status.set("collector_last_success", time.time(), collector=spec.name)
             self._status.add("dropped_series", dropped, collector=spec.name)
@@ -172,6 +186,7 @@ class TargetCollector:
         copied_from = row["copied_from"]
         if copied_from is not None and self._status.alone is None:
             self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
+            self.digester.forget()
             log.warning(
                 "copy_not_confirmed",
                 target=self._target.name,
@@ -206,6 +221,7 @@ class TargetCollector:
     def withdraw(self) -> None:
         """Hands out no more of the database than that it is not known to answer."""
         self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
+        self.digester.forget()
         self._status.set("up", 0)
         for spec in self._specs:
             self._status.set("collector_success", 0, collector=spec.name)

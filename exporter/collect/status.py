@@ -32,6 +32,10 @@ class TargetStatus:
         values = self._values[key]
         values[tuple(labels.items())] = values.get(tuple(labels.items()), 0.0) + amount
 
+    def get(self, key: str, **labels: str) -> float | None:
+        """One value; None where there is none."""
+        return self._values.get(key, {}).get(tuple(labels.items()))
+
     def drop(self, label: str, value: str) -> None:
         """Removes the values that have a label, as of a collector that is run no more."""
         for values in self._values.values():

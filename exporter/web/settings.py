@@ -35,6 +35,11 @@ class Settings:
     rate_limit: RateLimit | None = None
     files: tuple[Path, ...] = ()
 
+    @property
+    def authenticates(self) -> bool:
+        """Whether nobody is served whom no password and no client certificate let in."""
+        return bool(self.users) or (self.context is not None and self.context.verify_mode is ssl.CERT_REQUIRED)
+
 
 def load(path: Path) -> Settings:
     """Settings of a file and of those that it names. Raises ConfigurationError."""

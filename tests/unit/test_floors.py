@@ -43,6 +43,7 @@ FLOORS: dict[str, float] = {
     "targetfiles": 4.1,
     "discovery": 4.5,
     "inventory": 4.6,
+    "overview": 4.6,
     "web": 5,
     "demo": 6,
     "arguments": 7,

@@ -1,0 +1,159 @@
+"""What a person wants to know of one target, taken from the rows that the collectors have fetched anyway.
+
+It is as fresh as the metrics of the same rows: past its end it is not told.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.database import Row
+from exporter.schedule import monotonic
+
+FAILURES = 20  # kinds that are kept, the newest
+TENANTS = 20  # that are kept, those with the most operations
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of script_tracking.get_system_health()."""
+
+    name: str
+    status: str  # ok, warning, critical or unknown
+    value: float | None
+    threshold: float | None
+    unit: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """At which level DDL is captured, and what was lost."""
+
+    level: str
+    lacks: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failures of one tenant, type and SQLSTATE class."""
+
+    tenant: str
+    script_type: str
+    error_class: str
+    total: int
+    last_at: float | None  # seconds of the epoch; None where the last was not within the last hours
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A tenant's last 24 hours."""
+
+    tenant: str
+    operations: int
+    failed: int
+    last_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What is known at a moment; None is unknown."""
+
+    checks: Sequence[Check] | None = None
+    capture: Capture | None = None
+    failures: Sequence[Failure] | None = None
+    days: Sequence[Day] | None = None
+    ddl: Mapping[str, int] | None = None  # statements by their final status
+
+
+def _checks(rows: Sequence[Row]) -> Sequence[Check]:
+    # a schema that was not upgraded yet tells no status, unit and advice
+    statuses = {None: "unknown", 1: "ok", 0: "warning"}
+    return tuple(
+        Check(
+            sys.intern(row["check_name"]),  # the texts are the same for hundreds of targets
+            sys.intern(row.get("status") or statuses[row["ok"]]),
+            row.get("value"),
+            row.get("threshold"),
+            sys.intern(row.get("unit") or ""),
+            sys.intern(row.get("advice") or ""),
+        )
+        for row in rows
+    )
+
+
+def _capture(rows: Sequence[Row]) -> Capture | None:
+    for row in rows:
+        return Capture(row["level"] or "", row["lacks"] or "", int(row["lost_records_total"] or 0))
+    return None
+
+
+def _failures(rows: Sequence[Row]) -> Sequence[Failure]:
+    found = [
+        Failure(
+            row["tenant"], row["script_type"], row["error_class"], int(row["errors_total"]),
+            row.get("last_execution_timestamp_seconds"),
+        )
+        for row in rows
+        if row["errors_total"]
+    ]  # fmt: skip
+    found.sort(key=lambda failure: (-(failure.last_at or 0), -failure.total, failure.tenant, failure.script_type))
+    return tuple(found[:FAILURES])
+
+
+def _days(rows: Sequence[Row]) -> Sequence[Day]:
+    found = [
+        Day(
+            row["tenant"], int(row["operations_24h"] or 0), int(row["failed_24h"] or 0),
+            row["last_operation_timestamp_seconds"],
+        )
+        for row in rows
+    ]  # fmt: skip
+    found.sort(key=lambda day: (-day.operations, day.tenant))
+    return tuple(found[:TENANTS])
+
+
+def _ddl(rows: Sequence[Row]) -> Mapping[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row["script_type"] == "DDL":
+            counts[row["status"]] = counts.get(row["status"], 0) + int(row["operations_total"])
+    return counts
+
+
+# by collector: what becomes of its rows
+_TAKEN: Mapping[str, tuple[str, Callable[[Sequence[Row]], Any]]] = {
+    "health": ("checks", _checks),
+    "capture": ("capture", _capture),
+    "errors": ("failures", _failures),
+    "dashboard": ("days", _days),
+    "operations": ("ddl", _ddl),
+}
+
+
+class Digester:
+    """Keeps a target's digest."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[float, Any]] = {}
+
+    def take(self, collector: str, rows: Sequence[Row], end: float) -> None:
+        """Keeps what is wanted of the rows of a collector, until `end` by the monotonic clock."""
+        if collector in _TAKEN:
+            name, reduce = _TAKEN[collector]
+            self._told[name] = end, reduce(rows)
+
+    def forget(self, collectors: Iterable[str] = tuple(_TAKEN)) -> None:
+        """Forgets what these collectors told."""
+        for collector in collectors:
+            if collector in _TAKEN:
+                self._told.pop(_TAKEN[collector][0], None)
+
+    def digest(self) -> Digest:
+        """What is known now."""
+        now = monotonic()
+        return Digest(**{name: told for name, (end, told) in self._told.items() if end > now})

@@ -1,0 +1,188 @@
+"""How each watched database fares, for people: what is not as it should be, and what to do about it.
+
+Told of what the watches know already. What may name an object, role or process stands apart, in `detail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.collect.digest import Check, Digest
+from exporter.watch import Watch
+
+State = Literal["critical", "warning", "waiting", "ok"]
+STATES: tuple[State, ...] = ("critical", "warning", "waiting", "ok")  # the worst first
+
+# checks whose advice names processes, relations or settings; that of the others is the same in every database
+NAMING = frozenset({"capture_level", "horizon_holder", "record_protected"})
+RUNBOOKS: Mapping[str, str] = {  # of what a check finds
+    "capture_slot_lag": "ScriptTrackingCaptureSlotDropped",
+    "catalog_compared": "ScriptTrackingReconcilerStopped",
+    "event_triggers_enabled": "ScriptTrackingEventTriggerDisabled",
+    "horizon_holder": "ScriptTrackingRollupLag",
+    "links_lag": "ScriptTrackingRollupLag",
+    "lost_records": "ScriptTrackingRecordsLost",
+    "oldest_prepared_transaction": "ScriptTrackingRollupLag",
+    "partitions_ahead": "ScriptTrackingPartitionMissing",
+    "partitions_overdue": "ScriptTrackingPartitionOverdue",
+    "record_protected": "ScriptTrackingRecordUnprotected",
+    "refused_messages": "ScriptTrackingForgedMessage",
+    "rollup_lag": "ScriptTrackingRollupLag",
+    "tracking_paused": "ScriptTrackingPaused",
+    "unconfirmed_copy": "ScriptTrackingUnconfirmedCopy",
+    "untracked_changes": "ScriptTrackingUntrackedChange",
+    "vault_check": "ScriptTrackingVaultViolation",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it should be."""
+
+    state: State
+    what: str
+    advice: str
+    runbook: str | None = None
+    detail: str | None = None  # may name what no metric names
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One watched database."""
+
+    name: str
+    state: State
+    word: str
+    problems: tuple[Problem, ...]
+    standby: bool
+    schema_version: int
+    digest: Digest
+
+
+def overviews(watches: Iterable[Watch]) -> list[Overview]:
+    """All of them: the worst first, those of a state by name."""
+    found = [overview(watch) for watch in watches]
+    return sorted(found, key=lambda one: (STATES.index(one.state), one.name))
+
+
+def overview(watch: Watch) -> Overview:
+    """What is known of a database now."""
+    target = watch.target
+    digest = watch.collector.digester.digest()
+    problems = tuple(sorted(_problems(watch, digest), key=lambda problem: STATES.index(problem.state)))
+    state: State = min((problem.state for problem in problems), key=STATES.index, default="ok")
+    if state == "ok" and digest.checks is None:
+        state = "waiting"
+    return Overview(
+        target.name,
+        state,
+        _word(watch, state),
+        problems,
+        bool(target.standby),
+        target.schema_version,
+        digest,
+    )
+
+
+def _word(watch: Watch, state: State) -> str:
+    if watch.target.up is False:
+        return "does not answer"
+    if state == "waiting":
+        return "not known yet"
+    if watch.target.up and watch.target.schema_known.is_set() and not watch.target.schema_version:
+        return "no schema"
+    return {"critical": "critical", "warning": "warning", "ok": "healthy"}[state]
+
+
+def _problems(watch: Watch, digest: Digest) -> Iterator[Problem]:
+    target = watch.target
+    if watch.collector.pulse.is_overdue:
+        yield Problem(
+            "critical", "Collection stalls", "The exporter itself is stuck: restart it, and keep its log.",
+            "ScriptTrackingCollectionStale",
+        )  # fmt: skip
+    if target.up is None:
+        return
+    if not target.up:
+        yield Problem(
+            "critical", "The database does not answer",
+            "The exporter's log says why (target_down). It tries again by itself; nothing old is shown meanwhile.",
+            "ScriptTrackingTargetDown", target.reason,
+        )  # fmt: skip
+        return
+    if not target.schema_known.is_set():
+        return
+    if not target.schema_version:
+        yield Problem(
+            "critical", "The schema is not installed, or the exporter may not read it",
+            "A superuser runs: script-tracking-exporter schema install --dsn DSN, and grants script_tracking_daemon to "
+            "the exporter's role. On a standby the schema comes from its primary.",
+            "ScriptTrackingSchemaMissing", watch.refused,
+        )  # fmt: skip
+        return
+    if watch.status.alone is not None:
+        yield Problem(
+            "critical", "This is a copy of a tracked database, and nobody has confirmed it",
+            "Nothing of it is published until a superuser calls script_tracking.confirm_copy('reason').",
+            "ScriptTrackingUnconfirmedCopy",
+        )  # fmt: skip
+        return
+    if watch.refused is not None:
+        yield Problem(
+            "warning", "The schema could not be brought up to date",
+            "script-tracking-exporter schema status --dsn DSN says what is missing; the log says why "
+            "(schema_not_settled).",
+            "ScriptTrackingSchemaMissing", watch.refused,
+        )  # fmt: skip
+    yield from _of_tasks(watch)
+    for check in digest.checks or ():
+        if check.status not in ("ok", "unknown"):
+            yield _of_check(check)
+
+
+def _of_tasks(watch: Watch) -> Iterator[Problem]:
+    failing = watch.collector.failing
+    if failing:
+        yield Problem(
+            "warning", f"{len(failing)} of {watch.collector.count} collectors fail: {', '.join(sorted(failing))}",
+            "What they tell is missing from /metrics. The log says why (collector_failed); an older schema needs: "
+            "script-tracking-exporter schema upgrade --dsn DSN.",
+            "ScriptTrackingCollectionStale", "; ".join(sorted(set(failing.values()))),
+        )  # fmt: skip
+    for key, what in (("upkeep_success", "Upkeep fails"), ("capture_success", "Capture fails")):
+        if watch.status.get(key) == 0:
+            yield Problem(
+                "warning", what, "It is tried again by itself; the log says why.",
+                "ScriptTrackingRollupLag" if key == "upkeep_success" else "ScriptTrackingReconcilerStopped",
+            )  # fmt: skip
+
+
+def _of_check(check: Check) -> Problem:
+    named = check.name in NAMING
+    advice = (
+        f"script_tracking.get_system_health() says what: the column advice of the row {check.name}."
+        if named or not check.advice
+        else check.advice
+    )
+    state: State = "critical" if check.status == "critical" else "warning"
+    what = f"{check.name}: {amount(check.value, check.unit)}, where {amount(check.threshold, check.unit)} is the limit"
+    return Problem(state, what, advice, RUNBOOKS.get(check.name), check.advice if named else None)
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A number for people."""
+    if value is None:
+        return "unknown"
+    if unit == "bytes":
+        for size, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+            if abs(value) >= size:
+                return f"{value / size:.3g} {name}"
+    if unit == "seconds":
+        for seconds, name in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+            if abs(value) >= 2 * seconds:
+                return f"{value / seconds:.3g} {name}"
+        return f"{value:.3g} s"
+    number = f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
+    return number if unit in ("", "level", "ratio") else f"{number} {unit}"

@@ -1,0 +1,95 @@
+"""The page of the running daemon, with real databases behind it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import html5lib
+import psycopg
+
+from exporter.metricmap import load
+from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.postgres_server import Server
+
+HOSTILE = "<script>alert(1)</script>\u202e\"'&"
+
+
+def page(running: Exporter, path: str = "/") -> str:
+    """Text of the page, which is valid."""
+    answer = running.get(path)
+    assert answer.status == 200
+    root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(answer.body.decode())
+    assert not list(root.iter("script"))
+    return re.sub(r"\s+", " ", " ".join(root.find("body").itertext()))
+
+
+def test_it_tells_what_is_healthy_and_what_failed_and_names_no_script(
+    installed_database: str, exporter: StartExporter
+) -> None:
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute("create table secret_plans (id int)")
+        connection.execute(
+            "select script_tracking.complete_operation("
+            "script_tracking.track_operation('<i>payroll', '<b>BATCH'), false, 'boom <u>', '23505')"
+        )
+    running = exporter(installed_database)
+    eventually(lambda: "healthy" in page(running) and "checks of the tracker itself are ok" in page(running), 30)
+    eventually(lambda: re.search("DDL on record 1 COMPLETED", page(running)), 30)
+    text = page(running)
+    assert "shop : healthy" in text
+    assert "system <b>BATCH 23 1 20" in text
+    for name in ("payroll", "secret_plans", "boom"):
+        assert name not in text
+    eventually(lambda: re.search("system 2 1 20", page(running)), 30)
+
+
+def test_it_tells_what_is_wrong_and_what_to_do(
+    postgres: Server, installed_database: str, database: str, exporter: StartExporter
+) -> None:
+    targets = [
+        {"name": "shop", "dsn": installed_database},
+        {"name": "bare", "dsn": database},
+        {"name": HOSTILE, "dsn": "postgresql://nobody:hunter2@127.0.0.1:1/none"},
+    ]
+    running = exporter(installed_database, schema="check", targets=targets)
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        connection.execute("select script_tracking.pause_tracking('a look at the page')")
+    text = eventually(
+        lambda: found if re.search("3 of 3 databases", found := page(running)) and "tracking_paused" in found else None,
+        90,
+    )
+    assert "tracking_paused: 1 pauses" in text
+    assert "script_tracking.resume_tracking() ends it" in text
+    assert "Runbook ScriptTrackingPaused" in text
+    assert "A superuser runs: script-tracking-exporter schema install" in text
+    assert "<script>alert(1)</script>\\u{202e}\"'&" in text
+    assert "hunter2" not in text
+    assert "nobody" not in text
+    assert "does not answer" in page(running, f"/?target={quote(HOSTILE)}")
+    assert running.get("/runbooks/ScriptTrackingPaused.md").status == 200
+    postgres.stop()
+    eventually(lambda: "tracking_paused" not in page(running), 30)
+    assert page(running).count("The database does not answer") == 3
+
+
+def test_names_and_reasons_are_for_users_alone(exporter: StartExporter) -> None:
+    running = exporter("postgresql://nobody@127.0.0.1:1/none", web={"page": "full"})
+    text = eventually(lambda: found if "does not answer" in (found := page(running)) else None, 30)
+    assert "refused" not in text
+    assert "web.config_file" in text
+
+
+def test_a_look_at_the_page_asks_the_database_nothing(installed_database: str, exporter: StartExporter) -> None:
+    collectors: dict[str, dict[str, object]] = {spec.name: {"enabled": False} for spec in load()}
+    collectors["health"] = {"interval": "1h"}
+    running = exporter(installed_database, collectors=collectors, schema="off")
+    eventually(lambda: "shop : healthy" in page(running), 30)
+    query = "select query from pg_stat_activity where application_name = 'script-tracking-exporter collect'"
+    with psycopg.connect(installed_database, autocommit=True) as connection:
+        eventually(lambda: "pg_is_in_recovery" in str(connection.execute(query).fetchall()), 30)
+        asked = set()
+        for number in range(100):
+            running.get(("/", "/?target=shop", "/runbooks/ScriptTrackingPaused.md")[number % 3])
+            asked |= set(connection.execute(query).fetchall())
+    assert len(asked) == 1, "something but the sign of life was asked for"
