@@ -5,6 +5,8 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
 # Only what the wheel is made of: .dockerignore leaves out the rest.
 COPY . .
+# of the source, which comes without its repository; `make image` tells it
+ARG SOURCE_COMMIT=
 RUN python3 -m venv --without-pip /opt/script-tracking-exporter \
  && python3 -m venv /build \
  && /build/bin/pip wheel --quiet --no-deps --wheel-dir /wheels . \

@@ -146,7 +146,7 @@ dashboard-schema: ## grafana/schema/dashboard.schema.json anew from Grafana's ty
 	  --minify --out $(CURDIR)/grafana/schema/dashboard.schema.json
 
 image: ## the container image, script-tracking-exporter:latest
-	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) .
+	docker build $(DOCKER_BUILD_FLAGS) --build-arg SOURCE_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) --tag $(IMAGE) .
 
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
 	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import exporter
 from exporter.errors import ConfigurationError
 
 SCHEMA_ACTIONS = {
@@ -38,6 +38,20 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Usage and complaint on standard error; exit code 2."""
         super().error(_VALUE.sub("(a value that is not shown)", message))
+
+
+class _Version(argparse.Action):
+    """Loads what it tells of only where it is asked."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """One line."""
+        from exporter.buildinfo import line
+
+        print(line())
+        parser.exit()
 
 
 def parse(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -72,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Keeps a record of every DDL statement and declared operation in PostgreSQL, and serves it to "
         "Prometheus. Without --config, --dsn or --dsn-file the environment variable DATABASE_URL names the database.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {exporter.__version__}")
+    parser.add_argument("--version", action=_Version, help="tell version, commit and what it runs on, and stop")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     web = _Parser(add_help=False)
     web.add_argument(

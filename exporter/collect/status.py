@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 from collections import defaultdict
 from collections.abc import Mapping
 
-import exporter
+from exporter.buildinfo import facts
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.metricmap import MetricSpec
@@ -59,9 +58,8 @@ class TargetStatus:
 
 
 def publish_build(snapshot: Snapshot, specs: Mapping[str, MetricSpec]) -> None:
-    """Hands out the versions of the exporter and of Python."""
-    labels = (("version", exporter.__version__), ("python", platform.python_version()))
-    snapshot.put("", SOURCE, [Family(specs["build"], {labels: 1.0})])
+    """Hands out what the program is made of."""
+    snapshot.put("", SOURCE, [Family(specs["build"], {tuple(facts().items()): 1.0})])
 
 
 def publish_values(

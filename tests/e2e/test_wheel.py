@@ -18,15 +18,22 @@ import exporter
 
 ROOT = Path(__file__).resolve().parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "PYTHONPATH")}
 
 
-def build(project: Path, folder: Path) -> Path:
+def build(project: Path, folder: Path, commit: str = "") -> Path:
     """The wheel of a project, made by the build backend that is installed here."""
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*PIP, "wheel", *options, str(project)], check=True)
+    subprocess.run([*PIP, "wheel", *options, str(project)], check=True, env={**os.environ, "SOURCE_COMMIT": commit})
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def commit_in(wheel: Path) -> str:
+    """The commit that a wheel says that it was built from."""
+    with ZipFile(wheel) as archive:
+        return archive.read("exporter/COMMIT").decode().strip()
 
 
 def names(wheel: Path) -> set[str]:
@@ -37,7 +44,7 @@ def names(wheel: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(ROOT, tmp_path_factory.mktemp("wheel"))
+    return build(ROOT, tmp_path_factory.mktemp("wheel"), COMMIT)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +88,7 @@ def test_it_holds_the_program_and_nothing_else(wheel: Path, project: dict[str, A
             if file.is_file() and "__pycache__" not in file.parts:
                 expected.add((Path(place) / file.relative_to(ROOT / source)).as_posix())
     metadata = {name for name in names(wheel) if ".dist-info/" in name}
-    assert names(wheel) - metadata == expected
+    assert names(wheel) - metadata == {*expected, "exporter/COMMIT"}
     assert {
         "exporter/py.typed",
         "exporter/metrics/operations.yaml",
@@ -101,16 +108,30 @@ def test_it_holds_the_program_and_nothing_else(wheel: Path, project: dict[str, A
 
 def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    environment = {**os.environ, "SOURCE_COMMIT": COMMIT}
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=environment)
     (archive,) = tmp_path.glob("*.tar.gz")
     subprocess.run(["tar", "-xzf", str(archive), "-C", str(tmp_path)], check=True)
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
-    assert names(build(unpacked, tmp_path / "wheel")) == names(wheel)
+    again = build(unpacked, tmp_path / "wheel")  # where there is no repository
+    assert names(again) == names(wheel)
+    assert commit_in(again) == commit_in(wheel) == COMMIT
+
+
+def test_a_build_in_a_repository_asks_git(tmp_path: Path) -> None:
+    made = build(ROOT, tmp_path)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert commit_in(made).removesuffix("-dirty") == head.stdout.strip()
+
+
+@pytest.mark.parametrize("said", ["main", "$(id)", "0123456789abcdef\nx"])
+def test_what_is_no_commit_is_not_told(tmp_path: Path, said: str) -> None:
+    assert "exporter/COMMIT" not in names(build(ROOT, tmp_path, said))
 
 
 def test_docker_is_given_what_the_wheel_is_made_of(project: dict[str, Any]) -> None:
     target = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    needed = {"pyproject.toml", "hatch_build.py", project["project"]["readme"], *project["project"]["license-files"]}
     needed |= {*target["packages"], *target["force-include"]}
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {line[1:] for line in lines if line.startswith("!")} == needed
@@ -119,7 +140,8 @@ def test_docker_is_given_what_the_wheel_is_made_of(project: dict[str, Any]) -> N
 def test_the_installed_command_tells_its_version(installation: Installation) -> None:
     answer = installation.run("--version")
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert answer.stdout == f"script-tracking-exporter {exporter.__version__}\n"
+    assert answer.stdout.startswith(f"script-tracking-exporter {exporter.__version__} (commit {COMMIT}, python ")
+    assert ", libpq " in answer.stdout
 
 
 def test_the_installed_command_prints_the_same_sql_as_the_checkout(installation: Installation) -> None:

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "exporter"
 FLOORS: dict[str, float] = {
     "": 0,  # the package itself: its version
     "errors": 1,
+    "buildinfo": 1,
     "logs": 1,
     "systemd": 1,
     "dsn": 1.5,
