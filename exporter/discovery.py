@@ -86,9 +86,9 @@ class Discovery:
             kept = sorted(names, key=lambda name: (name not in known, name))[: self.settings.limit]
             self.targets = tuple(self.entry.for_database(name) for name in sorted(kept))
         except ScriptTrackingError as error:
-            if str(error) != self._failing:
+            if error.state != self._failing:
                 log.warning("discovery_failed", target=self.entry.name, reason=str(error))
-            self._failing = str(error)
+            self._failing = error.state
             self._tell(discovery_success=0.0)
             return False
         if self._failing is not None:

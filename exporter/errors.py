@@ -13,6 +13,11 @@ class ScriptTrackingError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
 
+    @property
+    def state(self) -> str:
+        """What is remembered of it, so that it is told once and not each time that it happens again."""
+        return str(self)
+
 
 class ConfigurationError(ScriptTrackingError):
     """The configuration is not valid."""
@@ -26,6 +31,11 @@ class ConfigurationError(ScriptTrackingError):
 
 class TargetUnavailable(ScriptTrackingError):
     """The database cannot be reached."""
+
+    @property
+    def state(self) -> str:
+        """The same for whatever reason: one outage has many, one after the other."""
+        return "unavailable"
 
 
 class QueryFailed(ScriptTrackingError):

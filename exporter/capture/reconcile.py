@@ -46,9 +46,9 @@ class Reconciler:
                 await self._target.capturing.discard()
             elif error.is_locked_out:  # a catalog is being rewritten: in the next round
                 return True
-            if self._failing != str(error):
+            if self._failing != error.state:
                 log.warning("capture_failed", target=self._target.name, source="reconciler", reason=str(error))
-            self._failing = str(error)
+            self._failing = error.state
             self._due = monotonic() + self._confirmation
             return False
         if self._failing is not None:

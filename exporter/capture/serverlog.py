@@ -66,9 +66,9 @@ class LogReader:
             self._held = None
             if isinstance(error, QueryFailed) and error.sqlstate in BUSY:
                 return True  # the next round tries again
-            if self._failing != str(error):
+            if self._failing != error.state:
                 log.warning("capture_failed", target=self._target.name, source="server_log", reason=str(error))
-            self._failing = str(error)
+            self._failing = error.state
             self._probe.due = 0.0
             if isinstance(error, TargetUnavailable):
                 await self._target.capturing.discard()

@@ -49,9 +49,9 @@ class AttemptReader:
         except (QueryFailed, TargetUnavailable) as error:
             if isinstance(error, QueryFailed) and (error.is_locked_out or error.sqlstate == OBJECT_IN_USE):
                 return True  # the next round tries again
-            if self._failing != str(error):
+            if self._failing != error.state:
                 log.warning("capture_failed", target=self._target.name, source="wal", reason=str(error))
-            self._failing = str(error)
+            self._failing = error.state
             self._probe.due = 0.0
             if isinstance(error, TargetUnavailable):
                 await self._target.capturing.discard()
@@ -112,7 +112,7 @@ class AttemptReader:
             row = await self._ask("probe_capture")
         found = (row["level"], row["lacks"])
         if found != self._found:
-            log.info("capture_level", target=self._target.name, level=row["level"], missing=row["missing"])
+            log.info("capture_level", target=self._target.name, reached=row["level"], missing=row["missing"])
         self._found = found
 
     async def _read(self) -> None:

@@ -76,9 +76,9 @@ class Keeper:
                         self._told.remove(timer.job)
                         log.info("upkeep_let_in", target=self._target.name, job=timer.job)
         except (QueryFailed, TargetUnavailable) as error:
-            if self._failing != str(error):
+            if self._failing != error.state:
                 log.warning("upkeep_failed", target=self._target.name, reason=str(error))
-            self._failing = str(error)
+            self._failing = error.state
             if isinstance(error, TargetUnavailable):
                 await self._target.keeping.discard()
             return False

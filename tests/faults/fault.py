@@ -1,0 +1,125 @@
+"""One fault: how it is brought about, what is to be seen of it, and that it passes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from tests.faults.scene import OTHER, OTHER_UP, PATIENCE, UP, Samples, Scene, sample
+from tests.fix_exporter import eventually
+
+DOWN: Mapping[str, float | None] = {UP: 0}
+ALIVE: Mapping[str, float | None] = {UP: 1}
+OF_THE_DATABASE = ("untracked_changes",)  # what we do there ourselves, such as to make a role
+HOLD_SECONDS = 2.0  # for which the fault is kept up once it shows
+COUNTER = sample("operations_total", tenant="system", script_type="BATCH", status="FAILED")
+PROGRESS = sample("collector_last_success_timestamp_seconds", OTHER, collector="operations")
+
+
+def success(collector: str) -> str:
+    """The sample that says whether a collector succeeds."""
+    return sample("collector_success", collector=collector)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the exporter must show within `within` seconds, and that all is well `recovers` seconds after its end."""
+
+    name: str
+    inject: Callable[[Scene], AbstractContextManager[None]]
+    shows: Mapping[str, float | None]  # samples; None for one that is not there
+    log: tuple[str, ...] = ()  # events, each of them once
+    may_log: tuple[str, ...] = ()  # others, at most once for each collector or job
+    ready: int = 200
+    within: float = 10.0
+    recovers: float = 20.0
+    prepare: Callable[[Scene], None] | None = None
+    observe: Callable[[Scene], Mapping[str, float]] | None = None  # what else is looked at, as samples
+    long: bool = False  # too long for every run
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run has shown."""
+
+    fault: Fault
+    shown: float
+    recovered: float
+    ready: int
+    events: tuple[str, ...]
+
+
+def play(scene: Scene, fault: Fault) -> Outcome:
+    """Brings the fault about and watches. Raises AssertionError for what must not be."""
+    process = scene.exporter.process.pid
+    if fault.prepare is not None:
+        fault.prepare(scene)
+    scene.wait_until_well(30)
+    mark = scene.log.stat().st_size
+    began = time.monotonic()
+    with fault.inject(scene):
+        shown = _wait(scene, fault, mark, began)
+        ready = scene.exporter.get("/-/ready").status
+        assert ready == fault.ready, f"/-/ready says {ready}"
+        _hold(scene, fault)
+    recovered = scene.wait_until_well(fault.recovers)
+    assert scene.exporter.process.poll() is None and scene.exporter.process.pid == process
+    return Outcome(fault, shown, recovered, ready, _told(scene, fault, mark))
+
+
+def _seen(scene: Scene, fault: Fault) -> Samples:
+    return {**scene.samples(), **(fault.observe(scene) if fault.observe is not None else {})}
+
+
+def _wait(scene: Scene, fault: Fault, mark: int, began: float) -> float:
+    last: dict[str, float | None] = {}
+
+    def shows() -> bool:
+        seen = _seen(scene, fault)
+        last.update({name: seen.get(name) for name in fault.shows})
+        told = {str(event["event"]) for event in scene.events(mark)}
+        return all(seen.get(name) == value for name, value in fault.shows.items()) and told >= set(fault.log)
+
+    try:
+        eventually(shows, fault.within * PATIENCE)
+    except AssertionError:
+        raise AssertionError(f"not seen: {last}, {scene.events(mark)}") from None
+    return time.monotonic() - began
+
+
+def _hold(scene: Scene, fault: Fault) -> None:
+    """While the fault lasts nothing stale is served, and the other database is watched as ever."""
+    before = scene.samples().get(PROGRESS, 0.0)
+    end = time.monotonic() + HOLD_SECONDS
+    while time.monotonic() < end or not scene.samples().get(PROGRESS, 0.0) > before:
+        assert time.monotonic() < end + 30, "the other database is not collected any more"
+        samples = scene.samples()
+        assert samples.get(OTHER_UP) == 1, "the other database suffers"
+        if samples.get(UP) == 0:
+            assert COUNTER not in samples, "stale"
+        time.sleep(0.2)
+
+
+def _told(scene: Scene, fault: Fault, mark: int) -> tuple[str, ...]:
+    """Names of the events; each change of state was told once."""
+    events = [event for event in scene.events(mark) if event["level"] in ("warning", "error") or _is_change(event)]
+    events = [event for event in events if event["event"] not in OF_THE_DATABASE]
+    assert not [event for event in events if event.get("target") == "other"], events
+    told = Counter(
+        tuple(event.get(key) for key in ("event", "target", "collector", "source", "job")) for event in events
+    )
+    assert set(told.values()) <= {1}, f"told again and again: {events}"
+    names = tuple(dict.fromkeys(str(event["event"]) for event in events))
+    loud = {str(event["event"]) for event in events if event["level"] in ("warning", "error")}
+    assert loud <= {*fault.log, *fault.may_log}, f"not expected: {events}"
+    return names
+
+
+def _is_change(event: Mapping[str, object]) -> bool:
+    return str(event["event"]).endswith(
+        ("_up", "_recovered", "_resumed", "_reloaded", "promoted", "standby", "_loaded")
+    )

@@ -1,0 +1,75 @@
+"""Faults of the way to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.faults.fault import ALIVE, DOWN, Fault
+from tests.faults.scene import HOST, Scene
+from tests.faults.server import BESIDE
+
+
+@contextmanager
+def refused(scene: Scene) -> Iterator[None]:
+    scene.road.refuse(True)
+    try:
+        yield
+    finally:
+        scene.road.refuse(False)
+
+
+@contextmanager
+def reset(scene: Scene) -> Iterator[None]:
+    scene.road.reset(True)
+    try:
+        yield
+    finally:
+        scene.road.reset(False)
+
+
+@contextmanager
+def cut(scene: Scene) -> Iterator[None]:
+    scene.road.cut_after(3000)
+    try:
+        yield
+    finally:
+        scene.road.cut_after(None)
+
+
+@contextmanager
+def late(scene: Scene) -> Iterator[None]:
+    scene.road.seconds = 1.0
+    try:
+        yield
+    finally:
+        scene.road.seconds = 0.0
+
+
+@contextmanager
+def silent(scene: Scene) -> Iterator[None]:
+    scene.road.silence(True)
+    try:
+        yield
+    finally:
+        scene.road.silence(False)
+        scene.terminate()
+
+
+@contextmanager
+def unresolved(scene: Scene) -> Iterator[None]:
+    scene.injected.set("unresolved", HOST)
+    scene.terminate()
+    try:
+        yield
+    finally:
+        scene.injected.clear("unresolved")
+
+
+CASES = (
+    Fault("port refused", refused, DOWN, ("target_down",), BESIDE),
+    Fault("every connection reset", reset, DOWN, ("target_down",), BESIDE, long=True),
+    Fault("packets dropped, either way", silent, DOWN, ("target_down",), BESIDE, within=15),
+    Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",), BESIDE),
+    Fault("latency of 2 s, there and back", late, ALIVE, recovers=40, long=True),
+)  # fmt: skip

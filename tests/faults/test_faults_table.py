@@ -1,0 +1,55 @@
+"""Each fault of the table: it shows, nothing else suffers, and it passes without a restart of the exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.fault import Fault, play
+from tests.faults.scene import Scene
+from tests.faults.table import CASES
+
+
+class Stage:
+    """The scene of the last fault, or another where that is not as it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._scene: Scene | None = None
+        self._count = 0
+
+    def play(self, fault: Fault) -> None:
+        """Plays one fault; a scene in which one failed is given up."""
+        if self._scene is None:
+            self._count += 1
+            folder = self._folder / f"scene-{self._count}"
+            folder.mkdir()
+            self._scene = Scene(folder)
+        try:
+            play(self._scene, fault)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the scene."""
+        scene, self._scene = self._scene, None
+        if scene is not None:
+            scene.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    made = Stage(tmp_path_factory.mktemp("faults"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(case, id=case.name, marks=[pytest.mark.majors] if case.long else []) for case in CASES],
+)
+def test_a_fault_shows_and_passes(stage: Stage, fault: Fault) -> None:
+    stage.play(fault)
