@@ -186,11 +186,11 @@ CASES = (
     Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",), BESIDE, long=True),
     Fault(
         "read-only database (default_transaction_read_only)", read_only, ALIVE,
-        ("target_down", "target_up"), BESIDE, long=True,
+        ("target_down", "target_up"), BESIDE, times=2, long=True,
     ),
     Fault(
         "the address leads to a standby", is_a_standby, {**ALIVE, STANDBY: 1}, ("target_down", "standby", "target_up"),
-        BESIDE, prepare=make_standby, long=True,
+        BESIDE, prepare=make_standby, times=2, long=True,
     ),
     Fault(
         "failed over: primary gone, standby promoted", failed_over, {**ALIVE, STANDBY: 0}, ("target_down", "target_up"),
