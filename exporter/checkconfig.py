@@ -8,7 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from psycopg import sql
+
 from exporter import metricmap
+from exporter.apiconfig import ApiToken
 from exporter.config import Config
 from exporter.database import Connection, connect, fetch
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
@@ -33,6 +36,9 @@ def describe(config: Config) -> Iterator[str]:
     yield f"configuration is valid: {count} target(s), listening on {config.listen}"
     if config.web.config_file is not None:
         yield f"web: {config.web.config_file}: {', '.join(_about_web(config.web.config_file))}"
+    for token in config.api.tokens:
+        narrowed = "" if token.tenant is None else f", tenant {token.tenant}"
+        yield f"api: token {token.name} reads {', '.join(token.targets)} as {token.role}{narrowed}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     count = len(metricmap.load())
@@ -87,7 +93,7 @@ async def run_connected(config: Config) -> int:
     run(config)
     turns = asyncio.Semaphore(AT_ONCE)
     well = True
-    for answer in [asyncio.create_task(_ask(target, turns)) for target in (await expanded(config)).targets]:
+    for answer in [asyncio.create_task(_ask(target, config, turns)) for target in (await expanded(config)).targets]:
         try:
             print(await answer)
         except ScriptTrackingError as error:
@@ -96,7 +102,7 @@ async def run_connected(config: Config) -> int:
     return 0 if well else 1
 
 
-async def _ask(target: TargetConfig, turns: asyncio.Semaphore) -> str:
+async def _ask(target: TargetConfig, config: Config, turns: asyncio.Semaphore) -> str:
     """What a database says. Raises ScriptTrackingError."""
     async with turns:
         try:
@@ -104,12 +110,23 @@ async def _ask(target: TargetConfig, turns: asyncio.Semaphore) -> str:
             try:
                 (row,) = await fetch(connection, query("target", "server"), timeout=CONNECT_SECONDS, read_only=True)
                 schema = await _schema(connection)
+                for token in config.api.tokens:
+                    await _check_token(connection, token, target.name)
             finally:
                 await connection.close()
         except ScriptTrackingError as error:
             raise ScriptTrackingError(f"target {target.name}: {error}") from None
     standby = ", a standby" if row["standby"] else ""
     return f"target {target.name}: answers as {row['role']}, PostgreSQL {row['version']}{standby}, {schema}"
+
+
+async def _check_token(connection: Connection, token: ApiToken, target: str) -> None:
+    """Raises ScriptTrackingError where the token's role cannot be acted as there."""
+    if token.reads(target):
+        statement = sql.SQL(query("api", "role_state")).format(role=token.role)
+        (row,) = await fetch(connection, statement, timeout=CONNECT_SECONDS, read_only=True)
+        if row["reason"] is not None:
+            raise ScriptTrackingError(f"token {token.name}: {row['reason']}")
 
 
 async def _schema(connection: Connection) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from exporter.apiconfig import ApiConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig, no_name_twice
 from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds
 
@@ -64,6 +65,7 @@ class Config(Model):
     )
     log: LogConfig = Field(default=LogConfig(), description="how the log is written")
     web: WebConfig = Field(default=WebConfig(), description="what is served over HTTP")
+    api: ApiConfig = Field(default=ApiConfig(), description="who may read the record over HTTP (docs/api.md)")
     collectors: Mapping[CollectorName, CollectorConfig] = Field(
         default_factory=dict,
         description="by name as in exporter/metrics/*.yaml; what is not named keeps its defaults",

@@ -147,6 +147,8 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
         settings,
         daemon.scene,
+        lambda: daemon.config.api.tokens,
+        lambda: daemon.fleet.watches,
     )
     server = Server(app, listener, settings.security)
     stop = asyncio.Event()

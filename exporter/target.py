@@ -50,6 +50,11 @@ class Session:
             )
         return self._connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, be it of any use or not."""
+        return self._connection is not None
+
     async def discard(self) -> None:
         """Closes the connection, whatever its state."""
         connection, self._connection = self._connection, None
@@ -63,13 +68,15 @@ class Session:
 
 
 class Target:
-    """State of one database. Three sessions at most: one collects, read-only, one keeps house, one captures."""
+    """State of one database. Four sessions at most: one collects, read-only, one keeps house, one captures, and one
+    answers the API, read-only, while somebody asks."""
 
     def __init__(self, config: TargetConfig) -> None:
         self.name = config.name
         self.collecting = Session(config, "collect", read_only=True)
         self.keeping = Session(config, "upkeep", read_only=False)
         self.capturing = Session(config, "capture", read_only=False)
+        self.answering = Session(config, "api", read_only=True)
         self.up: bool | None = None  # None until the first attempt
         self.reason: str | None = None  # why it does not answer
         self.times_up = 0  # how often it was found to answer after it had not
@@ -80,7 +87,7 @@ class Target:
 
     def renew(self, config: TargetConfig) -> None:
         """Goes on by other credentials."""
-        for session in (self.collecting, self.keeping, self.capturing):
+        for session in (self.collecting, self.keeping, self.capturing, self.answering):
             session.renew(config)
 
     async def probe(self) -> None:
@@ -108,5 +115,5 @@ class Target:
 
     async def close(self) -> None:
         """Closes all sessions for good."""
-        for session in (self.collecting, self.keeping, self.capturing):
+        for session in (self.collecting, self.keeping, self.capturing, self.answering):
             await session.end()

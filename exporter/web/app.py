@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -12,12 +13,17 @@ from starlette.types import ASGIApp
 from exporter.web.auth import BasicAuth
 from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
+from exporter.web.gate import Gate
 from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.page import Page, Scene
 from exporter.web.rate import RateLimited
 from exporter.web.settings import WebSettings
 from exporter.web.turns import InTurn
+
+if TYPE_CHECKING:
+    from exporter.apiconfig import ApiToken
+    from exporter.watch import Watch
 
 Reload = Callable[[], Awaitable[tuple[str, ...]]]
 
@@ -28,11 +34,14 @@ def create(
     reload: Callable[[], Reload | None],
     settings: WebSettings | None = None,
     scene: Callable[[], Scene] | None = None,
+    tokens: Callable[[], Sequence[ApiToken]] = tuple,
+    watches: Callable[[], Sequence[Watch]] = tuple,
 ) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
     `scene()` tells what the page for people shows; without it there is none.
+    With one of `tokens()` the API answers from `watches()`.
     """
     settings = settings or WebSettings()
     app = FastAPI(
@@ -86,5 +95,5 @@ def create(
         return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code, headers=headers)
 
     allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
-    limited = RateLimited(allowed, lambda: settings.current.rate_limit)
+    limited = RateLimited(Gate(allowed, tokens, watches), lambda: settings.current.rate_limit)
     return ResponseHeaders(InTurn(limited), lambda: settings.current.headers)

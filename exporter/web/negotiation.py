@@ -44,6 +44,14 @@ def _quality(offers: list[_Offer], media_type: str, version: str) -> tuple[float
     return 0.0, False
 
 
+def preferred(accept: str, media_types: list[str]) -> str | None:
+    """Which of the formats is wanted most, the first of equals; None where none of them is accepted."""
+    offers = _offers(accept)
+    qualities = {name: _quality(offers, name, "")[0] for name in media_types}
+    best = max(media_types, key=lambda name: qualities[name])
+    return best if qualities[best] > 0 else None
+
+
 def wants_openmetrics(accept: str) -> bool:
     """Whether OpenMetrics is named and asked for at least as much as the text format.
 

@@ -20,6 +20,7 @@ FLOORS: dict[str, float] = {
     "yamlfile": 1.5,
     "values": 1.6,
     "targetconfig": 1.8,
+    "apiconfig": 1.8,
     "config": 2,
     "configfile": 2.5,
     "reference": 2.5,

@@ -1,0 +1,41 @@
+"""schemathesis asks a running daemon what its OpenAPI allows and forbids: no fault, no leak, answers as described."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.api.conftest import Api
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,negative_data_rejection,unsupported_method,ignored_auth"
+)
+LEAKS = ("rival", "select ", "script_tracking_internal", "psycopg", "traceback", '"pid"', "postgresql://")
+
+
+def test_the_api_is_as_it_describes_itself(api: Api, tmp_path: Path) -> None:
+    assert json.loads(api.ask("/openapi.json").body)["openapi"].startswith("3.1")
+    har = tmp_path / "requests.har"
+    command = [
+        *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"),
+        f"{api.exporter.url}/api/v1/openapi.json",
+        *("--header", f"Authorization: Bearer {api.tokens['acme']}", "--checks", CHECKS),
+        *("--phases", "examples,coverage,fuzzing", "--max-examples", "12", "--seed", "1", "--no-shrink"),
+        *("--suppress-health-check", "all", "--request-timeout", "60", "--warnings", "off"),
+        *("--continue-on-failure", "--report", "har", "--report-har-path", str(har), "--no-color"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False, cwd=tmp_path)
+    assert done.returncode == 0, "\n".join(line[:300] for line in (done.stdout + done.stderr).splitlines()[-150:])
+    entries = json.loads(har.read_text())["log"]["entries"]
+    bodies = []
+    for entry in entries:
+        content = entry["response"]["content"]
+        text = content.get("text") or ""
+        bodies.append(base64.b64decode(text).decode(errors="replace") if content.get("encoding") == "base64" else text)
+    assert len(bodies) > 200 and sum("load acme" in body for body in bodies) > 5
+    assert [leak for leak in LEAKS if any(leak in body.lower() for body in bodies)] == []
+    assert not api.exporter.events("http_error") and not api.exporter.events("api_failed")
