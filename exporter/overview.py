@@ -36,6 +36,21 @@ RUNBOOKS: Mapping[str, str] = {  # of what a check finds
     "vault_check": "ScriptTrackingVaultViolation",
 }
 
+LACKS: Mapping[str, str] = {  # what keeps the capture level from being higher, in words that name nobody
+    "configuration": "capture.slot is off in the exporter's configuration",
+    "pause": "tracking is paused: script_tracking.resume_tracking() ends it",
+    "pg_read_all_stats": "the role that installed the schema has no pg_read_all_stats",
+    "primary": "this is a standby",
+    "probe": "it is not known yet",
+    "publication": "the publication script_tracking_capture is missing: script-tracking-exporter schema install",
+    "replication": "the role that installed the schema has no REPLICATION",
+    "server_log": "the server's log is not read: logging_collector, jsonlog or csvlog, and the right to read it",
+    "slot": "the replication slot is being made",
+    "slot_dropped": "the replication slot held back too much and was dropped; another one is made within 15 minutes",
+    "slot_failed": "the replication slot could not be made: the log says why",
+    "wal_level": "wal_level is not logical",
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -139,7 +154,7 @@ def _problems(watch: Watch, digest: Digest) -> Iterator[Problem]:
     yield from _of_tasks(watch)
     for check in digest.checks or ():
         if check.status not in ("ok", "unknown"):
-            yield _of_check(check)
+            yield _of_check(check, digest)
 
 
 def _of_tasks(watch: Watch) -> Iterator[Problem]:
@@ -159,15 +174,24 @@ def _of_tasks(watch: Watch) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def _of_check(check: Check) -> Problem:
+def lacks(digest: Digest) -> str:
+    """What keeps the capture level from being higher; empty where nothing does."""
+    word = digest.capture.lacks if digest.capture is not None else ""
+    return "" if word == "nothing" else LACKS.get(word, word)
+
+
+def _of_check(check: Check, digest: Digest) -> Problem:
     named = check.name in NAMING
+    if check.name == "capture_level" and digest.capture is not None:
+        what = f"The capture level has fallen to {digest.capture.level}"
+        return Problem("warning", what, lacks(digest).capitalize() + ".", None, check.advice)
     advice = (
         f"script_tracking.get_system_health() says what: the column advice of the row {check.name}."
         if named or not check.advice
         else check.advice
     )
     state: State = "critical" if check.status == "critical" else "warning"
-    what = f"{check.name}: {amount(check.value, check.unit)}, where {amount(check.threshold, check.unit)} is the limit"
+    what = f"{check.name}: {amount(check.value, check.unit)}, limit {amount(check.threshold, '')}"
     return Problem(state, what, advice, RUNBOOKS.get(check.name), check.advice if named else None)
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from exporter.collect.digest import Check, Digest
-from exporter.overview import Overview, Problem, amount
+from exporter.overview import Overview, Problem, amount, lacks
 from exporter.web.markup import Part, el, join, value
 
-UNKNOWN = "unknown"
+NOT_KNOWN = el("span", "unknown", class_="quiet")
 STATUSES = {"critical": "critical", "warning": "warning", "ok": "ok"}  # of checks, to states
 
 
@@ -104,7 +104,7 @@ def table_of_databases(
                 el("a", value(one.name), href=link(one)),
                 el("span", one.word, class_=f"state {one.state}"),
                 _level(one.digest),
-                UNKNOWN if one.digest.capture is None else f"{one.digest.capture.lost:,}",
+                NOT_KNOWN if one.digest.capture is None else f"{one.digest.capture.lost:,}",
                 _sum_of_days(one.digest, "operations"),
                 _sum_of_days(one.digest, "failed"),
             ]
@@ -113,12 +113,12 @@ def table_of_databases(
     )
 
 
-def _level(digest: Digest) -> str:
-    return UNKNOWN if digest.capture is None else digest.capture.level or UNKNOWN
+def _level(digest: Digest) -> Part:
+    return NOT_KNOWN if digest.capture is None else digest.capture.level or NOT_KNOWN
 
 
-def _sum_of_days(digest: Digest, name: str) -> str:
-    return UNKNOWN if digest.days is None else f"{sum(getattr(day, name) for day in digest.days):,}"
+def _sum_of_days(digest: Digest, name: str) -> Part:
+    return NOT_KNOWN if digest.days is None else f"{sum(getattr(day, name) for day in digest.days):,}"
 
 
 def of_one(one: Overview) -> list[Markup]:
@@ -127,7 +127,7 @@ def of_one(one: Overview) -> list[Markup]:
     digest = one.digest
     if digest.failures is not None:
         content.append(el("h2", "Recent failures"))
-        content.append(_failures(digest) if digest.failures else el("p", "None is on record.", class_="quiet"))
+        content.append(_failures(digest) if digest.failures else el("p", "None on record.", class_="quiet"))
     if digest.days:
         content += [el("h2", "Executions"), _days(digest)]
     if digest.checks:
@@ -139,14 +139,16 @@ def _facts(one: Overview) -> Markup:
     capture, ddl = one.digest.capture, one.digest.ddl
     facts: list[tuple[str, Part]] = [
         ("State", el("span", one.word, class_=f"state {one.state}")),
-        ("Server", "standby, only read" if one.standby else "primary" if one.word != "does not answer" else UNKNOWN),
-        ("Schema", f"version {one.schema_version}" if one.schema_version else UNKNOWN),
+        ("Server", "standby, only read" if one.standby else "primary" if one.word != "does not answer" else NOT_KNOWN),
+        ("Schema", f"version {one.schema_version}" if one.schema_version else NOT_KNOWN),
         ("Capture level", _level(one.digest)),
     ]
-    if capture is not None and capture.lacks:
-        facts.append(("Not higher for want of", value(capture.lacks)))
-    facts.append(("Records lost", UNKNOWN if capture is None else f"{capture.lost:,} since the installation"))
-    counts = UNKNOWN if ddl is None else ", ".join(f"{ddl[status]:,} {status}" for status in sorted(ddl) if ddl[status])
+    if lacks(one.digest):
+        facts.append(("Why not higher", value(lacks(one.digest))))
+    facts.append(("Records lost", NOT_KNOWN if capture is None else f"{capture.lost:,} since the installation"))
+    counts: Part = (
+        NOT_KNOWN if ddl is None else ", ".join(f"{ddl[status]:,} {status}" for status in sorted(ddl) if ddl[status])
+    )
     facts.append(("DDL on record", counts or "none yet"))
     pairs = [join(el("dt", name), el("dd", fact)) for name, fact in facts]
     return el("dl", *pairs)

@@ -42,14 +42,14 @@ p { margin: .3rem 0; max-width: 50rem; }
 .state.ok { color: var(--good); font-weight: 600; }
 .state.waiting { color: var(--quiet); }
 .wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .3rem; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; padding: .5rem .7rem; color: var(--quiet); }
+table { border-collapse: collapse; width: 100%; overflow-wrap: break-word; }
+caption { text-align: left; padding: .5rem .7rem; color: var(--quiet); position: sticky; left: 0;
+  width: fit-content; max-width: calc(100vw - 3.5rem); }
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem; border-top: 1px solid var(--line); }
 th { font-weight: 600; }
 thead th { background: var(--raised); white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td, tbody th { overflow-wrap: break-word; }
-tbody th { min-width: 6rem; max-width: 24rem; }
+tbody th { min-width: 5rem; max-width: 24rem; overflow-wrap: anywhere; }
 .state { white-space: nowrap; }
 time { white-space: nowrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .6rem 0; }
@@ -60,7 +60,8 @@ dd { margin: 0; }
   dd { margin-bottom: .5rem; }
   .verdict { font-size: 1.3rem; }
   th, td { padding: .35rem .45rem; }
-  thead th { white-space: normal; }
+  thead th, time { white-space: normal; }
+  td.number, th.number { min-width: 4.5rem; }
 }
 details { margin: .6rem 0; }
 summary { cursor: pointer; }

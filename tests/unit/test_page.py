@@ -14,7 +14,7 @@ import pytest
 
 from exporter.collect.digest import Capture, Check, Day, Digest, Failure
 from exporter.collect.packing import Piece, Text
-from exporter.overview import NAMING, RUNBOOKS, STATES, Overview, Problem, State
+from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, Overview, Problem, State
 from exporter.values import PageMode
 from exporter.web import app as web
 from exporter.web import page as pages
@@ -260,6 +260,7 @@ async def test_a_runbook_is_served_as_it_came_with_the_release_and_nothing_else(
     answer = await talk.get("/runbooks/ScriptTrackingTargetDown.md")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.text == (ROOT / "docs" / "runbooks" / "ScriptTrackingTargetDown.md").read_text()
+    assert (await talk.head("/runbooks/ScriptTrackingTargetDown.md")).status_code == 200
     for name in ("Nonesuch", "../operations", "..%2foperations", "%2e%2e/operations", "", "a" * 200, "x%00"):
         assert (await talk.get(f"/runbooks/{name}.md")).status_code == 404
 
@@ -269,6 +270,14 @@ def test_every_runbook_that_the_page_names_is_there() -> None:
     named = {*RUNBOOKS.values(), *re.findall(r'"(ScriptTracking\w+)"', code)}
     assert [name for name in named if runbooks.read(name) is None] == []
     assert set(STATES) == {"critical", "warning", "waiting", "ok"}
+
+
+def test_every_word_for_what_the_capture_lacks_is_known() -> None:
+    """The label `lacks`, as the SQL makes it."""
+    files = [*(ROOT / "sql" / "code").glob("*/probe_*.sql"), *(ROOT / "sql" / "migrations").glob("*attempts.sql")]
+    made = {word for file in files for word in re.findall(r"lacks +(?::=|text).*?'([a-z_]+)'[;,\n]", file.read_text())}
+    assert len(made) > 8
+    assert made <= {*LACKS, "nothing"}
 
 
 def test_advice_that_may_name_something_is_known() -> None:
