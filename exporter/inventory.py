@@ -53,6 +53,11 @@ class Inventory:
         """What is wrong with files of targets."""
         return self._files.problems if self._files is not None else []
 
+    @property
+    def silent(self) -> list[str]:
+        """Servers that did not name their databases when they were last asked."""
+        return sorted(name for name, (discovery, _) in self._discoveries.items() if discovery.is_failing)
+
     async def adopt(self, config: Config) -> None:
         """Goes by another configuration; its files are read at once, whatever they were before."""
         before, self._config = self._config, config

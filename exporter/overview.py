@@ -5,7 +5,7 @@ Told of what the watches know already. What may name an object, role or process 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,6 +99,28 @@ def overview(watch: Watch) -> Overview:
         target.schema_version,
         digest,
     )
+
+
+def of_exporter(
+    *, config_refused: bool, web_refused: bool, files: Sequence[str], silent: Sequence[str]
+) -> Iterator[Problem]:
+    """What is wrong with the exporter itself: files that were refused, servers that do not name their databases."""
+    for refused, what, event in (
+        (config_refused, "The configuration was refused", "configuration_refused"),
+        (web_refused, "The web configuration was refused", "web_config_refused"),
+    ):
+        if refused:
+            advice = f"The last good one is in force. The exporter's log names each mistake ({event})."
+            yield Problem("warning", what, advice, "ScriptTrackingConfigReloadFailed")
+    if files:
+        advice = "What they said before is in force. The exporter's log names each mistake (target_file_refused)."
+        yield Problem(
+            "warning", "Files of targets were refused", advice, "ScriptTrackingTargetsUnknown", "; ".join(files)
+        )
+    if silent:
+        what = f"Servers do not name their databases: {', '.join(silent)}"
+        advice = "Those that were known are watched on. The exporter's log says why."
+        yield Problem("warning", what, advice, "ScriptTrackingTargetsUnknown")
 
 
 def _word(watch: Watch, state: State) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+from pathlib import Path
 from urllib.parse import quote
 
 import html5lib
@@ -93,3 +95,18 @@ def test_a_look_at_the_page_asks_the_database_nothing(installed_database: str, e
             running.get(("/", "/?target=shop", "/runbooks/ScriptTrackingPaused.md")[number % 3])
             asked |= set(connection.execute(query).fetchall())
     assert len(asked) == 1, "something but the sign of life was asked for"
+
+
+def test_it_tells_of_files_that_were_refused(exporter: StartExporter, tmp_path: Path) -> None:
+    file = tmp_path / "targets.yaml"
+    file.write_text("[]")
+    running = exporter(
+        "postgresql://nobody@127.0.0.1:1/none", file_sd={"files": [str(file)], "interval": "500ms"}, targets=[]
+    )
+    assert "Nothing is watched" in page(running)
+    file.write_text("- {nmae: x}")
+    eventually(lambda: "Files of targets were refused" in page(running), 30)
+    running.config.write_text("listen: nowhere")
+    running.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "The configuration was refused" in page(running), 30)
+    assert "Runbook ScriptTrackingConfigReloadFailed" in page(running)

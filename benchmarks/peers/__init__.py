@@ -1,0 +1,1 @@
+"""Other exporters on the same database with equal work, beside ours."""
