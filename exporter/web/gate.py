@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import Response
@@ -24,6 +26,7 @@ log = get_logger("api")
 
 PREFIX = "/api/v1"
 MOST_CHARACTERS = 4096
+MOST_AT_ONCE = 8  # requests of a token: an answer that is being read slowly is kept in memory
 
 
 class Gate:
@@ -37,6 +40,7 @@ class Gate:
         self._watches = watches
         self._api: ASGIApp | None = None
         self._building = asyncio.Lock()
+        self._answering: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or refuses it."""
@@ -50,6 +54,17 @@ class Gate:
         if token is None:
             await _unauthorized(bearer)(scope, receive, send)
             return
+        if self._answering[token.name] >= MOST_AT_ONCE:
+            detail = f"{MOST_AT_ONCE} requests of this token are being answered"
+            await _refusal(429, detail, {"Retry-After": "1"})(scope, receive, send)
+            return
+        self._answering[token.name] += 1
+        try:
+            await self._answer(token, path, scope, receive, send)
+        finally:
+            self._answering[token.name] -= 1
+
+    async def _answer(self, token: ApiToken, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         api = self._api or await self._built()
         # a HEAD is answered as a GET is; the server keeps the body back
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -90,11 +105,11 @@ def _matching(tokens: Sequence[ApiToken], given: str) -> ApiToken | None:
 
 
 def _unauthorized(given: bool) -> Response:
-    content = {
-        "type": "about:blank",
-        "title": "Unauthorized",
-        "status": 401,
-        "detail": "a token of the API is needed: Authorization: Bearer TOKEN",
-    }
     challenge = 'Bearer realm="script-tracking-exporter"' + (', error="invalid_token"' if given else "")
-    return Response(json.dumps(content), 401, {"WWW-Authenticate": challenge}, "application/problem+json")
+    detail = "a token of the API is needed: Authorization: Bearer TOKEN"
+    return _refusal(401, detail, {"WWW-Authenticate": challenge})
+
+
+def _refusal(status: int, detail: str, headers: dict[str, str]) -> Response:
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(json.dumps(content), status, headers, "application/problem+json")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 import threading
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from tests.api.conftest import Api
 from tests.api.test_refusals import conninfo_of
@@ -85,6 +87,36 @@ def test_everything_comes_in_one_stream(api: Api) -> None:
     lines = list(csv.DictReader(io.StringIO(following.body.decode(), newline="")))
     assert keys(lines) == keys(expected[500:1000])
 
+    # as a value and as nothing else
+    for name in ("x' or '1'='1", "\\' or 1=1 --", 'of "many", 1', "{limit}", "%s"):
+        assert [one["script_name"] for one in api.items("/executions", script_name=name)] == [name][
+            : name.startswith("of")
+        ]
     for form, count in {"json": 1, "csv": 1, "ndjson": 0}.items():
         answer = api.ask("/executions", script_name="nothing of the kind", format=form)
         assert (answer.status, len(answer.body.splitlines())) == (200, count)
+
+
+def test_a_slow_reader_holds_no_session_and_learns_of_an_end_that_came_too_early(api: Api) -> None:
+    """So much that it does not fit between the two: what the reader has not taken is not asked for yet."""
+    api.admin.execute(
+        "select script_tracking.track_operations((select jsonb_agg(jsonb_build_object('script_name', 'long',"
+        " 'script_type', 'PAGE', 'tenant', 'acme', 'metadata', jsonb_build_object('note', repeat('long ', 3000))))"
+        " from generate_series(1, 1500)))"
+    )
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.settimeout(60)
+        wire.connect(("127.0.0.1", api.exporter.port))
+        head = f"Host: x\r\nAuthorization: Bearer {api.tokens['acme']}"
+        wire.sendall(f"GET /api/v1/executions?script_type=PAGE&format=ndjson HTTP/1.1\r\n{head}\r\n\r\n".encode())
+        assert wire.recv(1024).startswith(b"HTTP/1.1 200 OK")
+        assert api.items("/executions", script_type="LOAD")
+        roles = sql.Identifier(api.roles["acme"]), sql.Identifier(api.login)
+        api.admin.execute(sql.SQL("revoke {} from {}").format(*roles))
+        tail = b""
+        while received := wire.recv(65536):
+            tail = (tail + received)[-65536:]
+        assert not tail.endswith(b"0\r\n\r\n")
+    (event,) = api.exporter.events("api_cut_short")
+    assert "log says why" in str(event["reason"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import subprocess
 import sys
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from exporter import configfile
 from exporter.apiconfig import ApiToken
 from exporter.collect.packing import Text
 from exporter.errors import ConfigurationError
 from exporter.web import app as web
+from exporter.web import gate
 
 TOKEN = "t0k3n-" + "x" * 40
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -42,6 +46,25 @@ async def test_a_token_opens_the_api_and_another_does_not() -> None:
 
 
 MANY = {"other": str.maketrans("0123456789", "9876543210"), "this": str.maketrans("", "")}
+
+
+async def test_a_token_has_so_many_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await going_on.wait()
+        await PlainTextResponse("done")(scope, receive, send)
+
+    monkeypatch.setattr(gate, "_build", lambda _: slow)
+    tokens = [ApiToken(name=name, token_sha256=DIGEST.translate(table), role="r") for name, table in MANY.items()]
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with client(*tokens) as talking:
+        asking = [asyncio.create_task(talking.get("/api/v1/targets", headers=headers)) for _ in range(20)]
+        done, waiting = await asyncio.wait(asking, timeout=1)
+        assert {task.result().status_code for task in done} == {429} and len(waiting) == gate.MOST_AT_ONCE
+        going_on.set()
+        assert {(await task).status_code for task in waiting} == {200}
+        assert (await talking.get("/api/v1/targets", headers=headers)).status_code == 200
 
 
 def test_the_api_is_not_loaded_before_it_is_asked() -> None:

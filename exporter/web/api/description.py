@@ -18,7 +18,7 @@ def refused(status: int) -> dict[str, Any]:
 
 
 def _refusals(*others: int) -> Responses:
-    return {status: refused(status) for status in sorted({401, 406, 422, *others})}
+    return {status: refused(status) for status in sorted({401, 406, 422, 429, *others})}
 
 
 def listed(columns: tuple[Column, ...], *, paged: bool = False, asks: bool = True) -> Responses:

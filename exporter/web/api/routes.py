@@ -224,7 +224,11 @@ def _add_openapi(app: FastAPI) -> None:
         f"{BASE}/openapi.json",
         summary="This description",
         operation_id="openapi",
-        responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, 401: refused(401)},
+        responses={
+            200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+            401: refused(401),
+            429: refused(429),
+        },
         response_model=None,
     )(openapi)
 
