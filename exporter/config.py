@@ -39,6 +39,20 @@ class WebConfig(Model):
     )
 
 
+class SessionsConfig(Model):
+    """How many sessions with databases the program has."""
+
+    limit: int = Field(
+        default=1000,
+        ge=2,
+        le=20000,
+        description="most that are open, of all targets together, which then take turns; a target has two at most",
+    )
+    connecting: int = Field(
+        default=20, ge=1, le=1000, description="most that are opened at the same time, as after the start"
+    )
+
+
 class CollectorConfig(Model):
     """What differs for one collector; None keeps what the metric map says."""
 
@@ -72,6 +86,9 @@ class Config(Model):
     )
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
+    )
+    sessions: SessionsConfig = Field(
+        default=SessionsConfig(), description="how many sessions with databases the program has"
     )
     file_sd: FileSdConfig | None = Field(
         default=None, description="files with further targets, looked at again and again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
 from exporter.overview import of_exporter, overviews
+from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
@@ -51,6 +53,7 @@ class Daemon:
         self.inventory = Inventory(
             self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
         )
+        self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions)
         self._applied = False
         self._was_ready = False
         self._web_well = True
@@ -148,6 +151,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
 
     SIGHUP has the configuration read anew by `reread`.
     """
+    _allow_files()
     daemon = Daemon(config, reread)
     settings = WebSettings(config.web.config_file)
     listener = listen(config.listen_host, config.listen_port)
@@ -177,11 +181,12 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     await daemon.begin()
     following = asyncio.create_task(daemon.follow())
     keeping_vigil = asyncio.create_task(daemon.vigil.run())
+    watching = asyncio.create_task(daemon.self_watch.run())
     rereading = asyncio.create_task(settings.watch(daemon.tell_web_reload))
     daemon.manager.ready()
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
     waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
-    tasks: list[asyncio.Task[None]] = [serving, following, rereading, keeping_vigil]  # none of them ends by itself
+    tasks: list[asyncio.Task[None]] = [serving, following, rereading, keeping_vigil, watching]  # none ends by itself
     await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
     ended = [task for task in tasks if task.done()]
     for done in ended:
@@ -190,7 +195,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
     daemon.manager.stopping()
     server.should_exit = True
     daemon.inventory.end()
-    for task in (*waits, *reloads, following, rereading, keeping_vigil):
+    for task in (*waits, *reloads, following, rereading, keeping_vigil, watching):
         task.cancel()
     ending = asyncio.create_task(daemon.fleet.end())
     await asyncio.wait([serving, ending], timeout=STOP_SECONDS)
@@ -198,6 +203,13 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         task.cancel()
     log.info("stopped")
     return 1 if failed else 0
+
+
+def _allow_files() -> None:
+    """Lets the process have as many sockets as the system allows: the usual bound of 1,024 is for who uses select()."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def leave(code: int) -> NoReturn:

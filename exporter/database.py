@@ -62,7 +62,17 @@ async def connect(
 def _close_late(opening: asyncio.Task[Connection]) -> None:
     """Closes a session that nobody waits for any more."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().pgconn.finish()
+        drop(opening.result())
+
+
+def is_at_rest(connection: Connection) -> bool:
+    """Whether a session is open and in no transaction, fit for whoever uses it next."""
+    return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
+
+
+def drop(connection: Connection) -> None:
+    """Closes a session at once, whatever its state."""
+    connection.pgconn.finish()
 
 
 def _guards(statement_timeout: float, *, read_only: bool) -> sql.Composed:
@@ -160,9 +170,9 @@ async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> N
 
 
 async def call(connection: Connection, function: str, *, timeout: float) -> list[Row]:
-    """Rows of a function without arguments, named schema.function; raises like fetch().
+    """Rows of a function without arguments, named schema.function, read-only; raises like fetch().
 
     The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
     """
     statement = sql.SQL(query("target", "collect")).format(function=sql.Identifier(*function.split(".")))
-    return await fetch(connection, statement, timeout=timeout + 1, statement_timeout=timeout)
+    return await fetch(connection, statement, timeout=timeout + 1, statement_timeout=timeout, read_only=True)

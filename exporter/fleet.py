@@ -12,6 +12,7 @@ from exporter.config import Config
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.schedule import monotonic
+from exporter.sessions import Sessions
 from exporter.targetconfig import TargetConfig
 from exporter.watch import Watch
 
@@ -25,6 +26,7 @@ class Fleet:
     """The watches by the name of their target."""
 
     def __init__(self, snapshot: Snapshot, own_metrics: Mapping[str, MetricSpec]) -> None:
+        self.sessions = Sessions()
         self._snapshot = snapshot
         self._own_metrics = own_metrics
         self._known = metricmap.load()
@@ -42,6 +44,7 @@ class Fleet:
 
     def _adopt(self, config: Config) -> bool:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
+        self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
         before, self._collectors = self._collectors, configured(self._known, config.collectors)
         if before == self._collectors:
             return False
@@ -68,6 +71,7 @@ class Fleet:
             self._own_metrics,
             schema_mode=config.schema_mode,
             capture=config.capture,
+            sessions=self.sessions,
         )
 
     async def apply(self, config: Config, targets: Sequence[TargetConfig]) -> None:

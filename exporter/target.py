@@ -1,12 +1,16 @@
-"""One watched database: its name, its sessions, and whether it answers."""
+"""One watched database: its name, the state that its tasks share, and whether it answers."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from exporter.database import Connection, connect, fetch
-from exporter.errors import ConfigurationError, TargetUnavailable
+from psycopg.sql import Composed
+
+from exporter.database import Connection, Row, fetch
+from exporter.errors import TargetUnavailable
 from exporter.logs import get_logger
+from exporter.sessions import APPLICATION, Sessions, TargetSessions
 from exporter.sqlfiles import query
 from exporter.targetconfig import TargetConfig
 
@@ -15,68 +19,18 @@ log = get_logger("target")
 LIVENESS_TIMEOUT_SECONDS = 3.0
 
 
-class Session:
-    """A connection that is opened when it is needed and thrown away when it fails."""
-
-    def __init__(self, config: TargetConfig, purpose: str, *, read_only: bool) -> None:
-        self._config = config
-        self._purpose = purpose
-        self._read_only = read_only
-        self._connection: Connection | None = None
-        self._outdated = False
-        self._ended = False
-
-    def renew(self, config: TargetConfig) -> None:
-        """Opens the next connection by these credentials, when the open one is next asked for: not amid a statement."""
-        self._config = config
-        self._outdated = True
-
-    async def get(self) -> Connection:
-        """The open connection. Raises TargetUnavailable."""
-        if self._ended:
-            raise TargetUnavailable("it is not watched any more")
-        if self._outdated:
-            self._outdated = False
-            await self.discard()
-        if self._connection is None or self._connection.closed:
-            try:
-                dsn = self._config.current_dsn()
-            except ConfigurationError as error:
-                raise TargetUnavailable(str(error)) from None
-            self._connection = await connect(
-                dsn,
-                application_name=f"script-tracking-exporter {self._purpose}",
-                read_only=self._read_only,
-            )
-        return self._connection
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection, be it of any use or not."""
-        return self._connection is not None
-
-    async def discard(self) -> None:
-        """Closes the connection, whatever its state."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    async def end(self) -> None:
-        """Closes the connection for good."""
-        self._ended = True
-        await self.discard()
-
-
 class Target:
-    """State of one database. Four sessions at most: one collects, read-only, one keeps house, one captures, and one
-    answers the API, read-only, while somebody asks."""
+    """State of one database, and its sessions: two that what collects, keeps house and captures there have in turn, and
+    one that answers the API, read-only, while somebody asks.
+    """
 
-    def __init__(self, config: TargetConfig) -> None:
+    def __init__(self, config: TargetConfig, sessions: Sessions | None = None) -> None:
+        """`sessions` are those of the process; without them the target is the only one."""
         self.name = config.name
-        self.collecting = Session(config, "collect", read_only=True)
-        self.keeping = Session(config, "upkeep", read_only=False)
-        self.capturing = Session(config, "capture", read_only=False)
-        self.answering = Session(config, "api", read_only=True)
+        sessions = sessions or Sessions()
+        self.sessions = TargetSessions(config, sessions)
+        self.answering = TargetSessions(config, sessions, most=1, read_only=True, name=f"{APPLICATION} api")
+        self.on_wait: Callable[[], None] = lambda: None  # called while a sign of life waits for a session
         self.up: bool | None = None  # None until the first attempt
         self.reason: str | None = None  # why it does not answer
         self.times_up = 0  # how often it was found to answer after it had not
@@ -87,12 +41,13 @@ class Target:
 
     def renew(self, config: TargetConfig) -> None:
         """Goes on by other credentials."""
-        for session in (self.collecting, self.keeping, self.capturing, self.answering):
-            session.renew(config)
+        self.sessions.renew(config)
+        self.answering.renew(config)
 
     async def probe(self) -> None:
         """Asks the server for a sign of life. Raises TargetUnavailable."""
-        await self.look(await self.collecting.get())
+        async with self.sessions.session(self.on_wait) as session:
+            await self.look(session.connection)
         if self.up is not True:
             log.info("target_up", target=self.name)
             self.times_up += 1
@@ -106,14 +61,28 @@ class Target:
             log.info("standby" if row["standby"] else "promoted", target=self.name)
         self.standby = row["standby"]
 
+    async def fetch(
+        self, statement: str | Composed, *, timeout: float, statement_timeout: float = 0, read_only: bool = False
+    ) -> list[Row]:
+        """Rows of one statement, in whichever session is free; the time limits begin when it is had. Raises like
+        database.fetch().
+        """
+        async with self.sessions.session() as session:
+            return await fetch(
+                session.connection,
+                statement,
+                timeout=timeout,
+                statement_timeout=statement_timeout,
+                read_only=read_only,
+            )
+
     async def lost(self, error: TargetUnavailable) -> None:
         """Notes that the database is gone; one log line when that changes."""
         if self.up is not False:
             log.warning("target_down", target=self.name, reason=str(error))
         self.up, self.reason = False, str(error)
-        await self.collecting.discard()
 
     async def close(self) -> None:
         """Closes all sessions for good."""
-        for session in (self.collecting, self.keeping, self.capturing, self.answering):
-            await session.end()
+        self.sessions.end()
+        self.answering.end()

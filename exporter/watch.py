@@ -11,12 +11,14 @@ from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
+from exporter.database import Connection
 from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
 from exporter.schema.plan import Ledger, may_collect, read_ledger
+from exporter.sessions import Sessions
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
 from exporter.upkeep.keeper import Keeper
@@ -43,12 +45,13 @@ class Watch:
         *,
         schema_mode: SchemaMode,
         capture: CaptureConfig,
+        sessions: Sessions,
     ) -> None:
         self.config = config
         self.settings = (schema_mode, config.capture or capture)
         self._snapshot = snapshot
         self._tasks: list[asyncio.Task[None]] = []
-        self.target = Target(config)
+        self.target = Target(config, sessions)
         self.status = TargetStatus(config.name, own_metrics)
         self.collector = TargetCollector(self.target, collectors, snapshot, self.status)
         self._keeper = Keeper(self.target)
@@ -112,7 +115,10 @@ class Watch:
         return bool(self.target.schema_version) and self.target.may_collect
 
     async def _settle_schema(self) -> bool:
-        connection = await self.target.keeping.get()
+        async with self.target.sessions.session() as session:
+            return await self._settle_schema_by(session.connection)
+
+    async def _settle_schema_by(self, connection: Connection) -> bool:
         reason: str | None = None
         ledger: Ledger | None = None
         try:
@@ -136,7 +142,7 @@ class Watch:
                 raise
             reason = str(error)
         try:
-            await self._learn_version(ledger)
+            await self._learn_version(connection, ledger)
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
@@ -161,9 +167,9 @@ class Watch:
         self.target.schema_known.set()
         return self._is_usable
 
-    async def _learn_version(self, ledger: Ledger | None = None) -> None:
+    async def _learn_version(self, connection: Connection, ledger: Ledger | None = None) -> None:
         """Learns which schema the database has, and whether this program may read it; asks where that was not read."""
-        ledger = ledger or await read_ledger(await self.target.keeping.get())
+        ledger = ledger or await read_ledger(connection)
         self.target.schema_version = ledger.version if ledger.is_whole else 0
         self.target.may_collect = not ledger.is_whole or may_collect(ledger)
         self._seen = self._seen or ledger.is_whole
@@ -172,7 +178,8 @@ class Watch:
         """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
         settled = (self.target.schema_version, self.target.may_collect)
         try:
-            await self._learn_version()
+            async with self.target.sessions.session() as session:
+                await self._learn_version(session.connection)
         except ScriptTrackingError as error:
             return not (isinstance(error, QueryFailed) and error.is_locked_out)
         return (self.target.schema_version, self.target.may_collect) != settled
@@ -184,7 +191,6 @@ class Watch:
             try:
                 settled = await self.settle_schema()
             except TargetUnavailable:
-                await self.target.keeping.discard()
                 await asyncio.sleep(back_off.next())
                 continue
             if not settled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from exporter.database import fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
@@ -35,16 +34,13 @@ class Reconciler:
             return self._failing is None
         began = monotonic()
         try:
-            rows = await fetch(
-                await self._target.capturing.get(),
+            rows = await self._target.fetch(
                 query("capture", "reconcile"),
                 timeout=STATEMENT_TIMEOUT_SECONDS + 1,
                 statement_timeout=STATEMENT_TIMEOUT_SECONDS,
             )
         except (QueryFailed, TargetUnavailable) as error:
-            if isinstance(error, TargetUnavailable):
-                await self._target.capturing.discard()
-            elif error.is_locked_out:  # a catalog is being rewritten: in the next round
+            if isinstance(error, QueryFailed) and error.is_locked_out:  # a catalog is rewritten: in the next round
                 return True
             if self._failing != error.state:
                 log.warning("capture_failed", target=self._target.name, source="reconciler", reason=str(error))

@@ -11,7 +11,7 @@ from psycopg import sql
 from exporter.capture.ddltag import is_ddl_tag, is_temporary, tag_at
 from exporter.capture.logentry import Crash, Entry, codec, ends_within, scan
 from exporter.capture.logplace import MARK_BYTES, LogFile, Place, after, starting, unread
-from exporter.database import Row, fetch
+from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic
@@ -70,8 +70,6 @@ class LogReader:
                 log.warning("capture_failed", target=self._target.name, source="server_log", reason=str(error))
             self._failing = error.state
             self._probe.due = 0.0
-            if isinstance(error, TargetUnavailable):
-                await self._target.capturing.discard()
             return False
         if self._failing is not None:
             log.info("capture_recovered", target=self._target.name, source="server_log")
@@ -80,7 +78,7 @@ class LogReader:
 
     async def _ask(self, name: str, **values: object) -> list[Row]:
         text = sql.SQL(query("serverlog", name)).format(**values)
-        return await fetch(await self._target.capturing.get(), text, timeout=TIMEOUT_SECONDS)
+        return await self._target.fetch(text, timeout=TIMEOUT_SECONDS)
 
     async def _is_readable(self) -> bool:
         if self._missing is None or self._probe.due <= monotonic():

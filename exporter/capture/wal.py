@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from exporter.database import Connection, Row, fetch
+from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic, restart
@@ -36,7 +36,7 @@ class AttemptReader:
         self._probe = Timer("probe_capture", PROBE_INTERVAL_SECONDS)
         self._advance = Timer("advance_messages", ADVANCE_INTERVAL_SECONDS)
         self._purge = Timer("purge_attempts", PURGE_INTERVAL_SECONDS)
-        self._connection: Connection | None = None
+        self._era: int | None = None  # of the sessions, when the database was last told how to capture
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._failing: str | None = None
         self._was_slow = False
@@ -53,8 +53,6 @@ class AttemptReader:
                 log.warning("capture_failed", target=self._target.name, source="wal", reason=str(error))
             self._failing = error.state
             self._probe.due = 0.0
-            if isinstance(error, TargetUnavailable):
-                await self._target.capturing.discard()
             return False
         if self._failing is not None:
             log.info("capture_recovered", target=self._target.name, source="wal")
@@ -62,15 +60,15 @@ class AttemptReader:
         return True
 
     async def _round(self) -> None:
-        connection = await self._target.capturing.get()
-        if connection is not self._connection:  # the server may be another one now, or another role's
+        era = self._target.sessions.era
+        if self._era != era:  # the server may be another one now, or another role's
             await self._ask(
                 "configure_capture",
                 slot_wanted=self._config.slot != "off",
                 slot_bound=self._config.slot_max_bytes,
             )
             restart((self._probe, self._advance))
-            self._connection = connection
+            self._era = era
             self._waits_since = None
         await self._guard(None)
         if self._probe.due <= monotonic():
@@ -87,9 +85,7 @@ class AttemptReader:
 
     async def _ask(self, name: str, *, statement_timeout: float = 0, **values: object) -> Row:
         text = sql.SQL(query("capture", name)).format(**values)
-        (row,) = await fetch(
-            await self._target.capturing.get(), text, timeout=TIMEOUT_SECONDS, statement_timeout=statement_timeout
-        )
+        (row,) = await self._target.fetch(text, timeout=TIMEOUT_SECONDS, statement_timeout=statement_timeout)
         return row
 
     async def _guard(self, broken: str | None) -> None:
@@ -119,7 +115,7 @@ class AttemptReader:
         """First what sessions do, then the log up to that moment, then the verdicts; again while that brings more."""
         end = monotonic() + READING_SECONDS
         while monotonic() < end:
-            await self._freshen()
+            self._freshen()
             await self._ask("note_activity")
             await self._ask("flush_messages")
             began = monotonic()
@@ -144,15 +140,14 @@ class AttemptReader:
             if not row["started"] and not row["behind"]:
                 return
 
-    async def _freshen(self) -> None:
+    def _freshen(self) -> None:
         """A session without the plans of the judging functions, where there is much to decode.
 
         Each invalidation that DDL has left in the log is carried out, and looks through all plans of the session.
         """
         if self._was_slow:
             self._was_slow = False
-            await self._target.capturing.discard()
-            self._connection = await self._target.capturing.get()
+            self._target.sessions.retire()
 
     async def _count_lockout(self) -> None:
         """Raises QueryFailed, with who has it, where the turn has not come for long: nothing is read meanwhile."""

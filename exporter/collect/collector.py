@@ -11,11 +11,12 @@ from exporter.collect.families import from_rows
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.config import CollectorConfig
-from exporter.database import Connection, call, fetch
+from exporter.database import call, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
 from exporter.schedule import BackOff, Pulse, Timer, earliest, monotonic, restart
+from exporter.sessions import Session
 from exporter.sqlfiles import query
 from exporter.target import Target
 
@@ -25,6 +26,7 @@ PROBE_INTERVAL_SECONDS = 2.0
 STALE_AFTER_INTERVALS = 3
 COPY_VERSION = 12  # the migration that brings what tells a copy from its original
 COPY_TIMEOUT_SECONDS = 3.0
+ORIGINAL = "original"  # noted of a session that is known to be in no copy
 STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
 
 
@@ -52,9 +54,9 @@ class TargetCollector:
         self._failing: dict[str, str] = {}
         self.digester = Digester()
         self._back_off = BackOff()
-        self._original: Connection | None = None  # the session of which it is known that it is in no copy
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
         self.pulse = Pulse()
+        target.on_wait = self._waits
         status.set("up", 0)
         self.adopt(specs)
 
@@ -125,6 +127,10 @@ class TargetCollector:
     def _beat(self, seconds: float) -> None:
         self.pulse.beat(PROBE_INTERVAL_SECONDS + seconds + STALLED_SECONDS)
 
+    def _waits(self) -> None:
+        """Gives a sign of life while both sessions are somebody else's."""
+        self._beat(max((spec.timeout for spec in self._specs), default=0.0))
+
     async def _schema_known(self) -> None:
         """Waits until the schema was looked for, and goes on asking for signs of life meanwhile."""
         while not self._target.schema_known.is_set():
@@ -156,9 +162,11 @@ class TargetCollector:
                 raise QueryFailed("the schema is newer than this program and marked breaking")
             if self._target.schema_version < spec.minimum_version:
                 raise QueryFailed(f"schema version {self._target.schema_version} is below {spec.minimum_version}")
-            if await self._is_unconfirmed_copy():
-                return
-            rows = await call(await self._target.collecting.get(), spec.function, timeout=spec.timeout)
+            async with self._target.sessions.session(self._target.on_wait) as session:
+                if await self._is_unconfirmed_copy(session):
+                    return
+                began = time.perf_counter()
+                rows = await call(session.connection, spec.function, timeout=spec.timeout)
             families, dropped = from_rows(spec, self._target.name, rows)
         except QueryFailed as error:
             if not self._is_run(spec):
@@ -177,12 +185,12 @@ class TargetCollector:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
 
-    async def _is_unconfirmed_copy(self) -> bool:
+    async def _is_unconfirmed_copy(self, session: Session) -> bool:
         """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""
-        connection = await self._target.collecting.get()
-        if connection is self._original or self._target.schema_version < COPY_VERSION:
+        if ORIGINAL in session.notes or self._target.schema_version < COPY_VERSION:
             return False
-        (row,) = await fetch(connection, query("target", "unconfirmed_copy"), timeout=COPY_TIMEOUT_SECONDS)
+        statement = query("target", "unconfirmed_copy")
+        (row,) = await fetch(session.connection, statement, timeout=COPY_TIMEOUT_SECONDS, read_only=True)
         copied_from = row["copied_from"]
         if copied_from is not None and self._status.alone is None:
             self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
@@ -197,7 +205,8 @@ class TargetCollector:
             log.info("copy_confirmed", target=self._target.name)
         self._status.alone = None if copied_from is None else "unconfirmed_copy"
         self._status.set("unconfirmed_copy", float(copied_from is not None))
-        self._original = connection if copied_from is None else None
+        if copied_from is None:
+            session.notes.add(ORIGINAL)
         return copied_from is not None
 
     def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:

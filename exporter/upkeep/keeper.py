@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from exporter.database import fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic
@@ -79,8 +78,6 @@ class Keeper:
             if self._failing != error.state:
                 log.warning("upkeep_failed", target=self._target.name, reason=str(error))
             self._failing = error.state
-            if isinstance(error, TargetUnavailable):
-                await self._target.keeping.discard()
             return False
         if self._failing is not None:
             log.info("upkeep_recovered", target=self._target.name)
@@ -91,9 +88,8 @@ class Keeper:
         """One job, each of its steps in a transaction of its own; what it did."""
         began, done = monotonic(), 0
         while True:
-            connection = await self._target.keeping.get()
             timeout = TIMEOUTS_SECONDS.get(job, TIMEOUT_SECONDS)
-            (row,) = await fetch(connection, query("upkeep", job), timeout=timeout)
+            (row,) = await self._target.fetch(query("upkeep", job), timeout=timeout)
             done += row["done"] or 0
             if not row.get("more") or monotonic() - began > CATCH_UP_SECONDS:
                 return done
@@ -103,6 +99,6 @@ class Keeper:
         since = self._locked_out.setdefault(job, monotonic())
         if job in self._told or monotonic() - since < LOCKED_OUT_SECONDS:
             return
-        (row,) = await fetch(await self._target.keeping.get(), query("upkeep", "holders"), timeout=TIMEOUT_SECONDS)
+        (row,) = await self._target.fetch(query("upkeep", "holders"), timeout=TIMEOUT_SECONDS)
         self._told.add(job)
         log.warning("upkeep_locked_out", target=self._target.name, job=job, holders=row["holders"])

@@ -14,7 +14,7 @@ from tests.fix_sessions import Session, value
 from tests.postgres_server import Server
 
 SI = "script_tracking_internal"
-READERS = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter capture'"
+READERS = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter'"
 BEHIND = (
     "select (pg_current_wal_insert_lsn() - restart_lsn)::bigint from pg_replication_slots"
     f" where slot_name = {SI}.slot_name()"

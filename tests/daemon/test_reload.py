@@ -60,13 +60,13 @@ def test_a_target_comes_and_goes_and_the_other_is_not_disturbed(
 ) -> None:
     running = exporter(installed_database)
     running.wait_for_value(1, "script_tracking_up", target="shop")
-    before = eventually(lambda: found if len(found := sessions(installed_database)) == 3 else None, 20)
+    before = eventually(lambda: sessions(installed_database), 20)
     success = running.value("script_tracking_config_last_reload_success_timestamp_seconds")
     shop = {"name": "shop", "dsn": installed_database}
     change(running, targets=[shop, {"name": "till", "dsn": second_database}])
     sighup(running)
     running.wait_for_value(1, "script_tracking_up", target="till")
-    eventually(lambda: len(sessions(second_database)) == 3, 20)
+    eventually(lambda: sessions(second_database), 20)
     assert running.value("script_tracking_config_last_reload_successful") == 1
     assert (running.value("script_tracking_config_last_reload_success_timestamp_seconds") or 0) > (success or 0)
     change(running, targets=[shop])
@@ -75,7 +75,7 @@ def test_a_target_comes_and_goes_and_the_other_is_not_disturbed(
     assert time.monotonic() - began < 2
     eventually(lambda: sessions(second_database) == [], 1)
     assert b'target="till"' not in running.get("/metrics").body
-    assert sessions(installed_database) == before
+    assert set(sessions(installed_database)) & set(before), "the session goes on; a second one comes and goes"
     assert len(running.events("target_up")) == 2
     time.sleep(3)  # what a task of the removed target would still tell, it tells within a probe's interval
     assert b'target="till"' not in running.get("/metrics").body
@@ -133,7 +133,7 @@ def test_a_changed_password_is_taken_without_a_gap(
     shop = {"name": "shop", "dsn": password_role.dsn(installed_database), "password_file": str(secret)}
     running = exporter(installed_database, targets=[shop])
     running.wait_for_value(1, "script_tracking_collector_success", target="shop", collector="health")
-    before = eventually(lambda: found if len(found := sessions(installed_database)) == 3 else None, 20)
+    before = eventually(lambda: sessions(installed_database), 20)
     password_role.change_password("another one")
     secret.write_text("another one")
     sighup(running)
@@ -163,7 +163,7 @@ def test_collectors_intervals_and_the_log_change_without_a_new_session(
 ) -> None:
     running = exporter(installed_database)
     running.wait_for_value(1, "script_tracking_collector_success", collector="health")
-    before = eventually(lambda: found if len(found := sessions(installed_database)) == 3 else None, 20)
+    before = eventually(lambda: sessions(installed_database), 20)
     fewer = {"health": {"enabled": False}, "operations": {"interval": "1s"}}
     change(running, collectors=fewer, log={"format": "json", "level": "warning"})
     running.process.send_signal(signal.SIGHUP)
@@ -174,7 +174,7 @@ def test_collectors_intervals_and_the_log_change_without_a_new_session(
     change(running, collectors={}, log={"format": "json"})
     sighup(running)
     running.wait_for_value(1, "script_tracking_collector_success", collector="health")
-    assert sessions(installed_database) == before
+    assert set(sessions(installed_database)) & set(before), "the session goes on; a second one comes and goes"
 
 
 def test_listen_cannot_change(installed_database: str, exporter: StartExporter) -> None:
@@ -209,7 +209,7 @@ def test_a_dsn_file_alone_is_read_anew(
     sighup(running)
     secret.write_text(second_database)
     sighup(running)
-    eventually(lambda: len(sessions(second_database)) == 3, 20)
+    eventually(lambda: sessions(second_database), 20)
     eventually(lambda: sessions(installed_database) == [], 1)
 
 
@@ -221,5 +221,5 @@ def test_a_storm_of_signals_leaves_it_whole(installed_database: str, exporter: S
         time.sleep(0.01)
     sighup(running)
     assert running.value("script_tracking_up", target="shop") == 1
-    assert len(sessions(installed_database)) <= 3
+    assert len(sessions(installed_database)) <= 2
     assert running.stop() == 0

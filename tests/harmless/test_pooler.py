@@ -58,7 +58,8 @@ async def _everything(target: Target, connection: Connection) -> None:
     target.schema_version = (await read_ledger(connection)).version
     await target.probe()
     for spec in configured(load(), {}):
-        await call(await target.collecting.get(), spec.function, timeout=spec.timeout)
+        async with target.sessions.session() as session:
+            await call(session.connection, spec.function, timeout=spec.timeout)
     assert await Keeper(target).round()
     assert await uninstall(connection, with_records=False)
 

@@ -27,6 +27,7 @@ FLOORS: dict[str, float] = {
     "sqlfiles": 2,
     "metricmap": 2,
     "database": 3,
+    "sessions": 3,
     "target": 3,
     "schedule": 3,
     "described": 3.3,  # for applications, these four: floors 1 to 3 only
@@ -42,6 +43,7 @@ FLOORS: dict[str, float] = {
     "watch": 4.5,
     "fleet": 4.6,
     "vigil": 4.7,
+    "selfwatch": 4.6,
     "targetfiles": 4.1,
     "discovery": 4.5,
     "inventory": 4.6,

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
 from exporter.database import Connection
-from exporter.errors import QueryFailed
 from exporter.target import Target
 from exporter.web.api.problems import Problem
 
@@ -35,7 +34,6 @@ class Seats:
         self._room = asyncio.Semaphore(MOST_OPEN)
         self._busy = 0
         self._idle: dict[Target, None] = {}  # whose session is open and not used, the longest unused first
-        self._closing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def session(self, target: Target) -> AsyncIterator[Connection]:
@@ -56,24 +54,19 @@ class Seats:
             self._busy += 1
             try:
                 self._idle.pop(target, None)
-                await self._make_room()
-                try:
-                    yield await target.answering.get()
-                except (QueryFailed, Problem):
-                    raise  # the session is as it was
-                except BaseException:
-                    await target.answering.discard()
-                    raise
+                self._make_room()
+                async with target.answering.session() as session:
+                    yield session.connection
             finally:
                 self._busy -= 1
-                if target.answering.is_open:
+                if target.answering.count:
                     self._keep(target, seat)
 
-    async def _make_room(self) -> None:
+    def _make_room(self) -> None:
         while self._idle and self._busy + len(self._idle) > MOST_OPEN:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
-            await oldest.answering.discard()
+            oldest.answering.retire()
 
     def _keep(self, target: Target, seat: _Seat) -> None:
         """Leaves the session open for a while."""
@@ -85,6 +78,4 @@ class Seats:
     def _close(self, target: Target) -> None:
         if target in self._idle:
             del self._idle[target]
-            task = asyncio.get_running_loop().create_task(target.answering.discard())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            target.answering.retire()

@@ -1,0 +1,311 @@
+"""Sessions with the watched databases: two a database at most, so many in all, opened a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from exporter.database import Connection, connect, drop, is_at_rest
+from exporter.errors import ConfigurationError, TargetUnavailable
+from exporter.schedule import monotonic
+from exporter.targetconfig import TargetConfig
+
+APPLICATION = "script-tracking-exporter"
+OF_A_DATABASE = 2
+IDLE_SECONDS = 60.0  # after so long without work the second session of a database is closed
+YIELDING_SECONDS = 0.5  # an opening that takes longer holds no other one up
+NEWS_SECONDS = 5.0  # who waits says so that often
+
+
+@dataclass(eq=False)
+class Session:
+    """An open connection, and what whoever worked in it wants to know of it; in use by one at a time."""
+
+    connection: Connection
+    notes: set[str] = field(default_factory=set)
+    used_at: float = 0.0
+    is_retired: bool = False  # to be closed after use
+
+
+@dataclass(eq=False)
+class _Waiter:
+    sessions: TargetSessions
+    turn: asyncio.Future[Session | None]  # an open session, or leave to open one
+
+
+class Sessions:
+    """All sessions of the process. First come, first served: where there are too many, what others do not use is closed
+    for who waits, the longest unused first.
+    """
+
+    def __init__(self, limit: int = 1000, connecting: int = 20) -> None:
+        self.limit = limit
+        self.open = 0  # those included that are being opened
+        self.opened = 0
+        self.waits = 0
+        self.waited_seconds = 0.0
+        self._connecting = connecting
+        self._opening = 0
+        self._at_the_door: dict[asyncio.Future[None], None] = {}
+        self._idle: dict[Session, TargetSessions] = {}  # in the order of their last use
+        self._waiters: dict[_Waiter, None] = {}  # in the order in which they came
+        self._serving = False
+
+    def limit_to(self, limit: int, connecting: int) -> None:
+        """Goes by other limits; what is open beyond them is closed when it is not used."""
+        self.limit, self._connecting = limit, connecting
+        while self.open > self.limit and self._idle:
+            self._close_longest_idle()
+        self._serve()
+        self._let_in()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a session now."""
+        return len(self._waiters)
+
+    async def turn(self, sessions: TargetSessions, on_wait: Callable[[], None]) -> Session | None:
+        """An open session of the target, or None and leave to open one, once it can be had."""
+        waiter = _Waiter(sessions, asyncio.get_running_loop().create_future())
+        self._waiters[waiter] = None
+        self._serve()
+        if waiter.turn.done():
+            return waiter.turn.result()
+        self.waits += 1
+        began = monotonic()
+        try:
+            while not waiter.turn.done():
+                on_wait()
+                await asyncio.wait([waiter.turn], timeout=NEWS_SECONDS)
+            return waiter.turn.result()
+        except asyncio.CancelledError:
+            self._waiters.pop(waiter, None)
+            if waiter.turn.done():
+                sessions.give_back(waiter.turn.result())
+            raise
+        finally:
+            self.waited_seconds += monotonic() - began
+
+    def _serve(self) -> None:
+        if self._serving:  # amid which a session was closed to make room
+            return
+        self._serving = True
+        try:
+            for waiter in list(self._waiters):
+                if self.open >= self.limit and not self._idle:
+                    break
+                session = waiter.sessions.take()
+                if session is None:
+                    if waiter.sessions.count >= waiter.sessions.most or not self._has_room():
+                        continue
+                    self.open += 1
+                    waiter.sessions.count += 1
+                del self._waiters[waiter]
+                waiter.turn.set_result(session)
+        finally:
+            self._serving = False
+
+    def _has_room(self) -> bool:
+        while self.open >= self.limit and self._idle:
+            self._close_longest_idle()
+        return self.open < self.limit
+
+    def _close_longest_idle(self) -> None:
+        session, owner = next(iter(self._idle.items()))
+        owner.close_idle(session)
+
+    def idles(self, session: Session, sessions: TargetSessions) -> None:
+        """Notes that a session is not used at the moment."""
+        self._idle[session] = sessions
+        self._serve()
+
+    def works(self, session: Session) -> None:
+        """Notes that a session is used, or closed."""
+        self._idle.pop(session, None)
+
+    def closed(self) -> None:
+        """Notes that one is open no more."""
+        self.open -= 1
+        self._serve()
+
+    @contextlib.asynccontextmanager
+    async def door(self) -> AsyncIterator[None]:
+        """Lets a few in at a time. Who takes long, as with a server that is silent, does not hold up those behind."""
+        if self._opening >= self._connecting:
+            turn = asyncio.get_running_loop().create_future()
+            self._at_the_door[turn] = None
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._leave_door()
+                self._at_the_door.pop(turn, None)
+                raise
+        else:
+            self._opening += 1
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            if not left:
+                left = True
+                self._leave_door()
+
+        timer = asyncio.get_running_loop().call_later(YIELDING_SECONDS, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            leave()
+
+    def _leave_door(self) -> None:
+        self._opening -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._at_the_door and self._opening < self._connecting:
+            turn = next(iter(self._at_the_door))
+            del self._at_the_door[turn]
+            if not turn.done():
+                self._opening += 1
+                turn.set_result(None)
+
+
+class TargetSessions:
+    """The sessions with one database, which all that works on it takes in turn, for a statement or a transaction."""
+
+    def __init__(
+        self,
+        config: TargetConfig,
+        house: Sessions,
+        *,
+        most: int = OF_A_DATABASE,
+        read_only: bool = False,
+        name: str = APPLICATION,
+    ) -> None:
+        self._config = config
+        self._read_only = read_only
+        self._name = name
+        self.most = most
+        self._house = house
+        self._idle: list[Session] = []  # the last used one last
+        self._used: set[Session] = set()
+        self._ended = False
+        self.count = 0  # open or being opened
+        self.era = 0  # another one where the server, or the role, may not be the same any more
+
+    def renew(self, config: TargetConfig) -> None:
+        """Opens the next sessions by these credentials; no statement is broken off."""
+        self._config = config
+        self.era += 1
+        self.retire()
+
+    def retire(self) -> None:
+        """Closes the sessions as soon as they are not used."""
+        for session in list(self._idle):
+            self.close_idle(session)
+        for session in self._used:
+            session.is_retired = True
+
+    @contextlib.asynccontextmanager
+    async def session(self, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[Session]:
+        """A session for this one's use. It is closed afterwards where it broke, or where what was done in it failed
+        otherwise than by an error of the server's. `on_wait` is called now and then while none is free.
+
+        Raises TargetUnavailable.
+        """
+        session = await self._get(on_wait)
+        self._used.add(session)
+        try:
+            yield session
+        except asyncio.CancelledError:
+            session.is_retired = True
+            raise
+        except TargetUnavailable:
+            session.is_retired = True
+            self.era += 1
+            for other in list(self._idle):  # whatever broke this one may have broken that
+                self.close_idle(other)
+            raise
+        finally:
+            self._used.discard(session)
+            session.is_retired = session.is_retired or not is_at_rest(session.connection)
+            session.used_at = monotonic()
+            self.give_back(session)
+
+    async def _get(self, on_wait: Callable[[], None]) -> Session:
+        if self._ended:
+            raise TargetUnavailable("it is not watched any more")
+        while True:
+            session = await self._house.turn(self, on_wait)
+            if session is None:
+                return await self._open()
+            if not session.connection.closed:
+                return session
+            session.is_retired = True
+            self.give_back(session)
+
+    async def _open(self) -> Session:
+        connection = None
+        self.era += self.count == 1  # a while without any
+        try:
+            async with self._house.door():
+                dsn = self._config.current_dsn()
+                connection = await connect(dsn, application_name=self._name, read_only=self._read_only)
+        except ConfigurationError as error:
+            raise TargetUnavailable(str(error)) from None
+        finally:
+            if connection is None:
+                self._closed()
+        self._house.opened += 1
+        session = Session(connection)
+        if self._ended:
+            drop(connection)
+            self._closed()
+            raise TargetUnavailable("it is not watched any more")
+        return session
+
+    def take(self) -> Session | None:
+        """The idle session that was used last."""
+        if not self._idle:
+            return None
+        session = self._idle.pop()
+        self._house.works(session)
+        return session
+
+    def give_back(self, session: Session | None) -> None:
+        """Takes what is not needed any more: a session, or leave to open one."""
+        if session is None:
+            self._closed()
+        elif session.is_retired or self._ended or session.connection.closed:
+            drop(session.connection)
+            self._closed()
+        else:
+            self._idle.append(session)
+            self._house.idles(session, self)
+            self._close_unused()
+
+    def _close_unused(self) -> None:
+        if len(self._idle) > 1 and monotonic() - self._idle[0].used_at > IDLE_SECONDS:
+            self.close_idle(self._idle[0])
+
+    def close_idle(self, session: Session) -> None:
+        """Closes a session that is not used."""
+        self._idle.remove(session)
+        self._house.works(session)
+        drop(session.connection)
+        self._closed()
+
+    def _closed(self) -> None:
+        self.count -= 1
+        self._house.closed()
+
+    def end(self) -> None:
+        """Closes all for good, in use or not."""
+        self._ended = True
+        for session in list(self._idle):
+            self.close_idle(session)
+        for session in self._used:
+            drop(session.connection)  # whoever uses it gives it back
