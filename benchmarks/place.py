@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import statistics
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ SETTINGS = {"max_connections": "50", "max_wal_size": "8GB", "checkpoint_timeout"
 # What the level full needs beside them.
 FULL = {"wal_level": "logical", "logging_collector": "on", "log_destination": "jsonlog"}
 CLIENTS = 8
+FLUSHES = 50
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,18 @@ def new_place(more: Mapping[str, str] | None = None) -> Iterator[Place]:
         yield Place(dsns[0], dsns[1], folder / "pgbench", version)
     finally:
         server.close()
+
+
+def flush_milliseconds() -> float:
+    """Median time that the disk of the servers takes to make a page durable; it may change from minute to minute."""
+    seconds = []
+    with tempfile.TemporaryFile() as file:
+        for number in range(FLUSHES):
+            os.pwrite(file.fileno(), b"x" * 8192, number % 64 * 8192)
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds) * 1000
 
 
 def machine() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from benchmarks.load import Effort, Load, Pair, paired, run
-from benchmarks.place import CLIENTS, Place
+from benchmarks.place import CLIENTS, Place, flush_milliseconds
 
 DDL = (
     Load("COMMENT ON TABLE", "comment on table subject_:client_id is 'x';\n"),
@@ -43,6 +43,7 @@ class Cost:
 
     name: str
     clients: int
+    flush_milliseconds: float  # of a write to the disk, just before
     pair: Pair
 
 
@@ -50,14 +51,14 @@ def ddl(place: Place, effort: Effort) -> Iterator[Cost]:
     """The same DDL in the tracked and in the bare database."""
     for load in DDL:
         for clients in (1, CLIENTS):
-            yield Cost(load.name, clients, _beside(place, load, load, clients, effort))
+            yield Cost(load.name, clients, flush_milliseconds(), _beside(place, load, load, clients, effort))
 
 
 def operations(place: Place, effort: Effort) -> Iterator[Cost]:
     """Declared operations beside a plain INSERT of one row in the bare database."""
     for load in (TRACK, COMPLETE, COMPLETE_APART):
         for clients in (1, CLIENTS):
-            yield Cost(load.name, clients, _beside(place, load, INSERT, clients, effort))
+            yield Cost(load.name, clients, flush_milliseconds(), _beside(place, load, INSERT, clients, effort))
 
 
 def _beside(place: Place, load: Load, baseline: Load, clients: int, effort: Effort) -> Pair:
