@@ -80,8 +80,14 @@ class Daemon:
             files=self.inventory.problems,
             silent=self.inventory.silent,
         )
-        databases = overviews(self.fleet.watches)
-        return Scene(self.config.web.page, databases, exporter.__version__, self.not_ready(), tuple(problems))
+        return Scene(
+            self.config.web.page,
+            overviews(self.fleet.watches),
+            exporter.__version__,
+            self.not_ready(),
+            tuple(problems),
+            api=bool(self.config.api.tokens),
+        )
 
     async def begin(self) -> None:
         """Begins to watch what the configuration says."""

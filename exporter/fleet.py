@@ -56,6 +56,11 @@ class Fleet:
                 )
         return True
 
+    def _show(self, config: Config) -> None:
+        """Has names read for the page, or no more."""
+        for watch in self._watches.values():
+            watch.collector.names.wanted = config.web.page == "full"
+
     def build(self, config: Config, targets: Sequence[TargetConfig]) -> list[Watch]:
         """Adds watches whose tasks are not begun."""
         self._adopt(config)
@@ -98,6 +103,7 @@ class Fleet:
             await ending
             self._ending -= {*ended, *replaced}
             await self._start(config, again)
+            self._show(config)
             if ended or added or again:
                 log.info(
                     "targets_changed",

@@ -23,7 +23,7 @@ from exporter.errors import ScriptTrackingError
 
 FULL = Effort(starts=5, scrapes=500, idle_seconds=30.0, outage_seconds=30.0)
 SHORT = Effort(starts=1, scrapes=30, idle_seconds=5.0, outage_seconds=8.0)
-TENANTS, TYPES = 50, 65  # of which the functions make some 17,000 samples and more
+TENANTS, TYPES = 50, 30  # of which the functions make some 17,000 samples
 
 OPERATE = """
 select script_tracking.complete_operations((

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from exporter.collect.digest import Digester
 from exporter.collect.families import from_rows
+from exporter.collect.names import NameReader
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.config import CollectorConfig
@@ -53,6 +54,7 @@ class TargetCollector:
         self._status = status
         self._failing: dict[str, str] = {}
         self.digester = Digester()
+        self.names = NameReader()
         self._back_off = BackOff()
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
         self.pulse = Pulse()
@@ -113,6 +115,7 @@ class TargetCollector:
                 if timer.job is not None:
                     await self._schema_known()
                     await self.collect(timer.job)
+                    await self._read_names()
             except TargetUnavailable as error:
                 await self._lost(error)
                 restart(timers)
@@ -185,6 +188,13 @@ class TargetCollector:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
 
+    async def _read_names(self) -> None:
+        """Has the names read, where they are wanted and due. Raises TargetUnavailable."""
+        usable = self._target.may_collect and self._target.schema_version and self._status.alone is None
+        if usable and self.names.is_due:
+            async with self._target.sessions.session(self._target.on_wait) as session:
+                self.digester.name(*await self.names.read(session.connection))
+
     async def _is_unconfirmed_copy(self, session: Session) -> bool:
         """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""
         if ORIGINAL in session.notes or self._target.schema_version < COPY_VERSION:
@@ -194,7 +204,7 @@ class TargetCollector:
         copied_from = row["copied_from"]
         if copied_from is not None and self._status.alone is None:
             self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
-            self.digester.forget()
+            self.digester.forget_all()
             log.warning(
                 "copy_not_confirmed",
                 target=self._target.name,
@@ -230,7 +240,7 @@ class TargetCollector:
     def withdraw(self) -> None:
         """Hands out no more of the database than that it is not known to answer."""
         self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
-        self.digester.forget()
+        self.digester.forget_all()
         self._status.set("up", 0)
         for spec in self._specs:
             self._status.set("collector_success", 0, collector=spec.name)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.collect.names import Names
 from exporter.database import Row
 from exporter.schedule import monotonic
 
@@ -68,6 +69,7 @@ class Digest:
     failures: Sequence[Failure] | None = None
     days: Sequence[Day] | None = None
     ddl: Mapping[str, int] | None = None  # statements by their final status
+    names: Names | None = None  # which not everybody may see
 
 
 def _checks(rows: Sequence[Row]) -> Sequence[Check]:
@@ -147,11 +149,19 @@ class Digester:
             name, reduce = _TAKEN[collector]
             self._told[name] = end, reduce(rows)
 
-    def forget(self, collectors: Iterable[str] = tuple(_TAKEN)) -> None:
+    def name(self, names: Names, end: float) -> None:
+        """Keeps names until `end`."""
+        self._told["names"] = end, names
+
+    def forget(self, collectors: Iterable[str]) -> None:
         """Forgets what these collectors told."""
         for collector in collectors:
             if collector in _TAKEN:
                 self._told.pop(_TAKEN[collector][0], None)
+
+    def forget_all(self) -> None:
+        """Nothing is known any more."""
+        self._told.clear()
 
     def digest(self) -> Digest:
         """What is known now."""

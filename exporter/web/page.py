@@ -24,6 +24,7 @@ KEPT_SECONDS = 1.0  # a page is made at most so often, however many look at it
 KEPT_PAGES = 32
 
 LINKS = (("/metrics", "Metrics"), ("/-/ready", "Ready?"), ("/-/healthy", "Healthy?"))
+API = ("/api/v1/openapi.json", "API (by token)")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Scene:
     version: str
     not_ready: str | None = None
     problems: Sequence[Problem] = field(default=())  # of the exporter itself
+    api: bool = False  # whether there are tokens for it
 
 
 class Page:
@@ -44,7 +46,6 @@ class Page:
         """`authenticates()` tells whether only those get here whom a password or a certificate let in."""
         self._scene = scene
         self._authenticates = authenticates
-        self._links: list[tuple[str, str]] = list(LINKS)
         self._kept: dict[tuple[str | None, int], tuple[float, bytes, bool]] = {}
 
     def serve(self, app: FastAPI) -> None:
@@ -94,7 +95,8 @@ class Page:
 
     def _html(self, scene: Scene, target: str | None, number: int, *, names: bool) -> Markup:
         title, content = self._content(scene, target, number, names=names)
-        links = [el("li", el("a", text, href=path)) for path, text in self._links]
+        paths = (*LINKS, API) if scene.api else LINKS
+        links = [el("li", el("a", text, href=path)) for path, text in paths]
         return el(
             "html",
             el(
@@ -158,7 +160,7 @@ class Page:
         content = []
         if one.problems:
             content += [el("h2", "What to do"), sections.problems(one.name, None, one.problems, names=names)]
-        content += sections.of_one(one)
+        content += sections.of_one(one, names=names)
         if scene.mode == "full" and not names:
             content.append(
                 el(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from exporter.collect.digest import Check, Digest
+from exporter.collect.names import Names
 from exporter.overview import Overview, Problem, amount, lacks
 from exporter.web.markup import Part, el, join, value
 
@@ -121,13 +122,15 @@ def _sum_of_days(digest: Digest, name: str) -> Part:
     return NOT_KNOWN if digest.days is None else f"{sum(getattr(day, name) for day in digest.days):,}"
 
 
-def of_one(one: Overview) -> list[Markup]:
-    """All that is known of one database."""
+def of_one(one: Overview, *, names: bool) -> list[Markup]:
+    """All that is known of one database; of whom and what only with `names`."""
     content = [el("h2", "State"), _facts(one)]
     digest = one.digest
     if digest.failures is not None:
         content.append(el("h2", "Recent failures"))
         content.append(_failures(digest) if digest.failures else el("p", "None on record.", class_="quiet"))
+    if names and digest.names is not None:
+        content += _names(digest.names)
     if digest.days:
         content += [el("h2", "Executions"), _days(digest)]
     if digest.checks:
@@ -167,6 +170,38 @@ def _failures(digest: Digest) -> Markup:
         for failure in digest.failures or ()
     ]
     return table("Failed and interrupted executions by kind, the newest first", columns, rows)
+
+
+def _names(names: Names) -> list[Markup]:
+    if names.refused is not None:
+        advice = "Names cannot be read, the exporter's role needs: grant script_tracking_auditor to ROLE. In detail: "
+        return [el("h2", "Names"), el("p", advice, value(names.refused))]
+    failures = [
+        [
+            moment(one.at.timestamp()), value(one.tenant), value(one.name), value(one.script_type),
+            value(one.outcome or "unknown"), value(one.message), str(one.errors),
+        ]
+        for one in names.failures
+    ]  # fmt: skip
+    statements = [
+        [
+            moment(one.at.timestamp()), value(one.tenant), value(one.name), value(", ".join(one.objects) or "-"),
+            value(one.who), value(one.outcome),
+        ]
+        for one in names.ddl
+    ]  # fmt: skip
+    content = [el("h2", "Failed scripts")]
+    columns = [
+        ("Newest", ""), ("Tenant", ""), ("Script", ""), ("Type", ""), ("SQLSTATE", ""), ("Message", "prose"),
+        ("Times", "number"),
+    ]  # fmt: skip
+    caption = "Kinds of failures of the last 24 hours, the newest first"
+    content.append(table(caption, columns, failures) if failures else el("p", "None.", class_="quiet"))
+    content.append(el("h2", "Recent DDL"))
+    columns = [("When", ""), ("Tenant", ""), ("Command", ""), ("Objects", ""), ("By", ""), ("Status", "")]
+    caption = "DDL statements of the last two days, the newest first"
+    content.append(table(caption, columns, statements) if statements else el("p", "None.", class_="quiet"))
+    return content
 
 
 def _days(digest: Digest) -> Markup:

@@ -51,6 +51,7 @@ thead th { background: var(--raised); white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tbody th { min-width: 5rem; max-width: 24rem; overflow-wrap: anywhere; }
 .state { white-space: nowrap; }
+td.prose { min-width: 12rem; }
 time { white-space: nowrap; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .6rem 0; }
 dt { color: var(--quiet); }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import html5lib
@@ -13,6 +16,7 @@ import httpx
 import pytest
 
 from exporter.collect.digest import Capture, Check, Day, Digest, Failure
+from exporter.collect.names import Named, Names
 from exporter.collect.packing import Piece, Text
 from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, Overview, Problem, State
 from exporter.values import PageMode
@@ -35,6 +39,7 @@ HOSTILE = [
     "a" * 5000,
     "  ",
 ]
+NAMED = Named(datetime(2026, 1, 2, tzinfo=UTC), "acme", "BATCH", "<b>payroll", "23505", "<i>boom", (), "joe", 3)
 DIGEST = Digest(
     checks=(
         Check("lost_records", "critical", 3.0, 0.0, "records", "See the log."),
@@ -45,6 +50,7 @@ DIGEST = Digest(
     failures=(Failure("acme", "BATCH", "23", 7, 1764400000.0), Failure("acme", "BATCH", "unknown", 1, None)),
     days=(Day("acme", 1234, 7, 1764400000.0), Day("globex", 0, 0, None)),
     ddl={"COMPLETED": 12, "FAILED": 0},
+    names=Names((NAMED,), (replace(NAMED, errors=None, objects=("public.a", "<b>")),)),
 )
 LOST = Problem("critical", "lost_records: 3", "See the log.", "ScriptTrackingRecordsLost", "a detail")
 
@@ -86,6 +92,11 @@ def words(element: Element) -> str:
     return "".join(element.itertext())
 
 
+def named(text: str) -> Named:
+    """Something whose every word is this text."""
+    return Named(NAMED.at, text, text, text, text, text, (text,), text, 1)
+
+
 SCENES: dict[str, Sequence[Overview]] = {
     "none": [],
     "one": [database()],
@@ -99,6 +110,7 @@ SCENES: dict[str, Sequence[Overview]] = {
             digest=Digest(
                 checks=(Check(text, text, 1.0, 2.0, text, text),), capture=Capture(text, text, 1),
                 failures=(Failure(text, text, text, 1, 1.0),), days=(Day(text, 1, 1, 1.0),), ddl={text: 1},
+                names=Names((named(text),), (named(text),)),
             ),
         )
         for text in HOSTILE
@@ -108,8 +120,11 @@ SCENES: dict[str, Sequence[Overview]] = {
 
 @pytest.mark.parametrize("name", SCENES)
 async def test_the_page_is_valid_and_usable_without_eyes_or_mouse(name: str) -> None:
-    found = [await shown(*SCENES[name])]
-    found += [await shown(one, path=pages.link_to(one)) for one in SCENES[name][:10] if "\ud800" not in one.name]
+    shows: dict[str, Any] = {"mode": "full", "known": True}
+    found = [await shown(*SCENES[name], **shows)]
+    some = [one for one in SCENES[name][:10] if "\ud800" not in one.name]
+    found += [await shown(one, path=pages.link_to(one), **shows) for one in some]
+    found += [await shown(replace(one, digest=replace(one.digest, names=Names(refused="<u>")))) for one in some]
     for page in found:
         assert page.get("lang") == "en"
         assert words(page.findall(".//title")[0]).endswith("script-tracking-exporter")
@@ -248,8 +263,10 @@ async def test_names_are_shown_to_those_alone_who_showed_who_they_are() -> None:
         page = words(await shown(troubled, mode=mode))
         assert "a detail" not in page
         assert ("web.config_file" in page) == (mode == "full")
+        assert "<b>payroll" not in page
     page = words(await shown(troubled, mode="full", known=True))
     assert "a detail" in page
+    assert "<b>payroll" in page
     answer = await client(troubled, mode="full", known=True).get("/")
     assert answer.headers["cache-control"] == "no-store"
     assert "a detail" not in words(await shown(troubled, mode="summary", known=True))
