@@ -28,8 +28,12 @@ SCHEMA_OPTIONS = (
     ("--yes", "yes", ("uninstall",)),
 )
 
-# A URI, or a word of a key=value list, quoted or not.
-_VALUE = re.compile(r"'[^']*(?:://|=)[^']*'|\S*(?:://|=)\S*")
+# What follows may be a DSN, or the rest of one that a shell has torn apart; the names that are allowed may stay.
+_GIVEN = re.compile(
+    r"(unrecognized arguments|ambiguous option|invalid choice|invalid [\w.]+ value|ignored explicit argument):? .*?"
+    r"( \(choose from .*\))?$",
+    re.DOTALL,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Usage and complaint on standard error; exit code 2."""
-        super().error(_VALUE.sub("(a value that is not shown)", message))
+        super().error(_GIVEN.sub(r"\1: (not shown, as it may hold a password)\2", message))
 
 
 class _Version(argparse.Action):

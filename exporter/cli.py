@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from exporter.arguments import check_schema_options, parse
 from exporter.errors import ConfigurationError, ScriptTrackingError
+from exporter.processtitle import hide
 
 if TYPE_CHECKING:
     from exporter.config import Config
@@ -100,7 +101,7 @@ def _configured(arguments: argparse.Namespace) -> Config:
     from exporter import logs
 
     config = _config(arguments)
-    logs.configure(config.log.format, config.log.level)
+    logs.configure(config.log.format, config.log.level, config.log.levels)
     return config
 
 
@@ -145,6 +146,8 @@ def _daemon(arguments: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments, command = parse(list(sys.argv[1:] if argv is None else argv))
+    if argv is None and arguments.dsn:
+        hide(arguments.dsn)
     try:
         match arguments.command:
             case "track":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from exporter import logs
 from exporter.apiconfig import ApiConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig, no_name_twice
 from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds
@@ -19,7 +20,11 @@ class LogConfig(Model):
     """How the log is written."""
 
     format: Literal["console", "json"] = Field(default="console", description="for people, or a JSON object a line")
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is written")
+    level: logs.Level = Field(default="info", description="the least that is written")
+    levels: Mapping[logs.Module, logs.Level] = Field(
+        default_factory=dict,
+        description=f"by module, as the log names it, in place of `level`: {', '.join(get_args(logs.Module))}",
+    )
 
 
 class WebConfig(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,7 @@ from exporter.config import Config
 from exporter.dsn import Dsn
 from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
+from exporter.logs import Module
 from exporter.targetconfig import TargetConfig, TargetList
 from exporter.yamlfile import Document, Key, Problem, read
 
@@ -73,7 +74,8 @@ class _Explainer:
         if kind == "extra_forbidden":
             return f"unknown key; {_closest(str(key[-1]), list(self._at(key[:-1]).get('properties', {})))}"
         if detail["loc"][-1:] == ("[key]",):
-            return f"unknown collector; {_closest(str(key[-1]), list(_collectors()))}"
+            what, known = ("collector", _collectors()) if key[0] == "collectors" else ("module", get_args(Module))
+            return f"unknown {what}; {_closest(str(key[-1]), list(known))}"
         if kind == "missing":
             return f"missing; expected {self._at(key).get('description', 'a value')}"
         if kind == "value_error":

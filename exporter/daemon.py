@@ -132,7 +132,7 @@ class Daemon:
             web_section = config.web.model_copy(update={"config_file": self.config.web.config_file})
             config = config.model_copy(update={"web": web_section})
         self.config = config
-        logs.configure(config.log.format, config.log.level)
+        logs.configure(config.log.format, config.log.level, config.log.levels)
         await self.begin()
         log.info("configuration_reloaded", targets=len(self.fleet.watches))
         self._tell_reload(True)

@@ -54,7 +54,7 @@ async def connect(
         opening.add_done_callback(_close_late)  # the driver, cancelled amid it, leaves the session to the garbage
         raise
     except psycopg.Error as error:
-        raise TargetUnavailable(_first_line(error)) from None
+        raise TargetUnavailable(dsn.hide(_first_line(error))) from None
     await connection.set_read_only(read_only or None)  # False would begin transactions that a standby refuses
     return connection
 

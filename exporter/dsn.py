@@ -15,13 +15,16 @@ from exporter.errors import ConfigurationError
 # what a role is let in by; all else says where a session leads to, and as whom
 _CREDENTIALS = {"password", "passfile", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslcrldir"}
 _PASSWORD = re.compile(r"pass(word|file)?\s*=", re.IGNORECASE)
+_WORD = re.compile(r"(?:\\.|[^\s\\])+", re.DOTALL)  # of server options
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SETTING = re.compile(r"(-c|--)?[\w.-]+=")
 _PORTS = re.compile(r"[0-9,]*")
 
 
 class Dsn:
     """A connection string whose text is shown only by secret(): printing it never shows a password."""
 
-    __slots__ = ("_secret", "dbname", "has_password", "host", "label", "place", "port", "server", "user")
+    __slots__ = ("_hidden", "_secret", "dbname", "has_password", "host", "label", "place", "port", "server", "user")
 
     def __init__(self, secret: str, *, composed: bool = False) -> None:
         """Raises ConfigurationError, without quoting the text, for what libpq would not take.
@@ -37,6 +40,7 @@ class Dsn:
         if not composed:
             _refuse_torn(fields)
         self._secret = secret
+        self._hidden = _hidden(fields)
         self.has_password = bool(fields.get("password"))
         self.user = str(fields.get("user") or "")
         self.host = str(fields.get("host") or fields.get("hostaddr") or "localhost")
@@ -52,6 +56,13 @@ class Dsn:
         """The text with whatever secret it holds, for the driver alone."""
         return self._secret
 
+    def hide(self, text: str) -> str:
+        """The text without what must not be shown: a server may quote from what it was sent."""
+        # one that is short may be a part of any word; where it is quoted it is itself
+        forms = ((re.escape(value), len(value)) for value in sorted(self._hidden, key=len, reverse=True))
+        patterns = [form if length > 3 else f"(?<=[\"']){form}(?=[\"'])" for form, length in forms]
+        return re.sub("|".join(patterns), "***", text) if patterns else text
+
     def with_(self, **fields: str) -> Dsn:
         """The same but for some of libpq's keywords."""
         return Dsn(psycopg.conninfo.make_conninfo(self._secret, **fields), composed=True)
@@ -66,6 +77,14 @@ class Dsn:
         return f"Dsn({self.label})"
 
     __str__ = __repr__
+
+
+def _hidden(fields: Mapping[str, object]) -> set[str]:
+    """The passwords, and the values of server options."""
+    values = {str(fields[key]) for key in ("password", "sslpassword") if fields.get(key)}
+    options = [_ESCAPED.sub(r"\1", word) for word in _WORD.findall(str(fields.get("options") or ""))]
+    values |= {word.partition("=")[2] if _SETTING.match(word) else word for word in options}
+    return values - {"", "-c", *(str(fields.get(key)) for key in ("host", "port", "dbname", "user"))}
 
 
 def _refuse_torn(fields: Mapping[str, object]) -> None:

@@ -4,16 +4,62 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, cast
 
 import structlog
 
 Format = Literal["console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
+Module = Literal[
+    "capture",
+    "collect",
+    "daemon",
+    "discovery",
+    "fleet",
+    "inventory",
+    "library",
+    "target",
+    "targetfiles",
+    "upkeep",
+    "vigil",
+    "watch",
+    "web",
+]
+
+_NONE: Mapping[Module, Level] = MappingProxyType({})
 
 
-def configure(log_format: Format = "console", level: Level = "info") -> None:
-    """Sets the one way in which every module logs."""
+class _FromLibraries(logging.Handler):
+    """Writes what libraries warn of as our log does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One event."""
+        tell = log.error if record.levelno >= logging.ERROR else log.warning
+        tell("library_warned", library=record.name, reason=record.getMessage().strip(), exc_info=record.exc_info)
+
+
+class _ByModule:
+    """Drops what is below the level of its module; where it has none, below that of all."""
+
+    def __init__(self, level: Level, levels: Mapping[Module, Level]) -> None:
+        self._least = _number(level)
+        self._levels: dict[str, int] = {module: _number(own) for module, own in levels.items()}
+
+    def __call__(self, _logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        """The event, or structlog.DropEvent raised."""
+        if _number(event["level"]) < self._levels.get(event.get("module", ""), self._least):
+            raise structlog.DropEvent
+        return event
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
+
+
+def configure(log_format: Format = "console", level: Level = "info", levels: Mapping[Module, Level] = _NONE) -> None:
+    """Sets the one way in which every module logs; `levels` are those of modules that have one of their own."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
@@ -22,16 +68,23 @@ def configure(log_format: Format = "console", level: Level = "info") -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            _ByModule(level, levels),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(min(map(_number, (level, *levels.values())))),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    libraries = logging.getLogger()
+    if not any(isinstance(handler, _FromLibraries) for handler in libraries.handlers):
+        libraries.addHandler(_FromLibraries(logging.WARNING))
 
 
-def get_logger(module: str) -> structlog.stdlib.BoundLogger:
+def get_logger(module: Module) -> structlog.stdlib.BoundLogger:
     """Logger whose lines carry the module's name."""
     return cast(structlog.stdlib.BoundLogger, structlog.get_logger(module=module))
+
+
+log = get_logger("library")

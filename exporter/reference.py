@@ -42,8 +42,9 @@ def _open_to_environment(part: Any) -> Any:
         about = {key: part[key] for key in ("default", "description", "title") if key in part}
         bare = {key: value for key, value in part.items() if key not in about}
         return {"anyOf": [bare, _FROM_ENVIRONMENT], **about}
-    made = {key: _open_to_environment(value) for key, value in part.items() if key != "default"}
-    return made | ({"default": part["default"]} if "default" in part else {})
+    as_they_are = ("default", "propertyNames")
+    made = {key: _open_to_environment(value) for key, value in part.items() if key not in as_they_are}
+    return made | {key: part[key] for key in as_they_are if key in part}
 
 
 def schema_text() -> str:

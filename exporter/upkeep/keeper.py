@@ -70,6 +70,7 @@ class Keeper:
                         timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
                     timer.done(monotonic())
                     self.last_success[timer.job] = time.time()
+                    log.debug("upkeep_done", target=self._target.name, job=timer.job, done=done)
                     self._locked_out.pop(timer.job, None)
                     if timer.job in self._told:
                         self._told.remove(timer.job)

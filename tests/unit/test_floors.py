@@ -14,6 +14,7 @@ FLOORS: dict[str, float] = {
     "": 0,  # the package itself: its version
     "errors": 1,
     "buildinfo": 1,
+    "processtitle": 1,
     "logs": 1,
     "systemd": 1,
     "dsn": 1.5,
