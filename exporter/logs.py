@@ -13,6 +13,7 @@ import structlog
 Format = Literal["console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 Module = Literal[
+    "api",
     "capture",
     "collect",
     "daemon",

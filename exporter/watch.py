@@ -226,7 +226,8 @@ class Watch:
         await self.target.schema_known.wait()
         while True:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
-            if not ready or self.target.standby:
+            # while it does not answer it is not asked; when it does again it may be a standby
+            if not ready or self.target.standby or self.target.up is False:
                 await asyncio.sleep(CAPTURE_TICK_SECONDS)
                 continue
             if times_up != self.target.times_up:

@@ -38,15 +38,15 @@ class Authority:
         )  # fmt: skip
         return self
 
-    def sign(self, name: str, alternatives: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:
-        """Certificate and key of this name."""
+    def sign(self, name: str, alternatives: str = "DNS:localhost,IP:127.0.0.1", *, days: int = 2) -> tuple[Path, Path]:
+        """Certificate and key of this name, good for so many days from now."""
         certificate, key, request = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
         openssl(
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
             "-addext", f"subjectAltName={alternatives}", "-keyout", str(key), "-out", str(request),
         )  # fmt: skip
         openssl(
-            "x509", "-req", "-in", str(request), "-days", "2", "-copy_extensions", "copy", "-CAcreateserial",
+            "x509", "-req", "-in", str(request), "-days", str(days), "-copy_extensions", "copy", "-CAcreateserial",
             "-CA", str(self.certificate), "-CAkey", str(self.folder / f"{self.name}.key"), "-out", str(certificate),
         )  # fmt: skip
         return certificate, key

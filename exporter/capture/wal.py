@@ -24,6 +24,8 @@ PURGE_INTERVAL_SECONDS = 300.0
 LOCKED_OUT_SECONDS = 60.0  # another exporter has its turn for no longer
 
 OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
+INTERNAL_ERROR = "XX000"  # what cannot be decoded, such as DDL before its database moved to another tablespace
+MOST_UNREADABLE = 3  # times in a row, then it will never be
 UNDEFINED_OBJECT = "42704"  # no slot any more, or a stretch of the log in which the publication did not exist
 
 
@@ -39,6 +41,7 @@ class AttemptReader:
         self._era: int | None = None  # of the sessions, when the database was last told how to capture
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._failing: str | None = None
+        self._unreadable = 0
         self._was_slow = False
         self._waits_since: float | None = None  # for its turn
 
@@ -122,14 +125,18 @@ class AttemptReader:
             try:
                 row = await self._ask("read_messages")
             except QueryFailed as error:
-                if error.sqlstate == UNDEFINED_OBJECT:
+                self._unreadable = self._unreadable + 1 if error.sqlstate == INTERNAL_ERROR else 0
+                if error.sqlstate == UNDEFINED_OBJECT or self._unreadable >= MOST_UNREADABLE:
+                    self._unreadable = 0
                     await self._guard(str(error))
                 raise
+            self._unreadable = 0
             if row["started"] is None:  # no slot, or another exporter is at it
                 self._probe.due = 0.0
                 await self._count_lockout()
                 return
             self._waits_since = None
+            log.debug("messages_read", target=self._target.name, started=row["started"], refused=row["refused"])
             if row["refused"]:
                 log.warning("capture_message_refused", target=self._target.name, messages=row["refused"])
             if row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():

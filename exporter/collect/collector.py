@@ -184,6 +184,7 @@ class TargetCollector:
             self._status.set("collector_success", 1, collector=spec.name)
             self._status.set("collector_last_success", time.time(), collector=spec.name)
             self._status.add("dropped_series", dropped, collector=spec.name)
+            log.debug("collected", target=self._target.name, collector=spec.name, rows=len(rows))
             if self._failing.pop(spec.name, None) is not None:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
@@ -220,7 +221,9 @@ class TargetCollector:
         return copied_from is not None
 
     def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
-        if self._failing.get(spec.name) != str(error):
+        before = self._failing.get(spec.name)
+        # where the schema is gone that is told once, by what looks for it
+        if before is None or (before != str(error) and self._target.schema_version):
             log.warning(
                 "collector_failed",
                 target=self._target.name,

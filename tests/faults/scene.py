@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from exporter.demo.server import embedded_binaries
 from exporter.metricmap import load
 from tests.faults.road import Road
+from tests.fix_certificates import Authority
 from tests.fix_databases import _install
 from tests.fix_exporter import Exporter, eventually
 from tests.fix_injected import Injected
@@ -58,6 +59,10 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stack = ExitStack()
+        self.memory: dict[str, float] = {}  # of a fault, for who observes it
+        self.disk = folder  # the small one, once there is one
+        self.authority: Authority | None = None
+        self.secured: Exporter | None = None  # the one that answers over TLS, once it was started
         try:
             self._build()
         except BaseException:
@@ -124,9 +129,9 @@ class Scene:
             "script_tracking.track_operation('nightly', 'BATCH'), false, 'no')"
         )
 
-    def keep(self, stack: ExitStack) -> None:
-        """Ends these too when it ends itself."""
-        self._stack.push(stack.pop_all().__exit__)
+    def at_end(self, what: Callable[[], object]) -> None:
+        """Does this too when it ends."""
+        self._stack.callback(what)
 
     def close(self) -> None:
         """Ends everything."""

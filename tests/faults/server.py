@@ -134,9 +134,7 @@ def _with_standby(scene: Scene) -> Cluster:
     """A standby of the victim, beside which the victim runs on."""
     scene.victim.stop()
     standby = scene.victim.standby()
-    with ExitStack() as stack:
-        stack.callback(standby.close)
-        scene.keep(stack)
+    scene.at_end(standby.close)
     _start(scene.victim)
     standby.start()
     return standby
@@ -166,9 +164,7 @@ def failed_over(scene: Scene) -> Iterator[None]:
     with psycopg.connect(standby.dsn, autocommit=True) as admin:
         primary.stop()
         admin.execute("select pg_promote()")
-    with ExitStack() as stack:
-        stack.callback(primary.close)
-        scene.keep(stack)
+    scene.at_end(primary.close)
     scene.victim = standby
     scene.road.lead_to(standby.port)
     yield
@@ -190,7 +186,7 @@ CASES = (
     ),
     Fault(
         "the address leads to a standby", is_a_standby, {**ALIVE, STANDBY: 1}, ("target_down", "standby", "target_up"),
-        BESIDE, prepare=make_standby, times=2, long=True,
+        BESIDE, prepare=make_standby, times=3, long=True,
     ),
     Fault(
         "failed over: primary gone, standby promoted", failed_over, {**ALIVE, STANDBY: 0}, ("target_down", "target_up"),
