@@ -24,7 +24,7 @@ from tests.postgres_server import ContainerServer, ExternalServer, LocalServer, 
 NEWEST_MAJOR = 18
 EMBEDDED = "embedded wheel"
 KINDS = ("url", "testcontainers", "binaries", "embedded")
-SERVER_FIXTURES = {"postgres", "cluster", "log_server"}
+SERVER_FIXTURES = {"postgres", "cluster", "log_server", "stage"}
 
 
 def binaries_cache() -> Path:

@@ -150,7 +150,7 @@ def _scrape(port: int | None) -> int:
     """Asks in both formats, plain and compressed."""
     if port is None:
         return 0
-    headers = ({}, {"Accept": "application/openmetrics-text"}, {"Accept-Encoding": "gzip"})
+    headers: tuple[dict[str, str], ...] = ({}, {"Accept": "application/openmetrics-text"}, {"Accept-Encoding": "gzip"})
     for header in headers:
         with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=header), timeout=20) as answer:
             answer.read()

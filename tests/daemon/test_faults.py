@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from exporter.database import connect
@@ -19,8 +17,10 @@ from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall
+from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import meddling
+from tests.postgres_server import Server
 
 TARGET = {"target": "shop"}
 
@@ -58,51 +58,12 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     assert running.process.poll() is None
 
 
-class Wire:
-    """A way to the server that can fall silent: it stays open, and nothing comes through any more."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._server = (host, port)
-        self._silent = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._sockets = [self._listener]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def silence(self, silent: bool) -> None:
-        """Whether what is sent from now on, either way, is lost."""
-        (self._silent.set if silent else self._silent.clear)()
-
-    def close(self) -> None:
-        """Ends every connection."""
-        for end in self._sockets:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._server)
-                self._sockets += [client, server]
-                for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if not self._silent.is_set():
-                    sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-
 def test_a_server_that_falls_silent_counts_as_gone_within_seconds(
     installed_database: str, exporter: StartExporter
 ) -> None:
     """The session is neither closed nor answered; asking the server to cancel would wait for it again."""
     fields = conninfo_to_dict(installed_database)
-    wire = Wire(str(fields["host"]), int(str(fields["port"])))
+    wire = Road(str(fields["host"]), int(str(fields["port"])))
     try:
         running = exporter(make_conninfo(installed_database, port=wire.port))
         running.wait_for_value(1, "script_tracking_up", **TARGET)
@@ -191,3 +152,41 @@ def test_a_signal_ends_it_within_two_seconds_though_a_name_does_not_resolve(
     began = time.monotonic()
     assert running.stop() == 0
     assert time.monotonic() - began < 2
+
+
+def test_a_slot_whose_log_can_never_be_decoded_is_made_anew(
+    postgres: Server, installed_database: str, exporter: StartExporter
+) -> None:
+    """What was written before the database moved names files of a place in which it is no more."""
+    running = exporter(installed_database)
+    running.wait_for_event("capture_slot_made")
+    running.stop()
+    with psycopg.connect(installed_database, autocommit=True) as session:
+        session.execute("create table public.moved as select generate_series(1, 100)")
+    name = str(conninfo_to_dict(installed_database)["dbname"])
+    database, space = sql.Identifier(name), sql.Identifier("elsewhere")
+    move = sql.SQL("alter database {} set tablespace {}")
+    with psycopg.connect(postgres.dsn, autocommit=True) as admin:
+        admin.execute("set allow_in_place_tablespaces = on")
+        admin.execute(sql.SQL("create tablespace {} location ''").format(space))
+        try:
+            admin.execute(move.format(database, space))
+            again = exporter(installed_database)
+            dropped = again.wait_for_event("capture_slot_dropped", 60)
+            assert "could not map" in str(dropped["reason"])
+            again.wait_for_event("capture_slot_made", 60)
+            again.wait_for_value(1, "script_tracking_capture_success", 60, **TARGET)
+            again.stop()
+        finally:
+            kill = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+            admin.execute(kill, (name,))
+            eventually(lambda: _moved(admin, move.format(database, sql.Identifier("pg_default"))), 20)
+            admin.execute(sql.SQL("drop tablespace {}").format(space))
+
+
+def _moved(admin: psycopg.Connection, statement: sql.Composed) -> bool:
+    try:
+        admin.execute(statement)
+    except psycopg.errors.ObjectInUse:  # a session is still on its way out
+        return False
+    return True

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
+import pytest
 import yaml
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -49,8 +50,10 @@ UP, OTHER_UP = sample("up"), sample("up", OTHER)
 def binaries() -> Path:
     """The servers' programs: of POSTGRES_MAJOR, else the newest that there is."""
     found = {**embedded_binaries(), **{major: folder for major, (_, folder) in installed_binaries().items()}}
-    major = os.environ.get("POSTGRES_MAJOR")
-    return found[int(major) if major else max(found)]
+    major = int(os.environ.get("POSTGRES_MAJOR") or max(found, default=0))
+    if major not in found:
+        pytest.skip(f"the programs of PostgreSQL {major or ''} are missing: make postgres-binaries")
+    return found[major]
 
 
 class Scene:

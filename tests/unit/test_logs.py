@@ -34,7 +34,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
 def test_a_module_has_the_level_that_it_is_given(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json", "warning", {"capture": "debug", "web": "error"})
     for module in ("capture", "web", "collect"):
-        logger = logs.get_logger(module)  # type: ignore[arg-type]
+        logger = logs.get_logger(module)
         for level in ("debug", "info", "warning", "error"):
             getattr(logger, level)(f"a_{level}")
     assert written(capsys) == [
