@@ -23,7 +23,6 @@ from exporter.dsn import Dsn
 from exporter.schema.uninstall import uninstall
 from tests.faults.fault import ALIVE, COUNTER, DOWN, Fault, success
 from tests.faults.scene import Scene, sample
-from tests.faults.server import BESIDE
 from tests.fix_databases import _install
 from tests.fix_exporter import eventually
 from tests.fix_sessions import meddling
@@ -202,7 +201,7 @@ FAILED = ("collector_failed",)
 TOLD = ("target_down", "target_up")
 
 CASES = (
-    Fault("a table locked (ACCESS EXCLUSIVE)", locked, BLIND, FAILED, BESIDE, within=20),
+    Fault("a table locked (ACCESS EXCLUSIVE)", locked, BLIND, FAILED, within=20),
     Fault("a collector's function raises", does("begin raise exception 'broken'; end"), FAILS, FAILED),
     Fault("a collector's function hangs", does("begin perform pg_sleep(3600); end"), FAILS, FAILED, within=15),
     Fault(
@@ -213,7 +212,7 @@ CASES = (
         "a collector returns rows without a label", does(ROWS.format("null")),
         {**ALIVE, success("running"): 1, "dropped_series_total rises": 1}, observe=drops_more, long=True,
     ),
-    Fault("pg_terminate_backend amid a query", amid_a_query("pg_terminate_backend"), ALIVE, TOLD, BESIDE),
+    Fault("pg_terminate_backend amid a query", amid_a_query("pg_terminate_backend"), ALIVE, TOLD),
     Fault("pg_cancel_backend amid a query", amid_a_query("pg_cancel_backend"), ALIVE, FAILED, within=20),
     Fault(
         "the right to a function revoked",
@@ -223,13 +222,13 @@ CASES = (
     Fault(
         "membership of script_tracking_daemon revoked",
         statements(f"revoke {MEMBER} from exporter", f"grant {MEMBER} to exporter", ours=False),
-        BLIND, ("collector_failed", "schema_not_settled"), BESIDE, within=40, recovers=90, long=True,
+        BLIND, ("collector_failed", "schema_not_settled"), within=40, recovers=90, long=True,
     ),
-    Fault("password changed, then the password file", other_password, DOWN, ("target_down",), BESIDE),
-    Fault("password file gone", no_password_file, DOWN, ("target_down",), BESIDE, long=True),
+    Fault("password changed, then the password file", other_password, DOWN, ("target_down",)),
+    Fault("password file gone", no_password_file, DOWN, ("target_down",), long=True),
     Fault(
         "schema dropped", dropped, {**BLIND, sample("schema_version"): 0}, ("schema_not_settled",),
-        (*BESIDE, *FAILED), within=40, recovers=90, times=3, long=True,
+        FAILED, within=40, recovers=90, times=3, long=True,
     ),
     Fault(
         "schema newer than the program, and breaking",
@@ -238,7 +237,7 @@ CASES = (
     ),
     Fault(
         "disk full (a tablespace on a small file system)", full, {**ALIVE, success("operations"): 1},
-        may_log=(*BESIDE, *FAILED, "target_down", "capture_slot_dropped"), times=2, prepare=onto_a_small_disk,
+        may_log=(*FAILED, "target_down", "capture_slot_dropped"), times=2, prepare=onto_a_small_disk,
         long=True,
     ),
 )  # fmt: skip

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from tests.faults.fault import ALIVE, DOWN, Fault
 from tests.faults.scene import HOST, Scene
-from tests.faults.server import BESIDE
 
 
 @contextmanager
@@ -67,9 +66,9 @@ def unresolved(scene: Scene) -> Iterator[None]:
 
 
 CASES = (
-    Fault("port refused", refused, DOWN, ("target_down",), BESIDE),
-    Fault("every connection reset", reset, DOWN, ("target_down",), BESIDE, long=True),
-    Fault("packets dropped, either way", silent, DOWN, ("target_down",), BESIDE, within=15),
-    Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",), BESIDE),
+    Fault("port refused", refused, DOWN, ("target_down",)),
+    Fault("every connection reset", reset, DOWN, ("target_down",), long=True),
+    Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15),
+    Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",)),
     Fault("latency of 2 s, there and back", late, ALIVE, recovers=40, long=True),
 )  # fmt: skip

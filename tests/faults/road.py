@@ -62,6 +62,7 @@ class Road:
     def close(self) -> None:
         """Ends every session."""
         self._do(self._unlisten())
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         self._loop.close()
@@ -74,6 +75,12 @@ class Road:
             self._server.close()
         await self._drop()
         await asyncio.sleep(0.05)  # lets the sessions' tasks end
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drop(self) -> None:
         for wire in list(self._wires):

@@ -17,8 +17,6 @@ from tests.faults.scene import Scene, sample
 from tests.fix_exporter import eventually
 from tests.harmless.cluster import Cluster
 
-BESIDE = ("upkeep_failed", "capture_failed")  # what the other tasks of the target may have to say of it
-
 
 def _start(server: Cluster) -> None:
     """Starts it, once those that it left behind are gone."""
@@ -173,23 +171,23 @@ def failed_over(scene: Scene) -> Iterator[None]:
 STANDBY = sample("standby")
 
 CASES = (
-    Fault("server stopped", stopped, DOWN, ("target_down",), BESIDE),
-    Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",), BESIDE),
-    Fault("server restarted", restarted, ALIVE, ("target_down", "target_up"), BESIDE, long=True),
-    Fault("a backend killed: crash recovery", crashed, ALIVE, ("target_down", "target_up"), BESIDE, within=20),
-    Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), BESIDE, within=15),
-    Fault("out of connections", out_of_connections, DOWN, ("target_down",), BESIDE),
-    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",), BESIDE, long=True),
+    Fault("server stopped", stopped, DOWN, ("target_down",)),
+    Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",)),
+    Fault("server restarted", restarted, ALIVE, ("target_down", "target_up"), long=True),
+    Fault("a backend killed: crash recovery", crashed, ALIVE, ("target_down", "target_up"), within=20),
+    Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=15),
+    Fault("out of connections", out_of_connections, DOWN, ("target_down",), times=3),
+    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",), long=True),
     Fault(
         "read-only database (default_transaction_read_only)", read_only, ALIVE,
-        ("target_down", "target_up"), BESIDE, times=2, long=True,
+        ("target_down", "target_up"), times=2, long=True,
     ),
     Fault(
         "the address leads to a standby", is_a_standby, {**ALIVE, STANDBY: 1}, ("target_down", "standby", "target_up"),
-        BESIDE, prepare=make_standby, times=3, long=True,
+        prepare=make_standby, times=3, long=True,
     ),
     Fault(
         "failed over: primary gone, standby promoted", failed_over, {**ALIVE, STANDBY: 0}, ("target_down", "target_up"),
-        BESIDE, prepare=make_standby, within=20, long=True,
+        prepare=make_standby, within=20, long=True,
     ),
 )  # fmt: skip

@@ -11,6 +11,8 @@ from tests.faults.fault import Fault, play
 from tests.faults.scene import Scene
 from tests.faults.table import CASES
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+
 
 class Stage:
     """The scene of the last fault, or another where that is not as it was."""
@@ -45,6 +47,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     made = Stage(tmp_path_factory.mktemp("faults"))
     yield made
     made.close()
+
+
+def test_the_page_tells_of_every_fault() -> None:
+    """`make faults WRITE=1` writes it anew."""
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    told = [line.split(" | ")[0].removeprefix("| ") for line in rows]
+    assert [name for name in told if name != "fault"] == [case.name for case in CASES]
+    assert len(CASES) >= 25
 
 
 @pytest.mark.parametrize(
