@@ -26,7 +26,7 @@ from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
-from exporter.web.page import Scene
+from exporter.web.page import Scene, Source
 from exporter.web.server import Server, listen
 from exporter.web.settings import WebSettings
 
@@ -72,7 +72,7 @@ class Daemon:
             return f"collection stalls: {', '.join(stalled[:NAMED])}"
         return None if self._was_ready else "no snapshot yet"
 
-    def scene(self) -> Scene:
+    async def scene(self) -> Scene:
         """What the page for people shows."""
         problems = of_exporter(
             config_refused=not self._config_well,
@@ -82,7 +82,7 @@ class Daemon:
         )
         return Scene(
             self.config.web.page,
-            overviews(self.fleet.watches),
+            await overviews(self.fleet.watches),
             exporter.__version__,
             self.not_ready(),
             tuple(problems),
@@ -166,7 +166,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         daemon.not_ready,
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
         settings,
-        daemon.scene,
+        Source(lambda: daemon.config.web.page, daemon.scene),
         lambda: daemon.config.api.tokens,
         lambda: daemon.fleet.watches,
     )

@@ -16,7 +16,7 @@ from exporter.web.exposition import Exposition, Render
 from exporter.web.gate import Gate
 from exporter.web.headers import ResponseHeaders
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
-from exporter.web.page import Page, Scene
+from exporter.web.page import Page, Source
 from exporter.web.rate import RateLimited
 from exporter.web.settings import WebSettings
 from exporter.web.turns import InTurn
@@ -33,14 +33,14 @@ def create(
     not_ready: Callable[[], str | None],
     reload: Callable[[], Reload | None],
     settings: WebSettings | None = None,
-    scene: Callable[[], Scene] | None = None,
+    source: Source | None = None,
     tokens: Callable[[], Sequence[ApiToken]] = tuple,
     watches: Callable[[], Sequence[Watch]] = tuple,
 ) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
-    `scene()` tells what the page for people shows; without it there is none.
+    `source` tells what the page for people shows; without it there is none.
     With one of `tokens()` the API answers from `watches()`.
     """
     settings = settings or WebSettings()
@@ -84,8 +84,8 @@ def create(
             return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
         return PlainTextResponse("reloaded\n")
 
-    if scene is not None:
-        Page(scene, lambda: settings.current.authenticates).serve(app)
+    if source is not None:
+        Page(source, lambda: settings.current.authenticates).serve(app)
 
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> Response:

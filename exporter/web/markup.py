@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
@@ -15,18 +16,21 @@ Part = str | Markup
 
 def el(tag: str, /, *parts: Part, **attributes: str | None) -> Markup:
     """An element. Text is escaped, Markup is not; `class_` stands for class, `aria_label` for aria-label."""
-    given = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), visible(value))
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(visible(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    opening = Markup(f"<{tag}") + given + Markup(">")
-    return opening if tag in VOID else opening + join(*parts) + Markup(f"</{tag}>")
+    return Markup(f"<{tag}{given}>" if tag in VOID else f"<{tag}{given}>{_joined(parts)}</{tag}>")
 
 
 def join(*parts: Part) -> Markup:
     """One piece after the other."""
-    return Markup("").join(part if isinstance(part, Markup) else escape(visible(part)) for part in parts)
+    return Markup(_joined(parts))
+
+
+def _joined(parts: Iterable[Part]) -> str:
+    return "".join(part if isinstance(part, Markup) else escape(visible(part)) for part in parts)
 
 
 def visible(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -39,12 +40,21 @@ class Scene:
     api: bool = False  # whether there are tokens for it
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where that comes from."""
+
+    mode: Callable[[], PageMode]
+    scene: Callable[[], Awaitable[Scene]]
+
+
 class Page:
     """Makes the page of what is known already: nobody's look at it asks a database."""
 
-    def __init__(self, scene: Callable[[], Scene], authenticates: Callable[[], bool]) -> None:
+    def __init__(self, source: Source, authenticates: Callable[[], bool]) -> None:
         """`authenticates()` tells whether only those get here whom a password or a certificate let in."""
-        self._scene = scene
+        self._source = source
+        self._making = asyncio.Lock()
         self._authenticates = authenticates
         self._kept: dict[tuple[str | None, int], tuple[float, bytes, bool]] = {}
 
@@ -53,13 +63,13 @@ class Page:
 
         @app.api_route("/", methods=["GET", "HEAD"])
         async def page(request: Request) -> Response:
-            if self._scene().mode == "off":
+            if self._source.mode() == "off":
                 raise HTTPException(404)
             target = request.query_params.get("target")
             number = request.query_params.get("page", "1")
             if not (number.isascii() and number.isdigit() and 0 < len(number) < 5):
                 raise HTTPException(404)
-            body, names = self.body(target, int(number))
+            body, names = await self.body(target, int(number))
             tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
             headers = {
                 "Content-Security-Policy": sheet.POLICY,
@@ -74,23 +84,26 @@ class Page:
 
         @app.api_route("/runbooks/{name}.md", methods=["GET", "HEAD"])
         async def runbook(name: str) -> Response:
-            text = None if self._scene().mode == "off" else runbooks.read(name)
+            text = None if self._source.mode() == "off" else runbooks.read(name)
             if text is None:
                 raise HTTPException(404)
             return PlainTextResponse(text, headers={"Cache-Control": "private, max-age=3600"})
 
-    def body(self, target: str | None, number: int) -> tuple[bytes, bool]:
+    async def body(self, target: str | None, number: int) -> tuple[bytes, bool]:
         """The page, and whether it names what no metric names. Raises HTTPException where there is no such page."""
-        now = monotonic()
-        known = self._kept.get((target, number))
-        if known is not None and known[0] > now:
-            return known[1], known[2]
-        scene = self._scene()
+        async with self._making:
+            known = self._kept.get((target, number))
+            if known is not None and known[0] > monotonic():
+                return known[1], known[2]
+            return await self._make(target, number)
+
+    async def _make(self, target: str | None, number: int) -> tuple[bytes, bool]:
+        scene = await self._source.scene()
         names = scene.mode == "full" and self._authenticates()
         body = (Markup("<!DOCTYPE html>\n") + self._html(scene, target, number, names=names)).encode()
         if len(self._kept) >= KEPT_PAGES:
             self._kept.clear()
-        self._kept[target, number] = now + KEPT_SECONDS, body, names
+        self._kept[target, number] = monotonic() + KEPT_SECONDS, body, names
         return body, names
 
     def _html(self, scene: Scene, target: str | None, number: int, *, names: bool) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from exporter.web import app as web
 from exporter.web import page as pages
 from exporter.web import runbooks, sheet
 from exporter.web.markup import el, value, visible
-from exporter.web.page import Scene
+from exporter.web.page import Scene, Source
 from exporter.web.settings import Settings, WebSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,11 +70,20 @@ class _Known(Settings):
         return True
 
 
+def source_of(scene: Scene) -> Source:
+    """Tells of this scene."""
+
+    async def tell() -> Scene:
+        return scene
+
+    return Source(lambda: scene.mode, tell)
+
+
 def client(*databases: Overview, mode: PageMode = "summary", known: bool = False) -> httpx.AsyncClient:
     """Talks to an application with this page; `known` is whoever asks."""
     settings = WebSettings(current=_Known() if known else Settings())
-    scene = Scene(mode, databases, "1.2.3")
-    app = web.create(lambda _: Text([Piece(b"")]), lambda: None, lambda: None, settings, lambda: scene)
+    source = source_of(Scene(mode, databases, "1.2.3"))
+    app = web.create(lambda _: Text([Piece(b"")]), lambda: None, lambda: None, settings, source)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
 
 
@@ -242,18 +252,17 @@ async def test_hundreds_of_databases_are_told_of_page_by_page_and_the_worst_firs
 async def test_however_many_look_the_page_is_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def scene() -> Scene:
+    async def scene() -> Scene:
         made.append(1)
         return Scene("summary", [database()], "1.2.3")
 
     clock = [100.0]
     monkeypatch.setattr(pages, "monotonic", lambda: clock[0])
-    page = pages.Page(scene, lambda: False)
-    for _ in range(5):
-        page.body(None, 1)
+    page = pages.Page(Source(lambda: "summary", scene), lambda: False)
+    await asyncio.gather(*(page.body(None, 1) for _ in range(5)))
     assert len(made) == 1
     clock[0] += pages.KEPT_SECONDS
-    page.body(None, 1)
+    await page.body(None, 1)
     assert len(made) == 2
 
 
