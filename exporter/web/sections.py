@@ -165,7 +165,7 @@ def _failures(digest: Digest) -> Markup:
             value(failure.script_type),
             value(failure.error_class),
             f"{failure.total:,}",
-            moment(failure.last_at) if failure.last_at is not None else "before this hour and the last",
+            moment(failure.last_at) if failure.last_at is not None else "over an hour ago",
         ]
         for failure in digest.failures or ()
     ]
