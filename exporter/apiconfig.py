@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
 from exporter.values import File, Model, secret_in
 
@@ -24,12 +24,18 @@ def _digest(text: str) -> str:
 
 # writeOnly is JSON Schema's word for what is never shown
 _Sha256 = Annotated[
-    str, AfterValidator(_digest), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$", "writeOnly": True})
+    str,
+    AfterValidator(_digest),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9a-f]{64}$|\$\{", "writeOnly": True}),  # or of the environment
 ]
 
 
 class ApiToken(Model):
     """A token, and what it reads."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["token_sha256"]}, {"required": ["token_file"]}]},
+    )
 
     name: str = Field(min_length=1, max_length=100, description="what the log calls it")
     token_sha256: _Sha256 | None = Field(
