@@ -17,7 +17,8 @@ from exporter.targetconfig import TargetConfig
 from exporter.web.api import seats
 from exporter.web.api.asking import Desk
 from exporter.web.api.problems import Problem
-from tests.fix_sessions import MakeRole
+from tests.api.conftest import superuser
+from tests.fix_sessions import MakeRole, Session
 
 OPEN = "select count(*)::int as n from pg_stat_activity where application_name = 'script-tracking-exporter api'"
 
@@ -102,3 +103,18 @@ async def test_a_token_reads_its_targets_alone(installed_database: str) -> None:
     targets[2].up = False
     asking = desk.rows(one, targets[2], "health", {"after_0": None, "limit": 100})
     assert await refusal(asking) == (503, "the database does not answer")
+
+
+async def test_nobody_reads_as_a_superuser_or_past_row_level_security(
+    installed_database: str, admin: Session, make_role: MakeRole
+) -> None:
+    """Even where the exporter, a superuser, could take on any role; and no role at all is none to read as."""
+    desk, (target,) = desk_of(installed_database, "a")
+    passing = make_role("script_tracking_auditor")
+    admin.execute(f"alter role {passing} bypassrls".encode())
+    for role in (superuser(admin), passing, "none", "", "nobody of the kind"):
+        reader = ApiToken.model_construct(**{**token("r").model_dump(), "role": role})
+        asking = desk.rows(reader, target, "health", {"after_0": None, "limit": 100})
+        assert (await refusal(asking))[0] == 403, role
+    assert await desk.rows(token(make_role("script_tracking_reader")), target, "health", {"after_0": None, "limit": 1})
+    await target.close()

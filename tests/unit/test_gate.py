@@ -37,7 +37,13 @@ async def test_without_tokens_there_is_no_api() -> None:
 
 async def test_a_token_opens_the_api_and_another_does_not() -> None:
     tokens = [ApiToken(name=name, token_sha256=DIGEST.translate(table), role="r") for name, table in MANY.items()]
-    for given, status in ((f"Bearer {TOKEN}", 200), (f"bearer  {TOKEN} ", 200), (f"Bearer {TOKEN}x", 401), ("", 401)):
+    for given, status in (
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer  {TOKEN} ", 200),
+        (f"Bearer {TOKEN}x", 401),
+        (f"Basic {TOKEN}", 401),
+        ("", 401),
+    ):
         answer = await client(*tokens).get("/api/v1/targets", headers={"Authorization": given})
         assert answer.status_code == status
         assert answer.headers["cache-control"] == "no-store"
