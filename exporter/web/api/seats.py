@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
-from exporter.database import Connection
+from exporter.database import CONNECT_TIMEOUT_SECONDS, Connection
 from exporter.target import Target
 from exporter.web.api.problems import Problem
 
@@ -55,7 +55,13 @@ class Seats:
             try:
                 self._idle.pop(target, None)
                 self._make_room()
-                async with target.answering.session() as session:
+                async with contextlib.AsyncExitStack() as using:
+                    try:
+                        # of all sessions of the process none may be free, or the server be slow to open one
+                        async with asyncio.timeout(WAIT_SECONDS + CONNECT_TIMEOUT_SECONDS):
+                            session = await using.enter_async_context(target.answering.session())
+                    except TimeoutError:
+                        raise Problem(503, "no session with this target is to be had", retry_after=5) from None
                     yield session.connection
             finally:
                 self._busy -= 1
