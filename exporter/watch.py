@@ -205,6 +205,8 @@ class Watch:
                     self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
                     for job, at in self._keeper.last_success.items():
                         self.status.set("upkeep_last_success", at, job=job)
+                    for job, runs in self._keeper.runs.items():
+                        self.status.set("upkeep_runs", runs, job=job)
                     for job, failures in self._keeper.failures.items():
                         self.status.set("upkeep_failures", failures, job=job)
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from exporter.sqlfiles import query
@@ -43,9 +44,10 @@ def catch_up(dsn: str) -> Derived:
             rows[job] = 0
             more = True
             while more:
-                (step,) = connection.cursor(row_factory=dict_row).execute(query("upkeep", job).encode()).fetchall()
+                statement = sql.SQL(query("upkeep", "run")).format(job=job, every=0)
+                (step,) = connection.cursor(row_factory=dict_row).execute(statement).fetchall()
                 rows[job] += step["done"]
-                more = step.get("more", step["done"] > 0)
+                more = step["more"]
             seconds[job] = time.monotonic() - began
         connection.execute("vacuum analyze")
     return Derived(rows, seconds)

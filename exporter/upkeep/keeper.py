@@ -1,9 +1,10 @@
-"""The rounds of upkeep of one target."""
+"""The rounds of upkeep of one target, where another exporter may keep house as well."""
 
 from __future__ import annotations
 
-import time
+from psycopg import sql
 
+from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic
@@ -12,8 +13,9 @@ from exporter.target import Target
 
 log = get_logger("upkeep")
 
+FIRST = "ensure_incarnation"  # each exporter sees for itself that it is where it was
 INTERVALS_SECONDS = {
-    "ensure_incarnation": 60.0,
+    FIRST: 60.0,
     "interrupt_operations": 5.0,
     "roll_up": 5.0,
     "derive_links": 5.0,
@@ -25,7 +27,7 @@ INTERVALS_SECONDS = {
 }
 TIMEOUT_SECONDS = 60.0
 TIMEOUTS_SECONDS = {
-    "ensure_incarnation": 3600.0,  # may build all totals anew
+    FIRST: 3600.0,  # may build all totals anew
     "cut_newest": 3600.0,  # reads a partition
     "keep_retention": 3600.0,  # reads a partition
 }
@@ -45,6 +47,8 @@ class Keeper:
         self._locked_out: dict[str, float] = {}  # since when, by the job
         self._told: set[str] = set()
         self.last_success: dict[str, float] = {}  # in seconds of the epoch, by the job
+        self._is_known = False
+        self.runs: dict[str, int] = dict.fromkeys(INTERVALS_SECONDS, 0)
         self.failures: dict[str, int] = dict.fromkeys(INTERVALS_SECONDS, 0)  # locks that were not had included
 
     @property
@@ -58,19 +62,14 @@ class Keeper:
             for timer in self._timers:
                 if timer.due <= monotonic():
                     try:
-                        done = await self._run(timer.job)
+                        outcome = await self._run(timer)
                     except QueryFailed as error:
                         self.failures[timer.job] += 1
                         if not error.is_locked_out:
                             raise
                         await self._count_lockout(timer.job)
                         continue
-                    if timer.job == "roll_up":
-                        busy = done >= BUSY_VERSIONS
-                        timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
-                    timer.done(monotonic())
-                    self.last_success[timer.job] = time.time()
-                    log.debug("upkeep_done", target=self._target.name, job=timer.job, done=done)
+                    self._note(timer, outcome)
                     self._locked_out.pop(timer.job, None)
                     if timer.job in self._told:
                         self._told.remove(timer.job)
@@ -85,15 +84,34 @@ class Keeper:
             self._failing = None
         return True
 
-    async def _run(self, job: str) -> int:
-        """One job, each of its steps in a transaction of its own; what it did."""
+    async def _run(self, timer: Timer[str]) -> Row:
+        """One job, each of its steps in a transaction of its own; what the last step returned, with what all did."""
         began, done = monotonic(), 0
+        # whatever another exporter has found there, who begins has to know where he is
+        every = timer.interval if timer.job != FIRST or self._is_known else 0
         while True:
-            timeout = TIMEOUTS_SECONDS.get(job, TIMEOUT_SECONDS)
-            (row,) = await self._target.fetch(query("upkeep", job), timeout=timeout)
-            done += row["done"] or 0
-            if not row.get("more") or monotonic() - began > CATCH_UP_SECONDS:
-                return done
+            statement = sql.SQL(query("upkeep", "run")).format(job=timer.job, every=every)
+            (row,) = await self._target.fetch(statement, timeout=TIMEOUTS_SECONDS.get(timer.job, TIMEOUT_SECONDS))
+            done += row["done"]
+            if not row["more"] or monotonic() - began > CATCH_UP_SECONDS:
+                return {**row, "done": done}
+            every = 0
+
+    def _note(self, timer: Timer[str], outcome: Row) -> None:
+        """Notes that a job is done, by whichever exporter, and when it is due again."""
+        if timer.job == FIRST:
+            self._is_known = True
+        if outcome["ran"]:
+            self.runs[timer.job] += 1
+            if timer.job == "roll_up":
+                busy = outcome["done"] >= BUSY_VERSIONS
+                timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
+            timer.done(monotonic())
+            log.debug("upkeep_done", target=self._target.name, job=timer.job, done=outcome["done"])
+        else:
+            timer.due = monotonic() + outcome["next_in_seconds"]
+        if outcome["last_run_timestamp_seconds"] is not None:
+            self.last_success[timer.job] = outcome["last_run_timestamp_seconds"]
 
     async def _count_lockout(self, job: str) -> None:
         """Tells, once, of a job that never gets its lock, and of who holds what it may wait for."""

@@ -1,0 +1,110 @@
+"""Two exporters of one database, also behind a pooler: each job of upkeep is done once, and both tell the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from exporter.database import connect
+from exporter.dsn import Dsn
+from exporter.target import Target
+from exporter.targetconfig import TargetConfig
+from exporter.upkeep import keeper
+from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.fix_sessions import Session, value
+from tests.harmless.pooler import Pooler, program
+from tests.postgres_server import Server
+
+INTERNAL = "script_tracking_internal"
+ENOUGH_RUNS = 4
+
+
+@pytest.fixture(params=["direct", "pooler"])
+def way(request: pytest.FixtureRequest, postgres: Server, installed_database: str) -> Iterator[str]:
+    """DSN of a tracked database."""
+    if request.param == "direct":
+        yield installed_database
+        return
+    if program() is None:
+        pytest.skip("pgbouncer is missing (Debian: apt-get install pgbouncer)")
+    pooler = Pooler(postgres)
+    yield pooler.dsn(installed_database)
+    pooler.stop()
+
+
+@pytest.fixture
+def admin(installed_database: str) -> Iterator[Session]:
+    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+        yield session
+
+
+def _runs(admin: Session) -> dict[str, int]:
+    rows = admin.execute(f"select job, runs from {INTERNAL}.upkeep_run".encode()).fetchall()
+    return {row["job"]: row["runs"] for row in rows}
+
+
+def test_each_job_runs_once_in_its_interval_whoever_comes_first(
+    way: str, admin: Session, exporter: StartExporter
+) -> None:
+    since = time.monotonic()
+    pair = [exporter(way) for _ in range(2)]
+    for running in pair:
+        running.wait_for_value(1, "script_tracking_upkeep_success", target="shop")
+    admin.execute("create table public.seen (id int)")
+    eventually(lambda: _runs(admin).get("interrupt_operations", 0) >= ENOUGH_RUNS, 120)
+    runs = _runs(admin)
+    passed = time.monotonic() - since
+    assert set(runs) == set(keeper.INTERVALS_SECONDS)
+    for job, interval in keeper.INTERVALS_SECONDS.items():
+        first = 2 if job == keeper.FIRST else 1  # that one each exporter does when it begins
+        assert 1 <= runs[job] <= passed / (interval * 0.9) + first, job
+    told = {job: [_told(running, job) for running in pair] for job in runs}
+    assert all(one is not None and two is not None for one, two in told.values()), "done is done, whoever did it"
+    ddl = {"target": "shop", "tenant": "system", "script_type": "DDL", "status": "COMPLETED"}
+    for running in pair:
+        running.wait_for_value(1, "script_tracking_operations_total", **ddl)
+    # where one is gone the other takes over
+    assert pair[0].stop() == 0
+    before = _runs(admin)["interrupt_operations"]
+    eventually(lambda: _runs(admin)["interrupt_operations"] >= before + 2, 60)
+
+
+def _told(running: Exporter, job: str) -> float | None:
+    return running.value("script_tracking_upkeep_last_success_timestamp_seconds", target="shop", job=job)
+
+
+async def test_a_job_that_another_is_at_or_has_done_is_left(installed_database: str, admin: Session) -> None:
+    target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+    keeping, another = keeper.Keeper(target), keeper.Keeper(target)
+    try:
+        assert await keeping.round()
+        runs = _runs(admin)
+        assert set(runs.values()) == {1}
+        assert await another.round()
+        assert {job for job, number in _runs(admin).items() if number != runs[job]} == {keeper.FIRST}
+        assert another.last_success.keys() == keeping.last_success.keys()
+        admin.execute(f"update {INTERNAL}.upkeep_run set ran_at = now() - interval '1 hour'".encode())
+        with psycopg.connect(installed_database) as other:
+            other.execute(f"select from {INTERNAL}.upkeep_run where job = 'check_vault' for update".encode())
+            assert await keeper.Keeper(target).round(), "nobody waits for it"
+        assert _runs(admin)["check_vault"] == 1
+        assert _runs(admin)["roll_up"] == 2
+        admin.execute(f"update {INTERNAL}.upkeep_run set ran_at = now() + interval '1 day'".encode())
+        assert await keeper.Keeper(target).round()
+        assert set(_runs(admin).values()) >= {3}, "a clock that was set back stops nobody"
+    finally:
+        await target.close()
+
+
+async def test_what_fails_is_no_run(installed_database: str, admin: Session) -> None:
+    connection = await connect(Dsn(installed_database), application_name="tests")
+    try:
+        with pytest.raises(psycopg.Error):
+            await connection.execute(f"select {INTERNAL}.run_upkeep('no_such_job', 5)".encode())
+        assert value(admin, f"select count(*) from {INTERNAL}.upkeep_run where job = 'no_such_job'") == 0
+    finally:
+        await connection.close()
