@@ -64,6 +64,32 @@ class CollectorConfig(Model):
     enabled: bool = Field(default=True, description="false: the collector is not run, and its metrics do not exist")
     interval: Seconds | None = Field(default=None, description="time between two runs; by default its own")
     timeout: Seconds | None = Field(default=None, description="longest run; by default its own")
+    row_limit: int | None = Field(
+        default=None, ge=1, le=1000000, description="most rows of its function, by default 50000; with more it fails"
+    )
+
+
+class LimitsConfig(Model):
+    """How much is told at most."""
+
+    tenants: int = Field(
+        default=200,
+        ge=1,
+        le=100000,
+        description="tenants of a database that are told by name, the first registered ones; the rest is `other`",
+    )
+    script_types: int = Field(
+        default=100,
+        ge=1,
+        le=100000,
+        description="types of a database that are told by name, the first recorded ones; the rest is `other`",
+    )
+    samples: int = Field(
+        default=20000, ge=1, le=10000000, description="samples of one collector and target; the rest is dropped"
+    )
+    all_samples: int = Field(
+        default=1000000, ge=1, le=100000000, description="samples of all together; what comes on top is dropped"
+    )
 
 
 class Config(Model):
@@ -89,6 +115,7 @@ class Config(Model):
         default_factory=dict,
         description="by name as in exporter/metrics/*.yaml; what is not named keeps its defaults",
     )
+    limits: LimitsConfig = Field(default=LimitsConfig(), description="how much is told at most")
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
     )

@@ -23,6 +23,7 @@ Connection = psycopg.AsyncConnection[Row]
 
 CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
+PORTION_ROWS = 1000
 
 
 async def connect(
@@ -148,7 +149,13 @@ async def _rows(connection: Connection, statements: sql.Composed) -> list[Row]:
         cursor = await connection.execute(statements)
         while cursor.nextset():
             pass
-        return await cursor.fetchall()
+        rows: list[Row] = []
+        while portion := await cursor.fetchmany(PORTION_ROWS):
+            rows += portion
+            if len(portion) < PORTION_ROWS:
+                break
+            await asyncio.sleep(0)  # to make thousands of rows takes so long that others should have their turn
+        return rows
 
 
 async def _cancel(connection: Connection) -> None:
@@ -169,10 +176,12 @@ async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> N
         answer.exception()  # it is known already why
 
 
-async def call(connection: Connection, function: str, *, timeout: float) -> list[Row]:
-    """Rows of a function without arguments, named schema.function, read-only; raises like fetch().
+async def call(connection: Connection, function: str, *, timeout: float, limit: int | None = None) -> list[Row]:
+    """Rows of a function without arguments, named schema.function, at most so many, read-only; raises like fetch().
 
     The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
     """
-    statement = sql.SQL(query("target", "collect")).format(function=sql.Identifier(*function.split(".")))
+    statement = sql.SQL(query("target", "collect")).format(
+        function=sql.Identifier(*function.split(".")), limit=sql.Literal(limit)
+    )
     return await fetch(connection, statement, timeout=timeout + 1, statement_timeout=timeout, read_only=True)

@@ -77,6 +77,7 @@ class Fleet:
             schema_mode=config.schema_mode,
             capture=config.capture,
             sessions=self.sessions,
+            limits=config.limits,
         )
 
     async def apply(self, config: Config, targets: Sequence[TargetConfig]) -> None:
@@ -95,6 +96,8 @@ class Fleet:
                 del self._watches[watch.config.name]
             self._ending |= {*ended, *replaced}
             ending = asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
+            for watch in self.watches:
+                watch.collector.limits = config.limits
             if self._adopt(config):
                 for watch in self.watches:
                     watch.collector.adopt(self._collectors)

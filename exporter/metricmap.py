@@ -58,6 +58,12 @@ class MetricSpec(_Spec):
     sum: str | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
     exemplar: ExemplarSpec | None = None
+    gauges_of_others: Literal["sum", "min", "max"] | None = None
+
+    @property
+    def others(self) -> str | None:
+        """How the values of those that are not told by name make one; None where they do not, as those of ratios."""
+        return "sum" if self.type in ("counter", "histogram") else self.gauges_of_others
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
@@ -71,6 +77,8 @@ class MetricSpec(_Spec):
             raise ValueError(f"{self.name}: a {self.type} takes the columns {sorted(wanted)}, not {sorted(given)}")
         if self.exemplar is not None and self.type != "counter":
             raise ValueError(f"{self.name}: only counters have an exemplar here")
+        if self.gauges_of_others is not None and self.type != "gauge":
+            raise ValueError(f"{self.name}: what is no gauge is added up")
         if "target" in self.labels:
             raise ValueError(f"{self.name}: the label target is the program's own")
         return self
@@ -84,6 +92,7 @@ class CollectorSpec(_Spec):
     interval: Seconds
     timeout: Seconds
     minimum_version: int = Field(ge=1)
+    row_limit: int = Field(default=50000, ge=1)
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
 
 

@@ -11,6 +11,7 @@ from exporter.capture.wal import AttemptReader
 from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
+from exporter.config import LimitsConfig
 from exporter.database import Connection
 from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
@@ -46,6 +47,7 @@ class Watch:
         schema_mode: SchemaMode,
         capture: CaptureConfig,
         sessions: Sessions,
+        limits: LimitsConfig | None = None,
     ) -> None:
         self.config = config
         self.settings = (schema_mode, config.capture or capture)
@@ -53,7 +55,7 @@ class Watch:
         self._tasks: list[asyncio.Task[None]] = []
         self.target = Target(config, sessions)
         self.status = TargetStatus(config.name, own_metrics)
-        self.collector = TargetCollector(self.target, collectors, snapshot, self.status)
+        self.collector = TargetCollector(self.target, collectors, snapshot, self.status, limits)
         self._keeper = Keeper(self.target)
         capture = config.capture or capture
         self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (

@@ -106,7 +106,7 @@ grant execute on function
   script_tracking_internal.collect_logins(), script_tracking_internal.collect_login_calls(),
   script_tracking_internal.collect_login_failures(),
   script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(), script_tracking_internal.unconfirmed_copy(),
-  script_tracking_internal.run_upkeep(text, double precision),
+  script_tracking_internal.run_upkeep(text, double precision), script_tracking_internal.shown_labels(integer, integer),
   script_tracking_internal.ensure_incarnation(), script_tracking_internal.roll_up(),
   script_tracking_internal.roll_up_slice(integer),
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),

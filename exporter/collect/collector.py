@@ -6,12 +6,16 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from psycopg.sql import SQL
+
+from exporter.collect.caps import Kept, Shown, cut
 from exporter.collect.digest import Digester
-from exporter.collect.families import from_rows
+from exporter.collect.families import Families, Family
 from exporter.collect.names import NameReader
+from exporter.collect.render import samples_in_turns
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
-from exporter.config import CollectorConfig
+from exporter.config import CollectorConfig, LimitsConfig
 from exporter.database import call, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
@@ -27,6 +31,9 @@ PROBE_INTERVAL_SECONDS = 2.0
 STALE_AFTER_INTERVALS = 3
 COPY_VERSION = 12  # the migration that brings what tells a copy from its original
 COPY_TIMEOUT_SECONDS = 3.0
+SHOWN_VERSION = 21  # the migration since which the database tells which tenants and types came first
+SHOWN_TIMEOUT_SECONDS = 3.0
+PORTION_ROWS = 500  # of which samples are made in one turn of the event loop
 ORIGINAL = "original"  # noted of a session that is known to be in no copy
 STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
 
@@ -36,7 +43,9 @@ def configured(specs: Sequence[CollectorSpec], settings: Mapping[str, CollectorC
     result = []
     for spec in specs:
         own = settings.get(spec.name, CollectorConfig())
-        changes = {key: value for key in ("interval", "timeout") if (value := getattr(own, key)) is not None}
+        changes = {
+            key: value for key in ("interval", "timeout", "row_limit") if (value := getattr(own, key)) is not None
+        }
         if own.enabled:
             result.append(spec.model_copy(update=changes))
     return result
@@ -46,12 +55,21 @@ class TargetCollector:
     """Keeps one target's part of the snapshot true."""
 
     def __init__(
-        self, target: Target, specs: Sequence[CollectorSpec], snapshot: Snapshot, status: TargetStatus
+        self,
+        target: Target,
+        specs: Sequence[CollectorSpec],
+        snapshot: Snapshot,
+        status: TargetStatus,
+        limits: LimitsConfig | None = None,
     ) -> None:
         self._target = target
         self._specs: Sequence[CollectorSpec] = ()
         self._snapshot = snapshot
         self._status = status
+        self.limits = limits or LimitsConfig()
+        self._shown = Shown()
+        self._cutting: set[str] = set()
+        self._kept: dict[str, Kept] = {}  # what was told of a collector that returns too much
         self._failing: dict[str, str] = {}
         self.digester = Digester()
         self.names = NameReader()
@@ -169,8 +187,18 @@ class TargetCollector:
                 if await self._is_unconfirmed_copy(session):
                     return
                 began = time.perf_counter()
-                rows = await call(session.connection, spec.function, timeout=spec.timeout)
-            families, dropped = from_rows(spec, self._target.name, rows)
+                limit = spec.row_limit + 1
+                rows = await call(session.connection, spec.function, timeout=spec.timeout, limit=limit)
+                if len(rows) == limit:
+                    raise QueryFailed(f"{spec.function}() returns more than {spec.row_limit} rows (row_limit)")
+                if self._shown.has_news(spec, rows) or self._shown.limits != self._label_limits:
+                    await self._ask_shown(session)
+            made = Families(spec, self._target.name, self._shown)
+            for begin in range(0, len(rows), PORTION_ROWS):
+                made.add(rows[begin : begin + PORTION_ROWS])
+                await asyncio.sleep(0)
+            dropped = made.dropped + self._cut(spec, made.families)
+            told = [(family, await samples_in_turns(family)) for family in made.families]
         except QueryFailed as error:
             if not self._is_run(spec):
                 return
@@ -179,7 +207,7 @@ class TargetCollector:
             if not self._is_run(spec):
                 return
             end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
-            self._snapshot.put(self._target.name, spec.name, families, end)
+            self._snapshot.put_rendered(self._target.name, spec.name, told, end)
             self.digester.take(spec.name, rows, end)
             self._status.set("collector_success", 1, collector=spec.name)
             self._status.set("collector_last_success", time.time(), collector=spec.name)
@@ -195,6 +223,32 @@ class TargetCollector:
         if usable and self.names.is_due:
             async with self._target.sessions.session(self._target.on_wait) as session:
                 self.digester.name(*await self.names.read(session.connection))
+
+    @property
+    def _label_limits(self) -> dict[str, int]:
+        return {"tenant": self.limits.tenants, "script_type": self.limits.script_types}
+
+    async def _ask_shown(self, session: Session) -> None:
+        """Asks which tenants and types are told by name."""
+        if self._target.schema_version < SHOWN_VERSION:
+            return
+        limits = self._label_limits
+        statement = SQL(query("target", "shown_labels")).format(
+            tenants=limits["tenant"], script_types=limits["script_type"]
+        )
+        rows = await fetch(session.connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True)
+        self._shown = Shown.of(limits, rows)
+
+    def _cut(self, spec: CollectorSpec, families: Sequence[Family]) -> int:
+        """Leaves as many samples as there is room for; how many went."""
+        others = self._snapshot.samples - self._snapshot.samples_of(self._target.name, spec.name)
+        room = max(min(self.limits.samples, self.limits.all_samples - others), 0)
+        gone = cut(families, room, self._kept.setdefault(spec.name, set()))
+        if bool(gone) != (spec.name in self._cutting):
+            tell = log.warning if gone else log.info
+            tell("samples_dropped", target=self._target.name, collector=spec.name, samples=gone, limit=room)
+            (self._cutting.add if gone else self._cutting.discard)(spec.name)
+        return gone
 
     async def _is_unconfirmed_copy(self, session: Session) -> bool:
         """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from prometheus_client import Metric
 from prometheus_client.exposition import generate_latest
@@ -18,10 +20,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from exporter.collect.families import Family
+from exporter.collect.families import Family, LabelSet
 from exporter.metricmap import MetricSpec
 
 _EOF = b"# EOF"
+PORTION = 500  # samples that are rendered in one turn of the event loop: 5 ms
 
 
 class _Once(Collector):
@@ -81,6 +84,38 @@ def samples(family: Family) -> Texts:
         return Texts(text, text)
     once = _Once(_filled(family, exemplars=True))
     return Texts(text, _lines(openmetrics.generate_latest(once), comments=False))  # type: ignore[no-untyped-call]
+
+
+def portions(family: Family, size: int = PORTION) -> Iterator[Family]:
+    """The family in parts whose lines, one part after the other, are its own; it is the only one where it is small."""
+    if family.size <= size:
+        yield family
+        return
+    for labels in batched(family.values, size):
+        known = {key: family.exemplars[key] for key in labels if key in family.exemplars}
+        yield Family(family.spec, {key: family.values[key] for key in labels}, exemplars=known)
+    for labels in batched(family.buckets, max(size // 20, 1)):
+        parts = {key: family.buckets[key] for key in labels}
+        yield Family(family.spec, buckets=parts, sums={key: family.sums[key] for key in labels if key in family.sums})
+
+
+def batched(keys: Iterable[LabelSet], size: int) -> Iterator[list[LabelSet]]:
+    """So many at a time."""
+    rest = iter(keys)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+async def samples_in_turns(family: Family) -> Texts:
+    """As samples(), with a turn for the other tasks between the parts of a large family."""
+    texts = []
+    for number, portion in enumerate(portions(family)):
+        if number:
+            await asyncio.sleep(0)
+        texts.append(samples(portion))
+    text = b"".join([part.text for part in texts])
+    same = all(part.openmetrics is part.text for part in texts)
+    return Texts(text, text if same else b"".join([part.openmetrics for part in texts]))
 
 
 def _filled(family: Family, *, exemplars: bool) -> Metric:

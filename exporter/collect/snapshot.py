@@ -19,14 +19,15 @@ class _Told:
     """Lines of a family in both formats, until when they hold, and as pieces of the whole."""
 
     end: float
+    size: int  # samples
     texts: render.Texts
     text: Piece
     openmetrics: Piece
 
     @classmethod
-    def of(cls, texts: render.Texts, end: float) -> _Told:
+    def of(cls, texts: render.Texts, end: float, size: int = 0) -> _Told:
         text = Piece.of(texts.text)
-        return cls(end, texts, text, text if texts.openmetrics is texts.text else Piece.of(texts.openmetrics))
+        return cls(end, size, texts, text, text if texts.openmetrics is texts.text else Piece.of(texts.openmetrics))
 
 
 class Snapshot:
@@ -37,6 +38,7 @@ class Snapshot:
         self._pieces: dict[str, dict[tuple[str, str], _Told]] = {}
         self._told: dict[str, set[tuple[str, str]]] = {}  # family and source by target
         self._documentation: dict[str, str] = {}
+        self.samples = 0  # all together
         self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
@@ -50,32 +52,49 @@ class Snapshot:
 
     def put(self, target: str, source: str, families: Iterable[Family], end: float = NEVER) -> None:
         """Replaces what a source said of a target; `end` is in seconds of the monotonic clock."""
+        self.put_rendered(target, source, [(family, render.samples(family)) for family in families], end)
+
+    def samples_of(self, target: str, source: str) -> int:
+        """How many samples a source has told of a target."""
+        told = (self._pieces[name].get((target, own)) for name, own in self._told.get(target, ()) if own == source)
+        return sum(piece.size for piece in told if piece is not None)
+
+    def put_rendered(
+        self, target: str, source: str, families: Iterable[tuple[Family, render.Texts]], end: float = NEVER
+    ) -> None:
+        """As put(), of families and their lines."""
         now = monotonic()
         told = self._told.setdefault(target, set())
-        for family in families:
+        for family, texts in families:
             told.add((family.spec.name, source))
             pieces = self._pieces[family.spec.name]
             known = pieces.get((target, source))
-            texts = render.samples(family)
+            self.samples += family.size - (0 if known is None else known.size)
             if known is not None and known.texts == texts:
                 pieces[target, source] = replace(known, end=end)
             else:
-                pieces[target, source] = _Told.of(texts, end)
+                pieces[target, source] = _Told.of(texts, end, family.size)
                 self._texts.clear()
             if known is not None and known.end <= now:
                 self._texts.clear()
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
-        for pieces in self._pieces.values():
-            for source in sources:
-                pieces.pop((target, source), None)
+        gone = set(sources)
+        for name, source in self._told.get(target, ()):
+            if source in gone:
+                self._remove(name, target, source)
         self._texts.clear()
+
+    def _remove(self, name: str, target: str, source: str) -> None:
+        told = self._pieces[name].pop((target, source), None)
+        if told is not None:
+            self.samples -= told.size
 
     def forget(self, target: str) -> None:
         """Removes all that was said of a target."""
         for name, source in self._told.pop(target, ()):
-            self._pieces[name].pop((target, source), None)
+            self._remove(name, target, source)
         self._texts.clear()
 
     def text(self, *, openmetrics: bool) -> Text:

@@ -12,6 +12,8 @@ from exporter.metricmap import MetricSpec
 
 SOURCE = "exporter"
 
+Labels = tuple[tuple[str, str], ...]
+
 
 class TargetStatus:
     """Values of the own metrics of one target; publish() renders them into the snapshot."""
@@ -20,16 +22,24 @@ class TargetStatus:
         self._target = target
         self._specs = specs
         self.alone: str | None = None  # the key of the only values that may be handed out
-        self._values: defaultdict[str, dict[tuple[tuple[str, str], ...], float]] = defaultdict(dict)
+        self._values: defaultdict[str, dict[Labels, float]] = defaultdict(dict)
+        self._changed: set[tuple[str, Labels]] = set()
+        self._published_alone: str | None = None
 
     def set(self, key: str, value: float, **labels: str) -> None:
         """Sets one value; the labels are those of the metric without target."""
-        self._values[key][tuple(labels.items())] = value
+        self._put(key, tuple(labels.items()), value)
+
+    def _put(self, key: str, labels: Labels, value: float) -> None:
+        values = self._values[key]
+        if values.get(labels) != value:
+            values[labels] = value
+            self._changed.add((key, labels))
 
     def add(self, key: str, amount: float, **labels: str) -> None:
         """Adds to a counter, which begins at 0."""
-        values = self._values[key]
-        values[tuple(labels.items())] = values.get(tuple(labels.items()), 0.0) + amount
+        known = self._values[key].get(tuple(labels.items()), 0.0)
+        self._put(key, tuple(labels.items()), known + amount)
 
     def get(self, key: str, **labels: str) -> float | None:
         """One value; None where there is none."""
@@ -37,24 +47,23 @@ class TargetStatus:
 
     def drop(self, label: str, value: str) -> None:
         """Removes the values that have a label, as of a collector that is run no more."""
-        for values in self._values.values():
+        for key, values in self._values.items():
             for labels in [labels for labels in values if (label, value) in labels]:
                 del values[labels]
+                self._changed.add((key, labels))
 
     def publish(self, snapshot: Snapshot) -> None:
-        """Hands all values out."""
-        target = ("target", self._target)
-        snapshot.put(
-            self._target,
-            SOURCE,
-            [
-                Family(
-                    self._specs[key],
-                    {(target, *labels): value for labels, value in values.items()} if self.alone in (None, key) else {},
-                )
-                for key, values in self._values.items()
-            ],
-        )
+        """Hands out what has changed: of hundreds of values mostly a few."""
+        if self.alone != self._published_alone:
+            self._published_alone = self.alone
+            self._changed.update((key, labels) for key, values in self._values.items() for labels in values)
+        for key, labels in sorted(self._changed):
+            value = self._values[key].get(labels)
+            is_told = value is not None and self.alone in (None, key)
+            samples = {(("target", self._target), *labels): value} if is_told and value is not None else {}
+            source = "/".join([SOURCE, *(text for _, text in labels)])
+            snapshot.put(self._target, source, [Family(self._specs[key], samples)])
+        self._changed.clear()
 
 
 def publish_build(snapshot: Snapshot, specs: Mapping[str, MetricSpec]) -> None:

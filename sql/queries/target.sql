@@ -21,4 +21,7 @@ select pg_is_in_recovery() as standby, current_user as role, current_setting('se
 select script_tracking_internal.unconfirmed_copy() as copied_from
 
 -- name: collect
-select * from {function}()
+select * from {function}() limit {limit}
+
+-- name: shown_labels
+select s.label, s.value from script_tracking_internal.shown_labels({tenants}, {script_types}) as s
