@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from exporter import logs
 from exporter.apiconfig import ApiConfig
+from exporter.probeconfig import ProbeConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig, no_name_twice
 from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds
 
@@ -114,6 +115,9 @@ class Config(Model):
     collectors: Mapping[CollectorName, CollectorConfig] = Field(
         default_factory=dict,
         description="by name as in exporter/metrics/*.yaml; what is not named keeps its defaults",
+    )
+    probe: ProbeConfig = Field(
+        default=ProbeConfig(), description="which databases `/probe` asks for whoever asks it, off without modules"
     )
     limits: LimitsConfig = Field(default=LimitsConfig(), description="how much is told at most")
     capture: CaptureConfig = Field(

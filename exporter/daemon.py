@@ -22,6 +22,7 @@ from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
 from exporter.overview import of_exporter, overviews
+from exporter.probe import Prober
 from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
@@ -53,6 +54,7 @@ class Daemon:
         self.inventory = Inventory(
             self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
         )
+        self.prober = Prober(lambda: self.config, metricmap.load(), self._own_metrics, self.fleet.sessions)
         self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions)
         self._applied = False
         self._was_ready = False
@@ -169,6 +171,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         Source(lambda: daemon.config.web.page, daemon.scene),
         lambda: daemon.config.api.tokens,
         lambda: daemon.fleet.watches,
+        daemon.prober,
     )
     server = Server(app, listener, settings.security)
     stop = asyncio.Event()

@@ -61,7 +61,9 @@ class TargetCollector:
         snapshot: Snapshot,
         status: TargetStatus,
         limits: LimitsConfig | None = None,
+        failing: dict[str, str] | None = None,
     ) -> None:
+        """`failing` is what was known of failures before, if anything: they are not told of again."""
         self._target = target
         self._specs: Sequence[CollectorSpec] = ()
         self._snapshot = snapshot
@@ -70,7 +72,7 @@ class TargetCollector:
         self._shown = Shown()
         self._cutting: set[str] = set()
         self._kept: dict[str, Kept] = {}  # what was told of a collector that returns too much
-        self._failing: dict[str, str] = {}
+        self._failing: dict[str, str] = {} if failing is None else failing
         self.digester = Digester()
         self.names = NameReader()
         self._back_off = BackOff()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from exporter.probe import Prober, Refusal
 from exporter.web.auth import BasicAuth
 from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
@@ -36,11 +38,13 @@ def create(
     source: Source | None = None,
     tokens: Callable[[], Sequence[ApiToken]] = tuple,
     watches: Callable[[], Sequence[Watch]] = tuple,
+    prober: Prober | None = None,
 ) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
     `source` tells what the page for people shows; without it there is none.
+    `prober` answers `/probe`.
     With one of `tokens()` the API answers from `watches()`.
     """
     settings = settings or WebSettings()
@@ -83,6 +87,28 @@ def create(
         if problems:
             return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
         return PlainTextResponse("reloaded\n")
+
+    if prober is not None:
+        probing = prober
+
+        @app.api_route("/probe", methods=["GET", "HEAD"])
+        async def probe(request: Request) -> Response:
+            query, headers = request.query_params, request.headers
+            openmetrics = wants_openmetrics(", ".join(headers.getlist("accept")))
+            answer = await probing.answer(
+                query.getlist("target"),
+                query.getlist("module"),
+                headers.get("x-prometheus-scrape-timeout-seconds"),
+                openmetrics=openmetrics,
+            )
+            if isinstance(answer, Refusal):
+                return PlainTextResponse(f"{answer.text}\n", status_code=answer.status)
+            told = {"Vary": "Accept, Accept-Encoding"}
+            packs = accepts_gzip(", ".join(headers.getlist("accept-encoding")))
+            if packs:
+                told["Content-Encoding"] = "gzip"
+            body = await asyncio.to_thread(answer.packed) if packs else answer.plain
+            return Response(body, media_type=OPENMETRICS if openmetrics else TEXT, headers=told)
 
     if source is not None:
         Page(source, lambda: settings.current.authenticates).serve(app)

@@ -1,0 +1,137 @@
+"""Answers /probe: one database that a module allows is asked once, in a session of its own, which is closed then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.collect.collector import TargetCollector, configured
+from exporter.collect.packing import Text
+from exporter.collect.snapshot import Snapshot
+from exporter.collect.status import TargetStatus
+from exporter.config import Config
+from exporter.errors import ConfigurationError, ScriptTrackingError, TargetUnavailable
+from exporter.logs import get_logger
+from exporter.metricmap import CollectorSpec, MetricSpec
+from exporter.probeconfig import ProbeModule, place_of
+from exporter.schema.plan import may_collect, read_ledger
+from exporter.sessions import Sessions
+from exporter.target import Target
+
+log = get_logger("web")
+
+REMEMBERED = 1000  # databases of which the last state is known, so that the log tells of changes alone
+MARGIN_SECONDS = 0.5  # of a scrape's timeout, for the way back
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a probe is not made."""
+
+    status: int
+    text: str
+
+
+class Prober:
+    """Makes probes, so many at a time."""
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        specs: Sequence[CollectorSpec],
+        own_metrics: Mapping[str, MetricSpec],
+        sessions: Sessions,
+    ) -> None:
+        self._config = config
+        self._specs = specs
+        self._own_metrics = own_metrics
+        self._sessions = sessions
+        self._active = 0
+        # whether a database answered, and which collectors failed why, by module and target
+        self._known: dict[tuple[str, str], tuple[bool | None, dict[str, str]]] = {}
+
+    async def answer(
+        self, target: Sequence[str], module: Sequence[str], scrape_timeout: str | None, *, openmetrics: bool
+    ) -> Text | Refusal:
+        """The metrics of that database alone; that it does not answer is one of them."""
+        settings = self._config().probe
+        if not settings.modules:
+            return Refusal(403, "not enabled: probe.modules")
+        if len(target) != 1 or len(module) != 1:
+            return Refusal(400, "expected target=HOST[:PORT]/DATABASE and module=NAME, once each")
+        chosen = settings.modules.get(module[0])
+        if chosen is None:
+            return Refusal(404, "there is no such module in the configuration (probe.modules)")
+        place = place_of(target[0])
+        if place is None:
+            return Refusal(
+                400, "expected target=HOST[:PORT]/DATABASE: no DSN and no credentials, these are the module's"
+            )
+        if not chosen.allows(*place):
+            return Refusal(403, "the module does not allow that host, port or database")
+        if self._active >= settings.concurrency:
+            return Refusal(503, "too many probes at a time (probe.concurrency)")
+        self._active += 1
+        try:
+            snapshot = await self._probe(chosen, module[0], target[0], place, _seconds(chosen, scrape_timeout))
+        except ConfigurationError as error:
+            log.warning("probe_failed", module=module[0], reason=str(error))
+            return Refusal(500, "the module's credentials cannot be read: the log tells more")
+        finally:
+            self._active -= 1
+        return snapshot.text(openmetrics=openmetrics)
+
+    async def _probe(
+        self, module: ProbeModule, module_name: str, name: str, place: tuple[str, str, str], seconds: float
+    ) -> Snapshot:
+        chosen = [spec for spec in self._specs if not module.collectors or spec.name in module.collectors]
+        specs = configured(chosen, self._config().collectors)
+        snapshot = Snapshot()
+        for own in self._own_metrics.values():
+            snapshot.declare(own, own.help)
+        for spec in specs:
+            for metric in spec.metrics:
+                snapshot.declare(metric, f"{metric.help} From {spec.function}(), asked by this probe.")
+        target = Target(module.target(name, *place), self._sessions)
+        target.up, failing = self._known.get((module_name, name), (None, {}))
+        collector = TargetCollector(
+            target, specs, snapshot, TargetStatus(name, self._own_metrics), self._config().limits, failing
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                with contextlib.suppress(TargetUnavailable):  # collect_all says so
+                    await _learn_schema(target)
+                await collector.collect_all()
+        except TimeoutError:
+            await target.lost(TargetUnavailable(f"the probe took longer than {seconds:g} s"))
+            collector.withdraw()
+        finally:
+            await target.close()
+            self._known.pop((module_name, name), None)
+            self._known[module_name, name] = target.up, failing
+            if len(self._known) > REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return snapshot
+
+
+async def _learn_schema(target: Target) -> None:
+    async with target.sessions.session() as session:
+        try:
+            ledger = await read_ledger(session.connection)
+        except TargetUnavailable:
+            raise
+        except ScriptTrackingError:  # somebody else's, or not to be read: its collectors fail, and say so
+            return
+    target.schema_version = ledger.version if ledger.is_whole else 0
+    target.may_collect = not ledger.is_whole or may_collect(ledger)
+
+
+def _seconds(module: ProbeModule, scrape_timeout: str | None) -> float:
+    """How long a probe may take; Prometheus says with each scrape how long it waits."""
+    try:
+        asked = float(scrape_timeout or "")
+    except ValueError:
+        return module.timeout
+    return min(module.timeout, max(asked - MARGIN_SECONDS, MARGIN_SECONDS)) if asked > 0 else module.timeout
