@@ -121,7 +121,7 @@ lint: $(VENV)/.with-dev ## ruff
 types: $(VENV)/.with-dev ## mypy, strict
 	$(BIN)/mypy
 
-reference: $(VENV)/.with-dev ## writes the configuration's reference and JSON Schema from its models
+reference: $(VENV)/.with-dev ## writes the references of the configuration, with its JSON Schema, and of the metrics
 	$(BIN)/python -m exporter.reference
 
 check-rules: ## alert rules and their cases, by promtool; PROMTOOL=/path/promtool takes another version

@@ -107,4 +107,5 @@ def machine() -> str:
         names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()} {platform.release()}"
+    kernel = ".".join(platform.release().split("-")[0].split(".")[:2])
+    return f"{model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB, {platform.system()} {kernel}"

@@ -1,4 +1,7 @@
-"""Reference and JSON Schema of the configuration, made from its models. `python -m exporter.reference` writes both."""
+"""Reference and JSON Schema of the configuration, made from its models.
+
+`python -m exporter.reference` writes both, and the reference of the metrics.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exporter import metricmap
+from exporter import metricmap, metricsreference
 from exporter.config import Config
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
@@ -125,3 +128,4 @@ def page(text: str) -> str:
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    metricsreference.PAGE.write_text(metricsreference.text(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The names, types and rights that others build on: the golden list, and what design and documentation promise."""
+"""The names, types and rights that others build on: the golden list, and what the documentation promises."""
 
 from __future__ import annotations
 

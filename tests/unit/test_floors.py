@@ -26,6 +26,7 @@ FLOORS: dict[str, float] = {
     "config": 2,
     "configfile": 2.5,
     "reference": 2.5,
+    "metricsreference": 2.2,
     "sqlfiles": 2,
     "metricmap": 2,
     "database": 3,
@@ -41,7 +42,6 @@ FLOORS: dict[str, float] = {
     "capture": 4,
     "upkeep": 4,
     "track": 3.6,  # runs a command by way of the client
-    "publish": 4,
     "watch": 4.5,
     "fleet": 4.6,
     "vigil": 4.7,

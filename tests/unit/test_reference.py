@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter import configfile, reference, yamlfile
+from exporter import configfile, metricsreference, reference, yamlfile
 from exporter.cli import main
 from exporter.errors import ConfigurationError
 
@@ -18,6 +18,7 @@ def test_the_files_are_as_the_models_say() -> None:
     assert reference.SCHEMA.read_text(encoding="utf-8") == reference.schema_text(), "run make reference"
     page = reference.PAGE.read_text(encoding="utf-8")
     assert page == reference.page(page), "run make reference"
+    assert metricsreference.PAGE.read_text(encoding="utf-8") == metricsreference.text(), "run make reference"
 
 
 def test_every_key_is_described() -> None:
