@@ -198,7 +198,6 @@ RIGHT = f"execute on function {FUNCTION}"
 FAILS: Mapping[str, float | None] = {**ALIVE, success("running"): 0, success("operations"): 1}
 BLIND: Mapping[str, float | None] = {**ALIVE, success("operations"): 0, COUNTER: None}
 FAILED = ("collector_failed",)
-TOLD = ("target_down", "target_up")
 
 CASES = (
     Fault("a table locked (ACCESS EXCLUSIVE)", locked, BLIND, FAILED, within=20),
@@ -212,7 +211,7 @@ CASES = (
         "a collector returns rows without a label", does(ROWS.format("null")),
         {**ALIVE, success("running"): 1, "dropped_series_total rises": 1}, observe=drops_more, long=True,
     ),
-    Fault("pg_terminate_backend amid a query", amid_a_query("pg_terminate_backend"), ALIVE, TOLD),
+    Fault("pg_terminate_backend amid a query", amid_a_query("pg_terminate_backend"), ALIVE, may_log=("target_down",)),
     Fault("pg_cancel_backend amid a query", amid_a_query("pg_cancel_backend"), ALIVE, FAILED, within=20),
     Fault(
         "the right to a function revoked",
