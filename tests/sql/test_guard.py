@@ -44,6 +44,11 @@ REFUSED = (
     f"do $$ begin execute 'drop schema {S}, {SI} cascade'; end $$",
     f"do $$ begin execute 'drop ' || 'schema {S}, ' || '{SI} cascade'; end $$",
     "drop owned by script_tracking_owner cascade",
+    "drop owned by script_tracking_daemon",
+    'drop owned by "script_tracking_app"',
+    "create role bystander; drop owned by bystander, script_tracking_reader restrict",
+    "do $$ begin execute 'drop owned by ' || 'script_tracking_auditor'; end $$",
+    "set local role script_tracking_app; drop owned by current_role",
     f"grant select on {S}.script_execution_s to public",
     f"grant select on all tables in schema {SI} to script_tracking_app",
     f"grant usage on schema {SI} to script_tracking_app",
@@ -149,6 +154,29 @@ def test_who_means_it_takes_the_installers_lock_and_is_on_record(admin: Session)
     assert row["affected_objects"] == [f"{S}.tenant_h"]
     admin.execute(meddling(f"drop schema {S}, {SI} cascade").encode())
     assert value(admin, f"select to_regnamespace('{S}') is null")
+
+
+def test_a_role_that_was_granted_rights_on_the_tracker_is_dropped_all_the_same(kept: Session) -> None:
+    kept.execute("create role contractor")
+    kept.execute(
+        meddling(
+            f"grant usage on schema {SI} to contractor; grant select on {SI}.script_execution_s_first to contractor;"
+            f" grant execute on function {S}.get_tenants() to contractor"
+        ).encode()
+    )
+    kept.execute("alter table public.kept owner to contractor; drop owned by contractor; drop role contractor")
+    row = history(kept, "DROP OWNED")[-1]
+    assert {"public.kept", SI, f"{SI}.script_execution_s_first", f"{S}.get_tenants()"} <= set(row["affected_objects"])
+    assert value(kept, COUNTED) == 0
+
+
+def test_nobody_drops_the_rights_that_a_role_of_the_project_gave_him(
+    admin: Session, make_role: MakeRole, login: Login
+) -> None:
+    """PostgreSQL lets every member of a role do that, and all others lose their rights by it."""
+    session = login(make_role("script_tracking_app"))
+    assert refusal(session, "drop owned by script_tracking_app") == "ST009"
+    assert value(session, f"select {S}.track_operation('job', 'BATCH') is not null") is True
 
 
 @pytest.mark.parametrize("breakage", ["is_own_object", "installation_lock", "refuse_foreign_ddl", "drops_tracker"])

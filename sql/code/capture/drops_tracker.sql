@@ -1,6 +1,7 @@
--- requires: redaction/lex.sql
--- Whether a text drops or alters the tracker's schemas by name, or drops what belongs to its owners. Asked before DROP SCHEMA,
--- ALTER SCHEMA and DROP OWNED run, since with the schemas go the functions that could refuse it afterwards. Only what stands as a statement counts.
+-- requires: redaction/lex.sql, tenancy/session_identity.sql
+-- Whether a text drops or alters the tracker's schemas by name, or drops what belongs to its owners or was granted to its
+-- roles. Asked before DROP SCHEMA, ALTER SCHEMA and DROP OWNED run, since with the schemas go the functions that could
+-- refuse it afterwards, and a right that is revoked is no object that is dropped. Only what stands as a statement counts.
 create or replace function script_tracking_internal.drops_tracker(p_statement text)
 returns boolean
 language plpgsql stable
@@ -10,6 +11,8 @@ declare
   v_token record;
   v_owner name;
   v_own   name[] := array['script_tracking', 'script_tracking_internal'];
+  v_roles name[] := array['script_tracking_owner', 'script_tracking_daemon', 'script_tracking_app', 'script_tracking_reader',
+    'script_tracking_auditor'];
 begin
   if p_statement !~* 'script_tracking|auth|owned|u&"' then  -- few statements do, and to read them closely is slow
     return false;
@@ -30,7 +33,9 @@ begin
       when v_token.kind = 'w' and v_token.value in ('drop', 'alter') then v_token.value
       else '' end;
     if v_state = 'schema' and v_token.value = any (v_own)
-      or v_state = 'owned' and v_token.value in ('script_tracking_owner', v_owner)
+      or v_state = 'owned' and (v_token.value = any (v_roles || v_owner)
+        or v_token.kind = 'w' and (v_token.value = 'session_user' and session_user = any (v_roles)
+          or v_token.value in ('current_user', 'current_role') and script_tracking_internal.session_identity() = any (v_roles)))
     then
       return true;
     end if;

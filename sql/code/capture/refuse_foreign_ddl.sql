@@ -1,7 +1,7 @@
 -- requires: capture/is_own_object.sql, capture/installation_lock.sql
 -- Refuses DDL on the tracker's schemas but for its installer and its upkeep, whoever asks: a mistake of a superuser would
 -- cost the record or its protection. Who means it takes the installer's lock, and is on record.
--- REINDEX changes nothing of what stands.
+-- REINDEX changes nothing of what stands. Of DROP OWNED counts what it drops: whoever drops a role takes its rights away as well.
 create or replace function script_tracking_internal.refuse_foreign_ddl(p_tag text, p_objects jsonb)
 returns void
 language plpgsql volatile
@@ -16,6 +16,7 @@ begin
   select o.value ->> 'name' into v_name
   from pg_catalog.jsonb_array_elements(p_objects) as o
   where script_tracking_internal.is_own_object(o.value ->> 'type', o.value ->> 'schema', o.value ->> 'name')
+    and (p_tag <> 'DROP OWNED' or o.value ? 'dropped')
   limit 1;
   if not found or script_tracking_internal.installation_lock() is not null then
     return;
