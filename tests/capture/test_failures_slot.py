@@ -277,7 +277,12 @@ async def test_a_failure_belongs_to_the_tenant_that_its_success_would_have(
         with pytest.raises(psycopg.errors.UndefinedTable):
             user.execute("drop view never_made")
         (row,) = await recorded(reader, admin, "DROP VIEW")
+        user.execute("set script_tracking.tenant = 'nobody'")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            user.execute("drop sequence never_made")
+        (unknown,) = await recorded(reader, admin, "DROP SEQUENCE")
     assert (row["tenant"], row["db_session_user"]) == ("acme", role)
     assert row["metadata"]["refused_tenant_claim"] == {"claim": "other", "reason": "not_a_member"}
+    assert unknown["metadata"]["refused_tenant_claim"] == {"claim": "nobody", "reason": "not_a_member"}
     assert row["metadata"]["claimed_change_ref"] == "CHG-9"
     assert row["metadata"]["effective_role"] == role

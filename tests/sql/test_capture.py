@@ -110,7 +110,7 @@ def test_an_ordinary_role_cannot_switch_tracking_off(admin: Session, make_role: 
         session.execute("create table shop.t (id int)")
     (row,) = history(admin, "CREATE TABLE")
     assert row["affected_objects"] == ["shop.t"]
-    assert row["metadata"]["refused_tenant_claim"] == {"claim": "nobody", "reason": "unknown_tenant"}
+    assert row["metadata"]["refused_tenant_claim"] == {"claim": "nobody", "reason": "not_a_member"}
     assert value(admin, "select refused_claims_total from script_tracking_internal.collect_capture()") == 1
     for statement in ("drop event trigger et_ddl_command_end", "alter event trigger et_sql_drop disable"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

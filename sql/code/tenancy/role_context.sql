@@ -1,8 +1,8 @@
 -- requires: tenancy/tenant_state.sql
 -- What writing_context() says, for a role that is not the session's: the tenant of what somebody else did, long ago
 -- perhaps. A claim counts only for a member or a superuser; without one the tenant is the role's only membership, without
--- any membership, or where the role is gone, "system". refused says why a claim did not count: an offboarded
--- tenant's counts for nobody.
+-- any membership, or where the role is gone, "system". refused says why a claim did not count, the same where
+-- there is no such tenant; an offboarded tenant's counts for nobody.
 create or replace function script_tracking_internal.role_context(
   p_role text, p_claim text, out tenant_hk bytea, out refused text)
 language plpgsql stable
@@ -18,9 +18,7 @@ begin
     where case when v_superuser then m.role::oid = v_oid else pg_catalog.pg_has_role(v_oid, m.role::oid, 'member') end);
   if p_claim is not null then
     select t.tenant_hk into tenant_hk from script_tracking.tenant_h as t where t.tenant_bk = p_claim;
-    if tenant_hk is null then
-      refused := 'unknown_tenant';
-    elsif coalesce(v_superuser, false) or tenant_hk = any (v_members) then
+    if tenant_hk is not null and (coalesce(v_superuser, false) or tenant_hk = any (v_members)) then
       if script_tracking_internal.tenant_state(tenant_hk) <> 'offboarded' then
         return;
       end if;

@@ -1,9 +1,9 @@
 -- requires: tenancy/session_identity.sql, tenancy/tenant_state.sql
 -- What a writer needs to know before it writes: the tenant of the statement, who acts, and the installation.
 -- A claim (argument or setting) counts only for a member or a superuser; without one the tenant is the role's only
--- membership, without any membership "system". refused says why the claim does not count: unknown_tenant,
--- not_a_member, or ambiguous where several memberships leave the choice open; tenant_hk is then what a writer that
--- must not fail should use. Of what counts: suspended where the tenant is (tenant_hk stays: what a member does is the
+-- membership, without any membership "system". refused says why the claim does not count: not_a_member, also
+-- where there is no such tenant (nobody learns by claiming which exist), or ambiguous where several memberships leave the
+-- choice open; tenant_hk is then what a writer that must not fail should use. Of what counts: suspended where the tenant is (tenant_hk stays: what a member does is the
 -- tenant's all the same), and offboarded for one that gets no new records, with another tenant_hk.
 create or replace function script_tracking_internal.writing_context(
   p_claim text, out tenant_hk bytea, out refused text, out acting_role name, out incarnation integer, out record_source varchar,
@@ -38,9 +38,7 @@ begin
   end if;
   if p_claim is not null then
     select t.tenant_hk into v_claimed from script_tracking.tenant_h as t where t.tenant_bk = p_claim;
-    if v_claimed is null then
-      refused := 'unknown_tenant';
-    elsif v_superuser or v_claimed = any (v_members) then
+    if v_claimed is not null and (v_superuser or v_claimed = any (v_members)) then
       if v_limited then
         refused := nullif(script_tracking_internal.tenant_state(v_claimed), 'active');
       end if;

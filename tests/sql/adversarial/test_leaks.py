@@ -173,3 +173,17 @@ def test_another_tenants_running_operation_shows_by_no_lock(admin: Session, spy:
             told = spy(f"select {S}." + call.format(f"\\x{victim.running.hex()}"))
             assert "55p03" not in told
             assert "false" in told
+
+
+def test_a_refused_claim_tells_nobody_which_tenants_there_are(spy: Spy, victim: Victim) -> None:
+    spy(
+        "set script_tracking.tenant = 'victim'; create table lair.one ()",
+        "set script_tracking.tenant = 'nobody'; create table lair.two ()",
+        "reset script_tracking.tenant",
+    )
+    rows = spy.session.execute(
+        f"select metadata -> 'refused_tenant_claim' as claim from {S}.get_execution_history(1)"
+        " where script_name = 'CREATE TABLE' and metadata -> 'refused_tenant_claim' is not null"
+    ).fetchall()
+    assert {row["claim"]["claim"] for row in rows} == {"victim", "nobody"}
+    assert {row["claim"]["reason"] for row in rows} == {"not_a_member"}
