@@ -22,12 +22,17 @@ from (select script_tracking.track_operations(
 """
 
 
-@pytest.fixture
-def grown(admin: Session) -> Session:
-    """A superuser's session on a record of 1200 operations and ten DDL statements."""
+def grow(admin: Session) -> None:
+    """1200 operations and ten DDL statements."""
     admin.execute(MANY.encode())
     for number in range(10):
         admin.execute(f"create table public.t_{number} ()".encode())
+
+
+@pytest.fixture
+def grown(admin: Session) -> Session:
+    """A superuser's session on such a record, rolled up."""
+    grow(admin)
     roll_up(admin)
     admin.execute("vacuum analyze")
     return admin
@@ -60,6 +65,23 @@ def test_sizes_growth_cost_and_forecast(installed_database: str, grown: Session)
     now = sum(found[part] for part in parts)
     for days in (30, 90, 365):
         assert found[f"bytes_in_{days}_days"] == pytest.approx(now + days * found["growth_bytes_per_day"], rel=0.01)
+
+
+def test_what_no_roll_up_has_taken_in_is_counted(installed_database: str, admin: Session) -> None:
+    """Nothing of it is, and then a part: what is told is the same as when all of it is."""
+    grow(admin)
+    before = storage(installed_database)
+    assert (before["executions"], before["ddl_statements"]) == (1210, 10)
+    assert 1210 <= before["executions_per_day"] <= 1210 * 24
+    assert before["growth_bytes_per_day"] == pytest.approx(before["executions_per_day"] * before["bytes_per_execution"])
+    assert 0 < before["ddl_tracking_seconds"] < 1
+    roll_up(admin)
+    after = storage(installed_database)
+    same = ("executions", "ddl_statements", "ddl_tracking_seconds", "retention_days")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert after["executions_per_day"] == pytest.approx(before["executions_per_day"], rel=0.05)
+    admin.execute(b"create table public.later ()")
+    assert storage(installed_database)["executions"] == 1211
 
 
 def test_the_forecast_keeps_to_the_retention(installed_database: str, grown: Session) -> None:

@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql
+-- requires: upkeep/vault_partition.sql, upkeep/operation_totals.sql, rollup/pending_version.sql
 -- For `schema status`: what the record takes, what it grows by, what a DDL statement costs, and what it will take. NULL where it
 -- cannot be told: sizes while somebody holds a table exclusively, what rests on averages before a thousand executions.
 -- The growth is that of the last seven days. The forecast keeps to the present retention: what goes by then is left out, what a hold
@@ -22,7 +22,6 @@ as $function$
 declare
   v_period  interval := ('1 ' || (
     select s.value from script_tracking_internal.setting as s where s.name = 'partitions.interval'))::interval;
-  v_since   timestamptz;
   v_rows    double precision;
   v_horizon integer;
   v_bytes   bigint[] := '{}';
@@ -43,20 +42,27 @@ begin
     else 'internal' end as kind) as k
   where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind = 'r';
 
-  select coalesce(sum(t.operations), 0) - coalesce((select sum(o.operations) from script_tracking_internal.operation_total_carried as o), 0)
-  into executions from script_tracking_internal.operation_total as t;
+  -- with what no roll-up has taken in yet, as the counters have it
+  select coalesce(sum(t.operations), 0) - coalesce((select sum(o.operations) from script_tracking_internal.operation_total_carried as o), 0),
+    coalesce(sum(t.operations) filter (where t.script_type = 'DDL'), 0),
+    sum(t.tracking_us) filter (where t.script_type = 'DDL') / 1000000
+      / nullif(sum(t.operations) filter (where t.script_type = 'DDL'), 0)
+  into executions, ddl_statements, ddl_tracking_seconds
+  from script_tracking_internal.operation_totals() as t;
   if executions >= 1000 then
     bytes_per_execution := (vault_bytes + vault_index_bytes)::double precision / executions;
   end if;
 
-  select min(h.hour) into v_since from script_tracking_internal.operation_hour as h where h.hour >= now() - interval '7 days';
-  select coalesce(sum(h.operations), 0) / greatest(extract(epoch from now() - v_since) / 86400, 1.0 / 24)
-  into executions_per_day from script_tracking_internal.operation_hour as h where h.hour >= v_since;
+  select coalesce(sum(h.operations), 0) / greatest(extract(epoch from now() - min(h.hour)) / 86400, 1.0 / 24)
+  into executions_per_day
+  from (
+    select o.hour, o.operations from script_tracking_internal.operation_hour as o
+    union all
+    select date_bin('1 hour', p.execution_timestamp, '2000-01-01 00:00+00'), 1
+    from script_tracking_internal.pending_version as p where not p.revises) as h
+  where h.hour >= now() - interval '7 days';
   growth_bytes_per_day := executions_per_day * bytes_per_execution;
 
-  select coalesce(sum(t.operations), 0), sum(t.tracking_us) / 1000000 / nullif(sum(t.operations), 0)
-  into ddl_statements, ddl_tracking_seconds
-  from script_tracking_internal.operation_total as t where t.script_type = 'DDL';
   -- its rows as they are stored, and of the indexes the share of an execution
   select count(*), avg(pg_column_size(s.*)) into v_rows, ddl_bytes
   from (
