@@ -74,6 +74,32 @@ ALLOWED = (
     f"analyze {S}.tenant_h",
     f"drop table if exists {S}.missing",
 )
+CONCURRENT = (
+    f"alter table {S}.script_execution_s detach partition {SI}.script_execution_s_first concurrently",
+    f"ALTER TABLE IF EXISTS ONLY {S} . script_execution_s DETACH PARTITION {SI}.script_execution_s_first CONCURRENTLY",
+    f'/* concurrently */ alter table "{S}"."script_execution_h" detach partition {SI}.script_execution_h_first'
+    " -- on public.t\n concurrently;",
+    f"create index concurrently mine on {SI}.script_execution_s_first (script_name)",
+    f"create unique index concurrently on only {SI}.setting using btree (value)",
+    "create index concurrently if not exists mine on running_operation (began)",
+    f"drop index concurrently {S}.idx_script_execution_s_timestamp",
+    f"drop index concurrently if exists {SI}.setting_pkey cascade",
+)
+CONCURRENT_ALLOWED = (
+    "create index concurrently script_tracking on public.setting (value)",
+    "drop index concurrently public.script_tracking",
+    f"create index concurrently mine on public.setting using btree (value) where value <> 'on {S}.script_execution_s'",
+    "drop index concurrently public.mine",
+    'create index concurrently mine on public.parted_1 ("script_tracking.tenant_h") -- script_tracking.tenant_h',
+    "alter table public.parted detach partition public.parted_1 concurrently",
+    f"drop index concurrently if exists {SI}.missing",
+    f"reindex table concurrently {S}.tenant_h",
+)
+STANDING = (
+    f"select array(select indexrelid::regclass::text || indisvalid from pg_index join pg_class on oid = indrelid"
+    f" where relnamespace in ('{S}'::regnamespace, '{SI}'::regnamespace) and not (relname = 'tenant_h') order by 1)"
+    " || array(select inhrelid::regclass::text || inhdetachpending from pg_inherits order by 1) as standing"
+)
 COUNTED = f"select guarded_ddl_total from {SI}.collect_rules()"
 LOST = f"select lost_records_total from {SI}.collect_capture()"
 
@@ -89,7 +115,10 @@ def refusal(session: Session, statement: str) -> str | None:
 
 @pytest.fixture
 def kept(admin: Session) -> Session:
-    admin.execute("create schema kept; create table public.kept (); create table public.kept2 ()")
+    admin.execute(
+        "create schema kept; create table public.kept (); create table public.kept2 ();"
+        " create table public.indexed (id int)"
+    )
     return admin
 
 
@@ -115,6 +144,43 @@ def test_the_owners_own_ddl_is_refused_like_everybodys(admin: Session) -> None:
         f"create table {SI}.mine ()",
     ):
         assert refusal(admin, statement) == "ST009", statement
+
+
+def test_what_would_be_half_done_is_refused_before_it_begins(admin: Session) -> None:
+    before = value(admin, STANDING)
+    went = {statement: state for statement in CONCURRENT if (state := refusal(admin, statement)) != "ST009"}
+    assert went == {}
+    assert value(admin, STANDING) == before
+    assert value(admin, COUNTED) == len(CONCURRENT)
+    assert value(admin, f"select {S}.track_operation('job', 'BATCH') is not null")
+
+
+def test_what_others_do_concurrently_goes_through(admin: Session) -> None:
+    admin.execute("create table public.setting (value text)")
+    admin.execute(
+        'create table public.parted ("script_tracking.tenant_h" text) partition by list ("script_tracking.tenant_h")'
+    )
+    admin.execute("create table public.parted_1 partition of public.parted for values in ('1')")
+    went = {statement: state for statement in CONCURRENT_ALLOWED if (state := refusal(admin, statement)) is not None}
+    assert went == {}
+    assert value(admin, COUNTED) == 0
+
+
+def test_the_installers_lock_of_a_session_lets_through_what_cannot_be_in_a_transaction(admin: Session) -> None:
+    admin.execute("select pg_advisory_lock(6001874101)")
+    for statement in (
+        f"create index concurrently mine on {SI}.script_execution_s_first (script_name)",
+        f"drop index concurrently {SI}.mine",
+        f"alter table {S}.script_execution_s detach partition {SI}.script_execution_s_{{latest}} concurrently",
+    ):
+        latest = value(
+            admin, "select right(max(relname), 6) from pg_class where relname ~ '^script_execution_s_2[0-9]+$'"
+        )
+        admin.execute(statement.replace("{latest}", str(latest)).encode())
+    admin.execute("select pg_advisory_unlock(6001874101)")
+    assert [row["affected_objects"] for row in history(admin, "DROP INDEX")] == [[f"{SI}.mine"]]
+    assert history(admin, "ALTER TABLE")[-1]["affected_objects"][0] == f"{S}.script_execution_s"
+    assert refusal(admin, f"drop index concurrently {S}.idx_script_execution_s_timestamp") == "ST009"
 
 
 @pytest.mark.parametrize(
@@ -179,13 +245,16 @@ def test_nobody_drops_the_rights_that_a_role_of_the_project_gave_him(
     assert value(session, f"select {S}.track_operation('job', 'BATCH') is not null") is True
 
 
-@pytest.mark.parametrize("breakage", ["is_own_object", "installation_lock", "refuse_foreign_ddl", "drops_tracker"])
+@pytest.mark.parametrize(
+    "breakage", ["is_own_object", "installation_lock", "refuse_foreign_ddl", "drops_tracker", "concurrent_on_tracker"]
+)
 def test_a_guard_that_is_broken_is_in_nobodys_way(kept: Session, breakage: str) -> None:
     kept.execute(meddling(f"drop function {SI}.{breakage} cascade").encode())
     for statement in (
         "create table public.t ()",
         "drop table public.t",
         "drop schema kept",
+        "create index concurrently i on public.indexed (id)",
         "drop owned by session_user",
     ):
         assert refusal(kept, statement) in (None, "2BP01"), statement

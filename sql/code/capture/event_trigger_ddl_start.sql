@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/installation_lock.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -98,15 +98,25 @@ begin
 
   v_state := set_config('script_tracking_internal.attempts',
     concat(v_batch, ';', v_ordinal, ';', v_state, v_attempt, ':', v_mac, ','), false);
-  if tg_tag in ('DROP SCHEMA', 'ALTER SCHEMA', 'DROP OWNED') then
-    get diagnostics v_context = pg_context;
-    if script_tracking_internal.drops_tracker(
-        coalesce(script_tracking_internal.real_statement(v_context), current_query()))
-      and script_tracking_internal.installation_lock() is null
-    then
+  if tg_tag in ('DROP SCHEMA', 'ALTER SCHEMA', 'DROP OWNED', 'ALTER TABLE', 'CREATE INDEX', 'DROP INDEX') then
+    v_said := null;
+    if tg_tag in ('DROP SCHEMA', 'ALTER SCHEMA', 'DROP OWNED') then
+      get diagnostics v_context = pg_context;
+      if script_tracking_internal.drops_tracker(
+          coalesce(script_tracking_internal.real_statement(v_context), current_query()))
+      then
+        v_said := 'it would take the tracker away, or its record';
+      end if;
+    -- which stands alone: what is long is a script, and not looked through for each statement of it
+    elsif octet_length(current_query()) < 10000 and current_query() ~~* '%concurrently%' then
+      if script_tracking_internal.concurrent_on_tracker(current_query()) then
+        v_said := 'only the installer changes the tracker''s schemas, and what is done concurrently is half done when it is refused later';
+      end if;
+    end if;
+    if v_said is not null and script_tracking_internal.installation_lock() is null then
       perform nextval('script_tracking_internal.guarded_ddl_seq');
       raise exception using errcode = 'ST009',
-        message = format('%s refused: it would take the tracker away, or its record', tg_tag),
+        message = format('%s refused: %s', tg_tag, v_said),
         hint = 'script-tracking-exporter schema uninstall takes it away. What a superuser has to do by hand: docs/operations.md.';
     end if;
   end if;
