@@ -21,6 +21,7 @@ import contextlib
 import functools
 import inspect
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -117,7 +118,11 @@ class Tracker:
 
 
 class Operation:
-    """One operation. `affected_rows` and `metadata` may be set while it runs."""
+    """One operation. `affected_rows` and `metadata` may be set while it runs.
+
+    Entered again while it runs, in itself or by another thread or task, it stays what it is, and another one like it
+    begins, which `as` names.
+    """
 
     def __init__(
         self,
@@ -135,6 +140,8 @@ class Operation:
         self._record: Record | None = None
         self._token: Token[tuple[Courier, int, Record] | None] | None = None
         self._failure: tuple[str, str | None] | None = None
+        self._lock = threading.Lock()
+        self._entries: list[tuple[object, Operation]] = []  # that run: by whom, and which operation it is
         self.affected_rows: int | None = None
         self.metadata: dict[str, object] = {}
 
@@ -155,46 +162,48 @@ class Operation:
         self._failure = (as_text(message), sqlstate)
 
     def __enter__(self) -> Operation:
-        record = self._begin()
+        entered = self._enter()
+        record = entered._begin()
         if self._tracker.strict:
             try:
                 record.begun.result(self._tracker.timeout_seconds)
             except (TimeoutError, ScriptTrackingError) as error:
-                self._give_up()
+                self._give_up(entered)
                 raise self._not_recorded(error) from None
             except BaseException:  # cancelled, or interrupted
-                self._give_up()
+                self._give_up(entered)
                 raise
-        return self
+        return entered
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        record = self._end(error)
-        if self._tracker.strict and error is None:
+        record = self._exit(error)
+        if record is not None and self._tracker.strict and error is None:
             try:
                 record.ended.result(self._tracker.timeout_seconds)
             except (TimeoutError, ScriptTrackingError) as problem:
                 raise self._not_recorded(problem) from None
 
     async def __aenter__(self) -> Operation:
-        record = self._begin()
+        entered = self._enter()
+        record = entered._begin()
         if self._tracker.strict:
             try:
                 await self._wait(record.begun)
             except (TimeoutError, ScriptTrackingError) as error:
-                self._give_up()
+                self._give_up(entered)
                 raise self._not_recorded(error) from None
             except BaseException:  # cancelled, or interrupted
-                self._give_up()
+                self._give_up(entered)
                 raise
-        return self
+        return entered
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        record = self._end(error)
-        if self._tracker.strict and error is None:
+        record = self._exit(error)
+        if record is not None and self._tracker.strict and error is None:
             try:
                 await self._wait(record.ended)
             except (TimeoutError, ScriptTrackingError) as problem:
@@ -222,6 +231,23 @@ class Operation:
 
     def _again(self) -> Operation:
         return Operation(self._tracker, self._courier, *self._begin_with)
+
+    def _enter(self) -> Operation:
+        """What begins with this entry: itself or, while it runs, another one like it."""
+        with self._lock:
+            entered = self._again() if any(running is self for _, running in self._entries) else self
+            self._entries.append((_here(), entered))
+        return entered
+
+    def _exit(self, error: BaseException | None) -> Record | None:
+        """Ends the last entry of this thread and task or, where it was entered elsewhere, the last one."""
+        here = _here()
+        with self._lock:
+            if not self._entries:
+                return None  # it was never entered
+            places = [place for place, (by, _) in enumerate(self._entries) if by == here]
+            _, entered = self._entries.pop(places[-1] if places else -1)
+        return entered._end(error)
 
     def _begin(self) -> Record:
         self._failure = None  # of an earlier run
@@ -268,20 +294,31 @@ class Operation:
         async with asyncio.timeout(self._tracker.timeout_seconds):
             await asyncio.shield(waiting)
 
-    def _give_up(self) -> None:
-        """Nobody waits for its start any more, and its work will not be done."""
-        assert self._record is not None
-        self._leave()
-        self._courier.withdraw(self._record)
+    def _give_up(self, entered: Operation) -> None:
+        """Nobody waits for the start of this entry any more, and its work will not be done."""
+        with self._lock:
+            self._entries = [entry for entry in self._entries if entry[1] is not entered]
+        entered._leave()
+        assert entered._record is not None
+        self._courier.withdraw(entered._record)
 
     def _leave(self) -> None:
-        if self._token is not None:
+        token, self._token = self._token, None
+        if token is not None:
             with contextlib.suppress(ValueError):  # it was entered in another context
-                _around.reset(self._token)
+                _around.reset(token)
 
     def _not_recorded(self, error: BaseException) -> OperationNotRecorded:
         reason = str(error) or self._courier.failing or "no answer in time"
         return OperationNotRecorded(f"{self._begin_with[0]}: not recorded: {reason}")
+
+
+def _here() -> object:
+    """Who enters and leaves: the thread, and the task in it."""
+    try:
+        return threading.get_ident(), asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return threading.get_ident(), None
 
 
 def _read_dsn(dsn: str | None, dsn_file: str | Path | None) -> Dsn:
