@@ -54,17 +54,35 @@ async def test_a_forged_message_is_refused_and_counted_and_a_true_one_beside_it_
         for content in (payload, "0" * 64 + payload, f"{other}{payload}", "", "ä" * 40, str(other)):
             client.execute("select pg_logical_emit_message(false, 'script_tracking', %s::text)", (content,))
         client.execute("select pg_logical_emit_message(false, 'script_tracking', '\\xff00c3'::bytea)")
-        # neither is ours: another prefix, and part of a transaction, which the event triggers never emit
         mac = value(client, f"select {SI}.message_mac(%s)", payload)
+        # not of our prefix
         client.execute("select pg_logical_emit_message(false, 'script_tracking2', %s::text)", (f"{mac}{payload}",))
+        # part of a transaction, or longer than any of ours: the event triggers never emit either
         client.execute("select pg_logical_emit_message(true, 'script_tracking', %s::text)", (f"{mac}{payload}",))
+        long = payload + " " * 131072
+        mac = value(client, f"select {SI}.message_mac(%s)", long)
+        client.execute("select pg_logical_emit_message(false, 'script_tracking', %s::text)", (f"{mac}{long}",))
         with pytest.raises(psycopg.errors.UndefinedObject):
             client.execute("drop type never_made")
         (row,) = await recorded(reader, client, "DROP TYPE")
         assert row["execution_status"] == "FAILED"
-        assert one(client, SEEN)["refused_messages_total"] == before + 7
+        assert one(client, SEEN)["refused_messages_total"] == before + 9
         assert history(client, "DROP TABLE") == []
         assert value(client, f"select count(*) from {SI}.attempt where attempt_id = %s", "0" * 32) == 0
+
+
+async def test_the_longest_message_of_ours_is_read(slot_database: str, client: Session) -> None:
+    """Statement, statement within it and claims, each at its length of characters that take six bytes."""
+    async with reading(slot_database) as reader:
+        for name in ("tenant", "app_user", "change_ref"):
+            client.execute("select set_config(%s, repeat(chr(1), 1000), false)", (f"script_tracking.{name}",))
+        filler = "\x01" * 5000
+        inner = f"drop type never_made_long /* {filler} */"
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            client.execute(f"do $do$ begin /* {filler} */ execute $x${inner}$x$; end $do$".encode())
+        client.execute("reset all")
+        (row,) = await recorded(reader, client, "DROP TYPE")
+        assert row["execution_status"] == "FAILED"
 
 
 @pytest.mark.majors  # whose log can be had

@@ -261,6 +261,31 @@ def test_a_comment_does_not_hide_a_change_of_the_same_table(watched: Watched) ->
     assert found == [("CREATE", "table", "public.veiled")]
 
 
+def test_a_record_whose_list_was_cut_hides_no_change_of_another_kind(watched: Watched) -> None:
+    session = watched.session
+    session.execute(
+        "create schema long; create table long.t (id int); create sequence long.hidden;"
+        " do $$ begin for i in 1..1100 loop execute format('create sequence long.s%s', i); end loop; end $$"
+    )
+    try:
+        assert watched.report("select 1") == []
+        session.execute(around(watched, "grant select on long.t to public; drop sequence long.hidden").encode())
+        session.execute("explain analyze create table long.sly as select 1")
+        assert only(watched.report("grant select on all sequences in schema long to public")) == [
+            ("DROP", "sequence", "long.hidden"),
+            ("CREATE", "table", "long.sly"),
+            ("ALTER", "table", "long.t"),
+        ]
+        found = watched.report("explain analyze create table public.slier as select 1; drop schema long cascade")
+        assert found == [("CREATE", "table", "public.slier")]
+        elements = " ".join(f"create table t{number} (id int)" for number in range(1100))
+        found = watched.report(f"explain analyze create table public.sliest as select 1; create schema long {elements}")
+        assert found == [("CREATE", "table", "public.sliest")]
+    finally:
+        session.execute("drop schema if exists long cascade; drop table if exists public.slier, public.sliest")
+        passes(session, 2)
+
+
 def test_a_record_from_before_hides_nothing_that_came_after(watched: Watched) -> None:
     """Also where an old transaction keeps the horizon behind both."""
     session = watched.session

@@ -1,4 +1,4 @@
--- requires: reconcile/pending_reach.sql, reconcile/accept_pending.sql, reconcile/changed_facts.sql, reconcile/changed_kinds.sql, reconcile/record_fits.sql
+-- requires: reconcile/pending_reach.sql, reconcile/accept_pending.sql, reconcile/changed_facts.sql, reconcile/changed_kinds.sql, reconcile/record_fits.sql, links/object_class.sql
 -- Second step of a pass: what the event triggers recorded, or left out by a noise rule, since each difference's base
 -- accounts for it. Returns how many.
 -- DDL of an object accounts for what it reaches: a table's for its indexes, constraints, triggers and sequences, and for those
@@ -6,7 +6,8 @@
 -- account for only together is accounted for. Other objects are created only by DDL that names them, or their extension;
 -- nothing is dropped by DDL that names it but does not drop it, and everything with its schema.
 -- COMMENT and the like change no definition and account for nothing; GRANT and REVOKE may not name the object, but its kind.
--- A record that lists a thousand objects does not list all: it accounts for every drop, or else for everything but drops.
+-- A record that lists a thousand objects does not list all: it accounts for what its command does to objects of the kinds
+-- that it lists, wherever they are; of CREATE SCHEMA in that schema. One that dropped something accounts for every drop.
 create or replace function script_tracking_internal.account_changes()
 returns bigint
 language plpgsql volatile
@@ -46,7 +47,14 @@ begin
       coalesce(lower(o.value ->> 'type'), '') as type
     from executed as e cross join lateral jsonb_array_elements(e.objects) as o
   ), long as materialized (
-    select e.xid, e.objects @> '[{"dropped": true}]' as drops from executed as e where jsonb_array_length(e.objects) >= 1000
+    select e.xid, e.tag, e.text, o.type, o.dropped, array_agg(o.id) filter (where o.type = 'schema') as schemas
+    from executed as e
+    cross join lateral (
+      select coalesce(lower(j.value ->> 'type'), '') as type, coalesce((j.value ->> 'dropped')::boolean, false) as dropped,
+        (j.value ->> 'oid')::oid as id
+      from jsonb_array_elements(e.objects) as j) as o
+    where jsonb_array_length(e.objects) >= 1000
+    group by 1, 2, 3, 4, 5
   ), pending as materialized (
     select p.*, k.kind,
       -- what DROP ... CASCADE takes of objects that it leaves: columns, defaults and indexes, which it does not name
@@ -94,7 +102,14 @@ begin
     where not pg_visible_in_snapshot(e.xid, p.base)
     union
     select p.class_id, p.object_id, p.sub_id, p.kind
-    from pending as p join long as l on l.drops = (p.change = 'DROP')
+    from pending as p join long as l on case
+      when l.dropped or p.change = 'DROP' then l.dropped and p.change = 'DROP'
+      when l.tag in ('GRANT', 'REVOKE') then p.kind like 'grant%'
+        and p.class_id = script_tracking_internal.object_class(l.type) and (p.object_type = 'sequence') = (l.type = 'sequence')
+      when p.change = 'CREATE' then l.tag = 'CREATE SCHEMA' and p.schema_id = any (l.schemas)
+        or l.tag = 'IMPORT FOREIGN SCHEMA' and p.object_type = 'foreign table'
+      else p.object_type = l.type and script_tracking_internal.record_fits(
+        l.tag, l.text, l.type, true, false, p.object_type, p.change, p.kind) end
     where not pg_visible_in_snapshot(l.xid, p.base)
   ), accounted as (  -- in all that changed
     select p.class_id, p.object_id, p.sub_id
