@@ -32,7 +32,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from exporter.courier import Courier
 from exporter.declared import Counts, Outcome, Record
-from exporter.described import SQLSTATE, as_object, as_text, described, is_success, sqlstate_of
+from exporter.described import SQLSTATE, as_bounded, as_object, as_text, described, is_success, sqlstate_of
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError, OperationNotRecorded, ScriptTrackingError
 
@@ -46,9 +46,10 @@ _around: ContextVar[tuple[Courier, int, Record] | None] = ContextVar("script_tra
 class Tracker:
     """Declares operations of one database. Without `dsn` or `dsn_file` the environment's DATABASE_URL names it.
 
-    At most `buffer_size` operations wait for a database that is away; further ones are dropped and counted. Running
-    operations send heartbeats. With `strict` an operation waits for its record, at most `timeout_seconds`, and raises
-    OperationNotRecorded without one. One tracker serves all threads and event loops, and the children of a fork.
+    At most `buffer_size` operations of `buffer_bytes` wait for a database that is away; further ones are dropped and
+    counted. Running operations send heartbeats. With `strict` an operation waits for its record, at most
+    `timeout_seconds`, and raises OperationNotRecorded without one. One tracker serves all threads and event loops, and
+    the children of a fork.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Tracker:
         tenant: str | None = None,
         strict: bool = False,
         buffer_size: int = 1000,
+        buffer_bytes: int = 16_000_000,
         heartbeat_seconds: float = 30.0,
         timeout_seconds: float = 5.0,
         application_name: str = "script-tracking-exporter client",
@@ -70,6 +72,7 @@ class Tracker:
             functools.partial(_read_dsn, dsn, dsn_file),
             application_name=application_name,
             buffer_size=buffer_size,
+            buffer_bytes=buffer_bytes,
             heartbeat_seconds=heartbeat_seconds,
             timeout_seconds=timeout_seconds,
         )
@@ -159,7 +162,7 @@ class Operation:
 
     def fail(self, message: str, sqlstate: str | None = None) -> None:
         """Makes it a failure that raises nothing."""
-        self._failure = (as_text(message), sqlstate)
+        self._failure = (as_bounded(message), sqlstate)
 
     def __enter__(self) -> Operation:
         entered = self._enter()
@@ -257,7 +260,7 @@ class Operation:
             as_text(script_type)[:63] or "(unnamed)",
             None if tenant is None else as_text(tenant),
             metadata,
-            None if command is None else as_text(command),
+            None if command is None else as_bounded(command),
             self._parent(),
         )
         self._courier.begin(record)

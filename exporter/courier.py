@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from psycopg import sql
 
 from exporter.database import Connection, Row, connect, fetch
 from exporter.declared import Counts, Outcome, Record
+from exporter.described import not_kept
 from exporter.dsn import Dsn
 from exporter.errors import QueryFailed
 from exporter.schedule import BackOff
@@ -50,12 +52,14 @@ class Courier:
         *,
         application_name: str,
         buffer_size: int,
+        buffer_bytes: int,
         heartbeat_seconds: float,
         timeout_seconds: float,
     ) -> None:
         self._read_dsn = read_dsn
         self._application_name = application_name
         self._buffer_size = buffer_size
+        self._buffer_bytes = buffer_bytes
         self._heartbeat_seconds = heartbeat_seconds
         self._timeout_seconds = timeout_seconds
         self._connection: Connection | None = None
@@ -73,6 +77,7 @@ class Courier:
         self._loop = None
         self._lock = threading.Lock()
         self._waiting: dict[Record, None] = {}
+        self._bytes = 0  # that wait
         self._running: dict[Record, None] = {}
         self._thread: threading.Thread | None = None
         self._wake = asyncio.Event()
@@ -96,11 +101,13 @@ class Courier:
     def begin(self, record: Record) -> None:
         """Takes a record that begins; drops it where the buffer is full."""
         with self._lock:
-            if self._closed or len(self._waiting) >= self._buffer_size or not self._has_thread():
+            full = len(self._waiting) >= self._buffer_size or self._bytes + record.size > self._buffer_bytes
+            if self._closed or full or not self._has_thread():
                 self._dropped += 1
                 record.refuse("the client is closed" if self._closed else "the buffer is full")
                 return
             self._waiting[record] = None
+            self._bytes += record.size
         self._call(self._wake)
 
     def end(self, record: Record, outcome: Outcome) -> None:
@@ -108,6 +115,8 @@ class Courier:
         with self._lock:
             if record.begun.done() and record.begun.exception() is not None:
                 return  # it was counted already
+            if self._bytes + outcome.size > self._buffer_bytes:  # that it ended counts for more than what is said of it
+                outcome = replace(outcome, message=outcome.message and not_kept(len(outcome.message)), metadata=None)
             record.outcome = outcome
             self._running.pop(record, None)
             if self._closed:
@@ -115,12 +124,14 @@ class Courier:
                 record.refuse("the client is closed")
                 return
             self._waiting[record] = None
+            record.size += outcome.size
+            self._bytes += outcome.size
         self._call(self._wake)
 
     def withdraw(self, record: Record) -> None:
         """Gives a record up that was begun in vain."""
         with self._lock:
-            if self._waiting.pop(record, self) is None:
+            if self._forget(record):
                 self._dropped += 1
             self._running.pop(record, None)
             record.refuse("withdrawn")
@@ -135,10 +146,19 @@ class Courier:
             thread.join(timeout_seconds)
         with self._lock:
             self._closed = True
-            left, self._waiting = list(self._waiting), {}
+            left = list(self._waiting)
             self._dropped += len(left)
             for record in left:
+                self._forget(record)
                 record.refuse(self._failing or "no time was left")
+
+    def _forget(self, record: Record) -> bool:
+        """Whether it waited; it does not any more, and what its start said needs no room."""
+        waited = self._waiting.pop(record, self) is None
+        self._bytes -= record.size if waited else 0
+        record.size = 0
+        record.metadata = record.sql_command = None
+        return waited
 
     def _close_at_exit(self) -> None:
         self.close(self._timeout_seconds)
@@ -224,7 +244,7 @@ class Courier:
             log.warning("operation_refused: %s: %s", record.name, error)
             with self._lock:
                 self._refused += 1
-                self._waiting.pop(record, None)
+                self._forget(record)
                 record.refuse(str(error))
 
     async def _begin(self, records: list[Record]) -> None:
@@ -253,7 +273,7 @@ class Courier:
                     continue
                 if not record.begun.done():
                     record.begun.set_result(key)
-                if record.outcome is None and self._waiting.pop(record, self) is None:
+                if record.outcome is None and self._forget(record):
                     self._running[record] = None
         if withdrawn:
             await self._ask("end", completions=json.dumps(withdrawn))
@@ -279,7 +299,7 @@ class Courier:
         (row,) = await self._ask("end", completions=json.dumps(given))
         with self._lock:
             for record, done in zip(records, row["done"], strict=True):
-                self._waiting.pop(record, None)
+                self._forget(record)
                 if not done and record not in repeated:  # an answer that was lost is no refusal
                     self._refused += 1
                     record.refuse("it had ended already, as interrupted or by somebody else")

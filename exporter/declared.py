@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from exporter.described import size_of
 from exporter.errors import TargetUnavailable
 
 
@@ -22,6 +23,11 @@ class Outcome:
     sqlstate: str | None = None
     affected_rows: int | None = None
     metadata: dict[str, Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        return size_of(self.message, self.metadata)
 
 
 @dataclass(eq=False)
@@ -41,6 +47,10 @@ class Record:
     begun: Future[bytes] = field(default_factory=Future)
     ended: Future[None] = field(default_factory=Future)
     end_sent: bool = False
+    size: int = 0  # about how many bytes it holds that wait
+
+    def __post_init__(self) -> None:
+        self.size = size_of(self.name, self.metadata, self.sql_command)
 
     @property
     def key(self) -> bytes | None:

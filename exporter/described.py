@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+# Characters. The database judges no longer statement either; a part might hold a secret without what announces it.
+LONGEST_TEXT = 100_000
+LONGEST_METADATA = 1_000_000
 
 
 def as_text(value: object) -> str:
@@ -18,12 +22,24 @@ def as_text(value: object) -> str:
         return f"({type(value).__name__})"
 
 
+def as_bounded(value: object) -> str:
+    """A text of a length that may wait for the database; of a longer one its length."""
+    text = as_text(value)
+    return text if len(text) <= LONGEST_TEXT else not_kept(len(text))
+
+
+def not_kept(length: int) -> str:
+    """What stands for a text that is too long to be kept."""
+    return f"[not kept: {length} characters]"
+
+
 def as_object(values: object) -> dict[str, Any] | None:
     """Metadata as JSON; what is no mapping, though it should be, under a name."""
     try:
-        if values is None or isinstance(values, Mapping):
-            return {as_text(key): as_json(value) for key, value in (values or {}).items()} or None
-        return {"metadata": as_json(values)}
+        given = values if isinstance(values, Mapping) else {} if values is None else {"metadata": values}
+        known = {as_bounded(key): as_json(value) for key, value in given.items()}
+        length = size_of(known)
+        return {"metadata": not_kept(length)} if length > LONGEST_METADATA else known or None
     except Exception:  # of the caller's own objects, or nested too deeply
         return {"metadata": "(not readable)"}
 
@@ -38,11 +54,20 @@ def as_json(value: object) -> object:
         case float():
             return value if math.isfinite(value) else str(value)
         case Mapping():
-            return {as_text(key): as_json(item) for key, item in value.items()}
+            return {as_bounded(key): as_json(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [as_json(item) for item in cast(Iterable[object], value)]
         case _:
-            return as_text(value)
+            return as_bounded(value)
+
+
+def size_of(*values: object) -> int:
+    """About how many bytes texts, and values as JSON can hold them, take."""
+    try:
+        given = (value for value in values if value is not None)
+        return sum(len(value) if isinstance(value, str) else len(json.dumps(value)) for value in given)
+    except RecursionError:  # the caller's own stack is nearly at its end
+        return 0
 
 
 def is_success(error: BaseException) -> bool:
@@ -52,7 +77,7 @@ def is_success(error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """Its kind and its text."""
-    text = as_text(error)
+    text = as_bounded(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
