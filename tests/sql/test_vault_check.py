@@ -13,6 +13,20 @@ LINKS, PARENTS = "script_tracking.script_execution_object", "script_tracking.scr
 KEY = "(select script_execution_hk from script_tracking.script_execution_s where script_name = 'CREATE TABLE')"
 OF_IT = f"where script_execution_hk = {KEY}"
 ENDED = "where load_end_date is not null"
+TENANTS, TENANT_VERSIONS = "script_tracking.tenant_h", "script_tracking.tenant_s"
+OF_ACME = f"where tenant_hk = (select tenant_hk from {TENANTS} where tenant_bk = 'acme-eu')"
+
+
+def repeat(table: str, which: str) -> str:
+    """Ends the current version, and writes the same once more."""
+    return (
+        f"with ended as (update {table} set load_end_date = clock_timestamp() {which}"
+        " and load_end_date is null returning *)"
+        f" insert into {table} select r.* from ended as e cross join lateral jsonb_populate_record(null::{table},"
+        " to_jsonb(e) || jsonb_build_object('load_date', e.load_end_date, 'load_end_date', null)) as r"
+    )
+
+
 FAULTS = {
     "hub_hash_key": f"update {HUB} set script_execution_bk = 'another' {OF_IT}",
     "hub_without_satellite": f"delete from {SATELLITE} {OF_IT}",
@@ -23,6 +37,7 @@ FAULTS = {
     "satellite_hash_diff": f"update {SATELLITE} set sql_command = 'select 1' {OF_IT}",
     "satellite_gap": f"update {SATELLITE} set load_end_date = load_end_date + interval '1 second' {ENDED}",
     "satellite_overlap": f"update {SATELLITE} set load_end_date = load_date {ENDED}",
+    "satellite_repeated": repeat(SATELLITE, OF_IT),
     "object_links_missing": f"delete from {LINKS} {OF_IT}",
     "parent_links_missing": f"delete from {PARENTS}",
     "object_link_without_execution": f"delete from {HUB} {OF_IT}",
@@ -32,6 +47,13 @@ FAULTS = {
     "object_hash_key": "update script_tracking.database_object_h set object_bk = 'x'",
     "object_without_name": "delete from script_tracking.database_object_name_s",
     "name_without_object": "delete from script_tracking.database_object_h",
+    "tenant_current_versions": f"update {TENANT_VERSIONS} set load_end_date = now() + interval '1 day' {OF_ACME}",
+    "tenant_code": f"update {TENANTS} set tenant_bk = 'another' where tenant_bk = 'acme-eu'",
+    "tenant_version_without_tenant": f"delete from {TENANTS} where tenant_bk = 'acme-eu'",
+    "tenant_hash_diff": f"update {TENANT_VERSIONS} set reason = 'forged', changed_by = 'nobody' {OF_ACME}",
+    "tenant_gap": f"update {TENANT_VERSIONS} set load_end_date = load_end_date - interval '1 microsecond' {ENDED}",
+    "tenant_overlap": f"update {TENANT_VERSIONS} set load_end_date = load_date {ENDED}",
+    "tenant_repeated": repeat(TENANT_VERSIONS, OF_ACME),
 }
 
 
@@ -46,21 +68,30 @@ def tamper(session: Session, statement: str) -> None:
     with session.transaction():
         session.execute("select pg_advisory_xact_lock(6001874101)")  # as the installer does, which may
         session.execute("set local session_replication_role = replica")
-        for table in (HUB, SATELLITE):
+        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS):
             session.execute(f"alter table {table} disable trigger user".encode())
         session.execute(statement.encode())
-        for table in (HUB, SATELLITE):
+        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS):
             session.execute(f"alter table {table} enable always trigger protect_truncate".encode())
 
 
 @pytest.fixture
 def sound(admin: Session) -> Session:
-    """A superuser's session on a vault with an object, a parent with its child, and all of it linked."""
+    """A superuser's session on a vault with an object, a parent with its child, all of it linked, and a tenant of some
+    versions."""
     admin.execute("create table public.t (id int)")
     parent = value(admin, "select script_tracking.track_operation('load', 'BATCH')")
     child = value(admin, "select script_tracking.track_operation('part', 'BATCH', parent_hk => %s)", parent)
     for key in (child, parent):
         value(admin, "select script_tracking.complete_operation(%s, true)", key)
+    for change in (
+        "register_tenant('acme')",
+        "rename_tenant('acme', 'acme-eu', 'contract')",
+        "suspend_tenant('acme-eu', 'unpaid')",
+        "resume_tenant('acme-eu', 'paid')",
+        "suspend_tenant('acme-eu', 'unpaid')",
+    ):
+        value(admin, f"select script_tracking.{change}")
     value(admin, f"select {INTERNAL}.derive_links()")
     return admin
 
@@ -70,7 +101,8 @@ def test_a_sound_vault_has_no_violations(sound: Session) -> None:
     assert {name for name, (status, violations, _) in found.items() if (status, violations) != ("ok", 0)} == set()
     assert set(FAULTS) | {"parent_link_without_parent"} == set(found)
     assert all(rows > 0 for _, _, rows in found.values()), "each of them looked at something"
-    assert found["satellite_hash_diff"] == ("ok", 0, 5)
+    assert found["satellite_hash_diff"] == ("ok", 0, 10)
+    assert found["tenant_hash_diff"] == ("ok", 0, 6)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -108,7 +140,7 @@ def test_a_pass_goes_on_where_the_last_call_left_it(sound: Session) -> None:
     for _ in range(3000):
         record(sound)
     before = checked(sound)["satellite_hash_diff"][2]
-    assert before == 3005
+    assert before == 3010
     place = f"select relation, block from {INTERNAL}.vault_check_place"
     calls, places = 0, set()
     tamper(sound, FAULTS["satellite_hash_diff"])

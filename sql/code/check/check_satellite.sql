@@ -22,6 +22,10 @@ begin
           select from %1$s as n where n.script_execution_hk = v.script_execution_hk
             and n.load_date > v.load_date and n.load_date < coalesce(v.load_end_date, 'infinity')
             and n.execution_timestamp = v.execution_timestamp) as overlap,
+        v.load_end_date is not null and exists (
+          select from %1$s as n where n.script_execution_hk = v.script_execution_hk
+            and n.load_date = v.load_end_date and n.execution_timestamp = v.execution_timestamp
+            and n.hash_diff = v.hash_diff) as repeated,
         d.due and v.metadata ? 'objects' as names_objects,
         d.due and v.metadata ? 'objects' and exists (
           select from jsonb_array_elements(v.metadata -> 'objects') as o
@@ -57,6 +61,7 @@ begin
       ('satellite_hash_diff', true, j.hash_diff),
       ('satellite_gap', true, j.gap),
       ('satellite_overlap', true, j.overlap),
+      ('satellite_repeated', true, j.repeated),
       ('object_links_missing', j.names_objects, j.unlinked),
       ('parent_links_missing', j.names_parent, j.parentless)) as c (check_name, applies, violated)
     group by c.check_name$query$,
