@@ -1,13 +1,18 @@
--- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, collect/collect_storage.sql
+-- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, tenancy/session_identity.sql, collect/collect_storage.sql
 -- Health checks of the upkeep: copies, partitions, totals, running operations. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
+-- Processes and prepared transactions are other people's: only auditors and the daemon are told which ones.
 create or replace function script_tracking_internal.health_upkeep()
 returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
   is_floor boolean, advice text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
-  with found as materialized (select h.holder, h.held_since from script_tracking_internal.horizon_holder() as h)
+  with found as materialized (
+    select case when pg_has_role(c.identity, 'script_tracking_auditor', 'member') or pg_has_role(c.identity, 'script_tracking_daemon', 'member')
+      then h.holder else 'an auditor is told which one' end as holder, h.held_since
+    from script_tracking_internal.horizon_holder() as h
+    cross join script_tracking_internal.session_identity() as c (identity))
   select 'unconfirmed_copy', (select count(*) from script_tracking_internal.installation
      where script_tracking_internal.unconfirmed_copy() is not null), 0, 'databases', 'critical', false,
     'This is a copy of a tracked database, and the exporter publishes nothing of it until script_tracking.confirm_copy().'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Login, MakeRole, Session, value
 from tests.sql.adversarial.conftest import READS, SECRET, Spy, Victim, seen
 
 S = "script_tracking"
@@ -187,3 +187,28 @@ def test_a_refused_claim_tells_nobody_which_tenants_there_are(spy: Spy, victim: 
     ).fetchall()
     assert {row["claim"]["claim"] for row in rows} == {"victim", "nobody"}
     assert {row["claim"]["reason"] for row in rows} == {"not_a_member"}
+
+
+def test_health_names_no_process_and_no_prepared_transaction_but_to_those_who_see_all(
+    admin: Session, spy: Spy, victim: Victim, make_role: MakeRole, login: Login
+) -> None:
+    health = f"select check_name, value, advice from {S}.get_system_health()"
+    auditor, daemon = (login(make_role(f"script_tracking_{role}")) for role in ("auditor", "daemon"))
+
+    def tell(holder: str) -> None:
+        told = spy(health, "select metadata from script_tracking.get_enterprise_dashboard() as metadata")
+        assert "horizon_holder" in told
+        assert "an auditor is told which one" in told
+        assert holder not in told
+        assert seen(told, victim) == []
+        for session in (auditor, daemon, admin):
+            assert holder in str(session.execute(health.encode()).fetchall())
+
+    victim.session.execute("begin")
+    victim.session.execute("select pg_current_xact_id()")
+    tell(f"pid {victim.session.info.backend_pid} in database")
+    victim.session.execute(f"prepare transaction 'held {SECRET}'".encode())
+    try:
+        tell(f"held {SECRET}")
+    finally:
+        admin.execute(f"rollback prepared 'held {SECRET}'".encode())
