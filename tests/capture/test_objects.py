@@ -69,55 +69,6 @@ def test_a_partition_attached_by_a_function_is_named(records: Records) -> None:
     assert marked(row) == [("app.p1", "attached")]
 
 
-def grants(row: psycopg.rows.DictRow) -> dict[str, list[str]]:
-    return {item["name"]: item["acl"] for item in row["metadata"]["objects"]}
-
-
-def test_grant_and_revoke_name_the_objects_and_the_privileges_that_stand(records: Records) -> None:
-    session = records.session
-    owner = session.info.user
-    session.execute("create table app.a (id int, note text); create table app.b (id int); create sequence app.s")
-    session.execute("create function app.f(int, text) returns int language sql as 'select 1'")
-    (row,) = records.of("grant select, insert on app.a, app.b to public")
-    assert row["affected_objects"] == ["app.a", "app.b"]
-    assert grants(row)["app.a"][-1] == f"=ar/{owner}"
-    assert row["metadata"]["objects"][0]["type"] == "table"
-    (row,) = records.of("revoke insert on app.a from public")
-    assert (row["script_name"], row["affected_objects"]) == ("REVOKE", ["app.a"])
-    assert grants(row)["app.a"][-1] == f"=r/{owner}"
-    (row,) = records.of("grant update (note) on app.a to public")
-    assert grants(row)["app.a.note"] == [f"=w/{owner}"]
-    (row,) = records.of("grant usage on schema app to public")
-    assert grants(row)["app"][-1] == f"=U/{owner}"
-    (row,) = records.of("grant execute on all functions in schema app to public")
-    assert list(grants(row)) == ["app.f(integer, text)"]
-    (row,) = records.of("grant usage on all sequences in schema app to public")
-    assert row["metadata"]["objects"][0]["type"] == "sequence"
-    assert row["affected_objects"] == ["app.s"]
-    (row,) = records.of("alter default privileges in schema app grant select on tables to public")
-    assert row["affected_objects"] == [f"for role {owner} in schema app on tables"]
-    assert grants(row)[f"for role {owner} in schema app on tables"][-1] == f"=r/{owner}"
-    (row,) = records.of("alter default privileges in schema app revoke select on tables from public")
-    assert row["affected_objects"] == [f"for role {owner} in schema app on tables"], "the last one takes the entry away"
-    assert [(told["type"], told.get("dropped")) for told in row["metadata"]["objects"]] == [("default acl", True)]
-
-
-def test_each_grant_of_a_transaction_names_its_own_objects(records: Records) -> None:
-    records.session.execute("create table app.a (); create table app.b (); create table app.c ()")
-    rows = records.of(
-        "grant select on app.c to public; create table app.d (); grant select on app.a, app.b to public;"
-        " do $$ begin grant insert on app.c to public; exception when others then null; end $$;"
-        " revoke select on app.a from public"
-    )
-    assert [row["affected_objects"] for row in rows] == [
-        ["app.c"],
-        ["app.d"],
-        ["app.a", "app.b"],
-        ["app.c"],
-        ["app.a"],
-    ]
-
-
 def test_a_cascade_tells_its_roots_from_its_dependents(records: Records) -> None:
     records.session.execute(
         "create table app.a (id int primary key); create view app.v as select * from app.a;"

@@ -2,16 +2,20 @@
 -- What GRANT, REVOKE or ALTER DEFAULT PRIVILEGES changed, with the privileges that stand afterwards: PostgreSQL reports
 -- the kind of object only. p_type is that kind; the names in the statement decide between what this transaction has
 -- changed otherwise since its last record, where they name any of it.
+-- A column without a privilege has no acl any more, where everything else keeps an empty one: of such columns those that the
+-- statement names, or that were written by the same command as their table, which REVOKE on the table does.
 create or replace function script_tracking_internal.granted_objects(p_type text, p_statement text)
 returns jsonb
 language sql stable
 as $function$
-  with changed as (
+  with said as materialized (  -- once, not for each object
+    select script_tracking_internal.named_in(p_statement) as words, script_tracking_internal.recorded_floor() as floor
+  ), changed as (
     select case c.relkind when 'S' then 'sequence' when 'v' then 'view' when 'm' then 'materialized view'
         when 'f' then 'foreign table' else 'table' end as type, n.nspname as schema,
       pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.oid, c.relname as word, c.relacl as acl, c.xmin, c.cmin
     from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where p_type in ('TABLE', 'SEQUENCE') and c.relacl is not null
+    where (p_type = 'TABLE' or p_type = 'SEQUENCE' and c.relkind = 'S') and c.relacl is not null
     union all
     select 'table column', n.nspname, pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), c.oid, c.relname,
       a.attacl, a.xmin, a.cmin
@@ -19,6 +23,16 @@ as $function$
       join pg_catalog.pg_class as c on c.oid = a.attrelid
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where p_type = 'TABLE' and a.attacl is not null
+    union all
+    select 'table column', n.nspname, pg_catalog.format('%I.%I.%I', n.nspname, c.relname, a.attname), c.oid, c.relname,
+      '{}', a.xmin, a.cmin
+    from said
+      cross join pg_catalog.pg_class as c
+      join pg_catalog.pg_attribute as a on a.attrelid = c.oid
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where p_type = 'TABLE' and a.attacl is null and a.attnum > 0 and not a.attisdropped and (
+      c.relname = any (said.words) and a.attname = any (said.words)
+      or c.relacl is not null and a.cmin = c.cmin and script_tracking_internal.own_write(c.xmin, c.cmin, said.floor))
     union all
     select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end, n.nspname,
       pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.oid,
@@ -51,10 +65,9 @@ as $function$
     from pg_catalog.pg_default_acl as d left join pg_catalog.pg_namespace as n on n.oid = d.defaclnamespace
     where p_type in ('TABLES', 'SEQUENCES', 'FUNCTIONS', 'ROUTINES', 'TYPES', 'SCHEMAS', 'LARGE OBJECTS')
   ), own as (
-    -- the words once, not for each object
-    select c.*, coalesce(c.word = any ((select script_tracking_internal.named_in(p_statement))::text[]), false) as named
-    from changed as c cross join script_tracking_internal.recorded_floor() as f (command)
-    where script_tracking_internal.own_write(c.xmin, c.cmin, f.command)
+    select c.*, coalesce(c.word = any (said.words), false) as named
+    from changed as c cross join said
+    where script_tracking_internal.own_write(c.xmin, c.cmin, said.floor)
   )
   select pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'type', o.type, 'schema', o.schema, 'name', o.name, 'oid', o.oid, 'acl', o.acl::text[])) order by o.name)
