@@ -132,6 +132,16 @@ from (
         and f.found is distinct from w.triggers),
     'hubs, satellites and every partition of them refuse change, under any replication role'
   union all
+  -- of a partition whose detachment began and did not end the parent shows no row
+  select 'partitions_and_no_children', count(*) = 0,
+    'the tracker''s tables have partitions of its own and no child besides, and none that is half detached'
+      || coalesce('; not so: ' || string_agg(i.inhrelid::regclass || case when i.inhdetachpending
+          then ' is half detached from ' else ' inherits ' end || i.inhparent::regclass, ', ' order by i.inhrelid::regclass::text), '')
+  from pg_inherits as i join pg_class as p on p.oid = i.inhparent join pg_namespace as n on n.oid = p.relnamespace
+  join pg_class as c on c.oid = i.inhrelid
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and p.relkind in ('r', 'p')
+    and (i.inhdetachpending or not c.relispartition or c.relnamespace <> 'script_tracking_internal'::regnamespace)
+  union all
   select 'public_has_no_rights', not exists (
       select from pg_namespace as n
       cross join lateral (

@@ -86,6 +86,12 @@ WEAKENINGS = {
         f"grant usage on schema {S} to public",
         f"grant execute on function {S}.register_tenant(varchar, bytea) to public",
     ),
+    "partitions_and_no_children": (
+        f"create table public.child () inherits ({S}.tenant_h)",
+        f"create table public.child partition of {S}.script_execution_s default",
+        "set allow_system_table_mods = on; update pg_inherits set inhdetachpending = true "
+        f"where inhrelid = '{SI}.script_execution_s_first'::regclass",
+    ),
     "objects_belong_to_owner": (
         f"alter table {SI}.setting owner to postgres",
         f"alter function {SI}.redact(text) owner to postgres",

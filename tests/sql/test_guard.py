@@ -55,6 +55,11 @@ REFUSED = (
     f"grant execute on function {S}.register_tenant(varchar, bytea) to public",
     f"revoke select on {S}.script_execution_s from script_tracking_auditor",
     f"alter default privileges for role script_tracking_owner in schema {S} grant select on tables to public",
+    f"create table public.c () inherits ({S}.tenant_h)",
+    f"create table public.c (mine int) inherits (public.kept, {SI}.tenant_membership)",
+    f"create table public.c (like {S}.tenant_h); alter table public.c inherit {S}.tenant_h",
+    f"do $$ begin execute 'create table public.c () inherits ({S}.tenant_h)'; end $$",
+    f"create table public.d partition of {S}.script_execution_s default",
     f"comment on table {S}.script_execution_s is 'mine'",
     f"comment on schema {S} is 'mine'",
     f"comment on trigger protect_updates on {S}.script_execution_s is 'mine'",
@@ -72,6 +77,8 @@ ALLOWED = (
     'create table public."t on script_tracking.x" (); create policy p on public."t on script_tracking.x"',
     f"create table if not exists {S}.tenant_h ()",
     f"analyze {S}.tenant_h",
+    f"create table public.child (x text default '{S}.tenant_h') inherits (public.kept);"
+    f" alter table public.child add y int /* {S} */, no inherit public.kept",
     f"drop table if exists {S}.missing",
 )
 CONCURRENT = (

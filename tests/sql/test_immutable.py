@@ -177,6 +177,13 @@ UNPROTECTED = {
     f"create policy mine on {SAT} using (true)": "nothing, but has a policy of somebody else's",
     f"alter table {SI}.noise_ddl owner to postgres": "owner script_tracking_owner",
     f"alter table {HUB} detach partition {SI}.script_execution_h_first": "its place as a partition",
+    f"create table public.child () inherits ({S}.tenant_h)": "nothing, but has a child of somebody else's (public.",
+    "set allow_system_table_mods = on; update pg_inherits set inhdetachpending = true"
+    f" where inhrelid = '{SI}.script_execution_s_first'::regclass": "its place as a partition: a detachment",
+    f"create index mine on {SI}.script_execution_s_first (script_name)": "nothing, but has an index of somebody else's"
+    f" ({SI}.mine)",
+    "set allow_system_table_mods = on; update pg_index set indisvalid = false"
+    f" where indexrelid = '{SI}.running_operation_pkey'::regclass": "nothing, but has an index of somebody else's",
 }
 
 

@@ -99,6 +99,7 @@ begin
       and v_command.name !~~ all (array['%script_tracking%', 'auth%', '% auth.%', '%pg_temp%'])
       and tg_tag <> all (array['GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'CREATE EXTENSION', 'ALTER EXTENSION'])
       and (tg_tag <> 'ALTER TABLE' or v_query !~~* '%tach%partition%')
+      and (tg_tag not in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') or strpos(v_query, 'script_tracking') = 0)
       and v_pg_context !~~ e'%\n%'
       and concat(current_setting('script_tracking_internal.dropped', true),
                  current_setting('script_tracking_internal.installing', true)) = ''
@@ -199,7 +200,10 @@ begin
           array(select distinct n.name from unnest(v_names) as n (name) where n.name is not null order by n.name), '{}');
       end if;
 
-      if array_to_string(v_names, ' ') like any (array['%script_tracking%', 'auth%', '% auth.%']) then
+      -- or is made, or becomes, a child of what is the tracker's
+      if array_to_string(v_names, ' ') like any (array['%script_tracking%', 'auth%', '% auth.%'])
+        or tg_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') and strpos(coalesce(v_real, v_query), 'script_tracking') > 0
+      then
         perform script_tracking_internal.refuse_foreign_ddl(tg_tag, v_objects);
       end if;
       v_told := v_objects::text;

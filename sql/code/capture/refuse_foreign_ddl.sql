@@ -18,7 +18,15 @@ begin
   where script_tracking_internal.is_own_object(o.value ->> 'type', o.value ->> 'schema', o.value ->> 'name')
     and (p_tag <> 'DROP OWNED' or o.value ? 'dropped')
   limit 1;
-  if not found or script_tracking_internal.installation_lock() is not null then
+  if not found and p_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') then  -- a child's rows would be the record's
+    select n.nspname || '.' || p.relname into v_name
+    from pg_catalog.jsonb_array_elements(p_objects) as o
+    join pg_catalog.pg_inherits as i on i.inhrelid = (o.value ->> 'oid')::oid
+    join pg_catalog.pg_class as p on p.oid = i.inhparent join pg_catalog.pg_namespace as n on n.oid = p.relnamespace
+    where script_tracking_internal.is_own_object('table', n.nspname, p.relname)
+    limit 1;
+  end if;
+  if v_name is null or script_tracking_internal.installation_lock() is not null then
     return;
   end if;
   v_count := pg_catalog.nextval('script_tracking_internal.guarded_ddl_seq');

@@ -37,6 +37,20 @@ as $function$
   union all
   select g.name, 'its place as a partition' from guarded as g where g.relkind = 'r' and not g.relispartition
     and exists (select from script_tracking_internal.partitioned_tables() as t where g.name ~ format('[.]%s_', t.relation))
+  -- of these the parent shows no row, though they still are partitions
+  union all
+  select o.name, 'its place as a partition: a detachment of it began and did not end'
+  from pg_inherits as i join own as o on o.oid = i.inhrelid where i.inhdetachpending
+  -- whose rows would be the record's
+  union all
+  select o.name, format('nothing, but has a child of somebody else''s (%s)', i.inhrelid::regclass)
+  from pg_inherits as i join own as o on o.oid = i.inhparent
+  where i.inhrelid not in (select p.oid from own as p where p.relispartition)
+  -- which every row that is written pays for
+  union all
+  select o.name, format('nothing, but has an index of somebody else''s (%s)', x.indexrelid::regclass)
+  from pg_index as x join own as o on o.oid = x.indrelid join pg_class as c on c.oid = x.indexrelid
+  where not x.indisvalid or o.relispartition and not c.relispartition
   union all
   select o.name, 'forced row-level security' from own as o where not o.secured
   union all
