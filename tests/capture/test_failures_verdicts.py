@@ -225,3 +225,46 @@ async def test_the_extended_protocol_fails_and_rolls_back_like_the_simple_one(
     assert [row["execution_status"] for row in prepared] == ["FAILED", "FAILED"]
     assert [row["execution_status"] for row in pipelined] == ["ROLLED_BACK", "FAILED"]
     assert len({row["metadata"]["batch_id"] for row in prepared}) == 2
+
+
+async def test_a_failure_is_not_blamed_on_an_index_that_somebody_else_builds(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    client.execute("create table busy (id int)")
+    with session(failing_database) as builder, session(failing_database) as holder:
+        async with reading(failing_database) as reader:
+            before = len(history(watcher, "CREATE INDEX"))
+            holder.execute("begin; insert into busy values (1)")
+            building = asyncio.create_task(
+                asyncio.to_thread(builder.execute, "create index concurrently innocent on busy (id)")
+            )
+            while not value(
+                watcher, "select count(*) from pg_index where not indisvalid and indrelid = 'busy'::regclass"
+            ):
+                await asyncio.sleep(0.02)
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                client.execute("create index on nope (id)")
+            client.execute("set lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                client.execute("create index on busy (id)")
+            rows = await recorded(reader, watcher, "CREATE INDEX", before + 2)
+            holder.execute("rollback")
+            await building
+    assert [(row["execution_status"], row["affected_objects"]) for row in rows[before:]] == [("FAILED", None)] * 2
+
+
+async def test_an_open_transaction_of_thousands_keeps_no_other_failure_waiting(
+    failing_database: str, watcher: Session, client: Session
+) -> None:
+    client.execute("create table much ()")
+    with session(failing_database) as patient:
+        async with reading(failing_database) as reader:
+            patient.execute(
+                "begin; do $$ begin for n in 1 .. 2050 loop"
+                " execute format('comment on table much is %L', n); end loop; end $$"
+            )
+            with pytest.raises(psycopg.errors.DuplicateTable):
+                client.execute("create materialized view much as select 1 as one")
+            (row,) = await recorded(reader, watcher, "CREATE MATERIALIZED VIEW")
+            patient.execute("rollback")
+    assert row["execution_status"] == "FAILED"

@@ -246,3 +246,13 @@ def test_a_statement_of_a_megabyte_is_cut_after_redaction(records: Records) -> N
     (row,) = records.of(statement)
     assert row["sql_command"] == statement[:16384]
     assert row["metadata"]["sql_command_characters"] == len(statement)
+
+
+def test_a_table_among_a_thousand_temporary_ones_is_recorded(records: Records) -> None:
+    session = records.session
+    names = [f"tt{number}" for number in range(1001)]
+    session.execute("create table app.evidence ()")
+    session.execute("; ".join(f"create temp table {name} ()" for name in names).encode())
+    (row,) = records.of("drop table app.evidence, " + ", ".join(names))
+    assert row["execution_status"] == "COMPLETED"
+    assert dropped(row)["app.evidence"] == ("table", False)

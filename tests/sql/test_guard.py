@@ -284,3 +284,14 @@ def test_auth_is_guarded_where_it_is_the_trackers(admin: Session) -> None:
     ):
         assert refusal(admin, statement) == "ST009", statement
     admin.execute("create table public.auth (); create schema authors")
+
+
+def test_the_trackers_objects_are_found_among_a_thousand_others(admin: Session) -> None:
+    names = [f"many{number}" for number in range(1001)]
+    for kind in ("temp", ""):
+        admin.execute("; ".join(f"create {kind} table {name} ()" for name in names).encode())
+        others = ", ".join(names)
+        assert refusal(admin, f"drop table {SI}.noise_rule, {others}") == "ST009"
+        assert refusal(admin, f"grant select on {others}, {S}.tenant_h to public") == "ST009"
+        admin.execute(f"drop table {others}".encode())
+    assert value(admin, f"select to_regclass('{SI}.noise_rule') is not null")

@@ -46,7 +46,7 @@ begin
                then '(' || array_to_string(d.address_args, ', ') || ')' else '' end end,
         'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
         'temporary', case when d.is_temporary then true end))
-        order by d.original desc, d.ordinality)::text,
+        order by d.place) filter (where d.place <= 1000)::text,
       min(array_to_string(d.address_names, '.')) filter (where (d.original or d.normal)
         and case when d.object_type in ('policy', 'trigger', 'rule', 'schema')
           then d.address_names[1] in ('script_tracking', 'script_tracking_internal')
@@ -56,11 +56,13 @@ begin
             and d.object_type not like 'publication%' end)
       into v_dropped, v_own
     from (
-      select d.* from pg_event_trigger_dropped_objects() with ordinality as d
+      -- what is temporary last: only where nothing else was dropped, all that is kept is temporary
+      select d.*, row_number() over (order by d.is_temporary, d.original desc, d.ordinality) as place
+      from pg_event_trigger_dropped_objects() with ordinality as d
       where d.original
         or d.object_type in ('table', 'foreign table')  -- partitions fall with their parent, and are not called normal
         or (d.normal and d.object_type not in ('type', 'table column', 'default value', 'index', 'toast table'))
-      order by d.original desc, d.ordinality limit 1000) as d;
+    ) as d;
   end if;
   if v_own is not null then  -- by itself: together with a query it would be planned each time
     if not exists (

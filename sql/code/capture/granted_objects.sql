@@ -71,5 +71,5 @@ as $function$
   )
   select pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'type', o.type, 'schema', o.schema, 'name', o.name, 'oid', o.oid, 'acl', o.acl::text[])) order by o.name)
-  from (select * from own as o where o.named or not exists (select from own as n where n.named) order by o.name limit 1000) as o
+  from (select * from own as o where o.named or not exists (select from own as n where n.named) order by (o.schema like 'script\_tracking%') desc nulls last, o.name limit 1000) as o
 $function$;

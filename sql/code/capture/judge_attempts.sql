@@ -40,6 +40,10 @@ begin
     select a.* from script_tracking_internal.attempt as a
     where a.verdict is null and a.incarnation = (select i.incarnation from script_tracking_internal.installation as i)
       and (a.ended_at is not null or (a.past_lsn <= v_read and (not a.gone or a.past_at < clock_timestamp() - v_grace)))
+      -- those of an open transaction are left out, however many: they would take the place of all others
+      and case when a.end_xid is null then true
+        when a.end_xid >= pg_snapshot_xmax(pg_current_snapshot()) then false
+        else pg_xact_status(a.end_xid) is distinct from 'in progress' end
     order by a.started_at limit 2000
   loop
     v_status := case

@@ -18,7 +18,7 @@ begin
     where not c.in_extension or c.object_type = 'extension' or p_tag not in ('CREATE EXTENSION', 'ALTER EXTENSION')
   loop
     v_count := v_count + 1;
-    if v_count <= 1000 then
+    if v_count <= 1000 or v_command.schema_name like 'script\_tracking%' then  -- whatever guards those sees them
       v_object := pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
         'type', v_command.object_type, 'schema', v_command.schema_name, 'name', v_command.object_identity,
         'oid', nullif(v_command.objid, 0), 'temporary', nullif(v_command.schema_name = 'pg_temp', false)));
