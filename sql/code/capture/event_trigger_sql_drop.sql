@@ -38,7 +38,7 @@ begin
       to_json(format('%I.%I', v_object.address_names[1], v_object.address_names[2])), v_object.objid);
   elsif v_count > 0 then
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-        'type', d.object_type, 'schema', case d.object_type when 'rule' then d.address_names[1] else d.schema_name end,
+        'type', d.object_type, 'schema', case when d.object_type in ('policy', 'trigger', 'rule') then d.address_names[1] else d.schema_name end,
         'name', case when d.object_type = 'default acl'
           then script_tracking_internal.default_acl_name(d.address_names[1], d.address_names[2], d.address_args[1]) else (select string_agg(quote_ident(n.part), '.' order by n.position)
                  from unnest(d.address_names) with ordinality as n (part, position))
