@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.memory import measure
 
 CYCLES = 150
 MOST_GROWTH = 0.15  # a run as short as this has hardly loaded everything; what leaks with each target shows
 
 
+@pytest.mark.majors
 def test_memory_does_not_grow_with_targets_that_come_and_go(installed_database: str) -> None:
     run = measure.measure(installed_database, CYCLES)
     assert run.cycles >= CYCLES

@@ -213,6 +213,7 @@ async def _failed(target: Target, watcher: psycopg.Connection, name: str) -> Non
         await target.fetch("select 1/0", timeout=30)
 
 
+@pytest.mark.majors
 async def test_no_session_is_left_behind_by_faults(database: str, watcher: psycopg.Connection) -> None:
     """SESSION_FAULTS=1000 for many: `make test-faults`."""
     name = urlsplit(database).path.removeprefix("/")

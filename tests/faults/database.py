@@ -209,7 +209,7 @@ CASES = (
     ),
     Fault(
         "a collector returns rows without a label", does(ROWS.format("null")),
-        {**ALIVE, success("running"): 1, "dropped_series_total rises": 1}, observe=drops_more, long=True,
+        {**ALIVE, success("running"): 1, "dropped_series_total rises": 1}, observe=drops_more,
     ),
     Fault("pg_terminate_backend amid a query", amid_a_query("pg_terminate_backend"), ALIVE, may_log=("target_down",)),
     Fault("pg_cancel_backend amid a query", amid_a_query("pg_cancel_backend"), ALIVE, FAILED, within=20),
@@ -221,22 +221,21 @@ CASES = (
     Fault(
         "membership of script_tracking_daemon revoked",
         statements(f"revoke {MEMBER} from exporter", f"grant {MEMBER} to exporter", ours=False),
-        BLIND, ("collector_failed", "schema_not_settled"), within=40, recovers=90, long=True,
+        BLIND, ("collector_failed", "schema_not_settled"), within=40, recovers=90,
     ),
     Fault("password changed, then the password file", other_password, DOWN, ("target_down",)),
-    Fault("password file gone", no_password_file, DOWN, ("target_down",), long=True),
+    Fault("password file gone", no_password_file, DOWN, ("target_down",)),
     Fault(
         "schema dropped", dropped, {**BLIND, sample("schema_version"): 0}, ("schema_not_settled",),
-        FAILED, within=40, recovers=90, times=3, long=True,
+        FAILED, within=40, recovers=90, times=3,
     ),
     Fault(
         "schema newer than the program, and breaking",
         statements(NEWER, "delete from script_tracking_internal.schema_migration where version = 999", ours=False),
-        {**BLIND, sample("schema_version"): 999}, FAILED, ("schema_not_settled",), within=40, recovers=90, long=True,
+        {**BLIND, sample("schema_version"): 999}, FAILED, ("schema_not_settled",), within=40, recovers=90,
     ),
     Fault(
         "disk full (a tablespace on a small file system)", full, {**ALIVE, success("operations"): 1},
         may_log=(*FAILED, "target_down", "capture_slot_dropped"), times=2, prepare=onto_a_small_disk,
-        long=True,
     ),
 )  # fmt: skip

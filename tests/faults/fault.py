@@ -40,7 +40,6 @@ class Fault:
     recovers: float = 20.0
     prepare: Callable[[Scene], None] | None = None
     observe: Callable[[Scene], Mapping[str, float]] | None = None  # what else is looked at, as samples
-    long: bool = False  # too long for every run
     times: int = 1  # how often sessions end: the end of the fault may end them as well
 
 

@@ -67,8 +67,8 @@ def unresolved(scene: Scene) -> Iterator[None]:
 
 CASES = (
     Fault("port refused", refused, DOWN, ("target_down",)),
-    Fault("every connection reset", reset, DOWN, ("target_down",), long=True),
+    Fault("every connection reset", reset, DOWN, ("target_down",)),
     Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15),
     Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",)),
-    Fault("latency of 2 s, there and back", late, ALIVE, recovers=40, long=True),
+    Fault("latency of 2 s, there and back", late, ALIVE, recovers=40),
 )  # fmt: skip

@@ -160,22 +160,22 @@ CASES = (
         "a collection stalls", stalled, {UP: 0, success("operations"): 0, COUNTER: None}, ("collection_stalled",),
         ready=503, within=20,
     ),
-    Fault("the exporter paused for 5 s (SIGSTOP)", paused, SERVED, long=True),
+    Fault("the exporter paused for 5 s (SIGSTOP)", paused, SERVED),
     Fault("the clock an hour ahead", clock(HOUR), ON_TIME, observe=jumped),
-    Fault("the clock an hour back", clock(-HOUR), ON_TIME, observe=jumped, long=True),
+    Fault("the clock an hour back", clock(-HOUR), ON_TIME, observe=jumped),
     Fault(
         "reload with a broken file", broken_configuration, {**SERVED, RELOADED: 0}, ("configuration_refused",),
     ),
     Fault("a file of targets broken", broken_targets, SERVED, ("target_file_refused",)),
     Fault(
         "the exporter's own certificate expired, then renewed", expired, {**SERVED, VERIFIED: 0}, prepare=with_tls,
-        observe=scrape_over_tls, long=True,
+        observe=scrape_over_tls,
     ),
     Fault(
         "scrape storm: 64 clients without a pause", misbehaving("flood"), {**SERVED, ANSWERED: 1}, observe=answered,
     ),
-    Fault("8 slow clients", misbehaving("slow"), {**SERVED, ANSWERED: 1}, observe=answered, long=True),
+    Fault("8 slow clients", misbehaving("slow"), {**SERVED, ANSWERED: 1}, observe=answered),
     Fault(
-        "silent and idle clients", misbehaving("silent", "idle"), {**SERVED, ANSWERED: 1}, observe=answered, long=True,
+        "silent and idle clients", misbehaving("silent", "idle"), {**SERVED, ANSWERED: 1}, observe=answered,
     ),
 )  # fmt: skip

@@ -176,21 +176,21 @@ LOST = ("target_down",)
 CASES = (
     Fault("server stopped", stopped, DOWN, ("target_down",)),
     Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",)),
-    Fault("server restarted", restarted, ALIVE, may_log=LOST, long=True),
+    Fault("server restarted", restarted, ALIVE, may_log=LOST),
     Fault("a backend killed: crash recovery", crashed, ALIVE, may_log=LOST, within=20),
     Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=15),
     Fault("out of connections", out_of_connections, DOWN, ("target_down",), times=3),
-    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",), long=True),
+    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",)),
     Fault(
         "read-only database (default_transaction_read_only)", read_only, ALIVE,
-        may_log=LOST, times=2, long=True,
+        may_log=LOST, times=2,
     ),
     Fault(
         "the address leads to a standby", is_a_standby, {**ALIVE, STANDBY: 1}, ("standby",), LOST,
-        prepare=make_standby, times=3, long=True,
+        prepare=make_standby, times=3,
     ),
     Fault(
         "failed over: primary gone, standby promoted", failed_over, {**ALIVE, STANDBY: 0}, may_log=LOST,
-        prepare=make_standby, within=20, long=True,
+        prepare=make_standby, within=20,
     ),
 )  # fmt: skip

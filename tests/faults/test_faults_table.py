@@ -57,9 +57,7 @@ def test_the_page_tells_of_every_fault() -> None:
     assert len(CASES) >= 25
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [pytest.param(case, id=case.name, marks=[pytest.mark.majors] if case.long else []) for case in CASES],
-)
+@pytest.mark.majors
+@pytest.mark.parametrize("fault", [pytest.param(case, id=case.name) for case in CASES])
 def test_a_fault_shows_and_passes(stage: Stage, fault: Fault) -> None:
     stage.play(fault)
