@@ -80,7 +80,7 @@ def test_a_cascade_tells_its_roots_from_its_dependents(records: Records) -> None
     assert found["app.a"] == ("table", False)
     assert found["app.v"] == ("view", True)
     assert found["app.f()"] == ("function", True)
-    assert found["app.b.b_id_fkey"] == ("table constraint", True)
+    assert found["b_id_fkey on app.b"] == ("table constraint", True)
 
 
 def test_what_hangs_on_a_table_is_named_by_it_when_it_is_dropped(records: Records) -> None:
@@ -90,7 +90,7 @@ def test_what_hangs_on_a_table_is_named_by_it_when_it_is_dropped(records: Record
     )
     for kind, name in (("rule", "r"), ("policy", "p"), ("trigger", "g")):
         (row,) = records.of(f"drop {kind} {name} on app.t")
-        assert dropped(row) == {f"app.t.{name}": (kind, False)}
+        assert dropped(row) == {f"{name} on app.t": (kind, False)}
         assert row["metadata"]["objects"][0]["schema"] == "app"
 
 

@@ -2,7 +2,8 @@
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Refuses to drop what is the tracker's: here, because ddl_command_end may not be there any more; and without a helper,
 -- as these may be what was dropped.
--- Identities come from address_names: the ready-made ones were computed before the pinned settings applied.
+-- Identities are those that pg_event_trigger_ddl_commands() told when the object was made. The ready-made ones were computed
+-- before the pinned settings applied: what is quoted in them is quoted anew, and most often the name comes from address_names.
 create or replace function script_tracking.event_trigger_sql_drop()
 returns event_trigger
 language plpgsql
@@ -40,10 +41,12 @@ begin
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
         'type', d.object_type, 'schema', case when d.object_type in ('policy', 'trigger', 'rule') then d.address_names[1] else d.schema_name end,
         'name', case when d.object_type = 'default acl'
-          then script_tracking_internal.default_acl_name(d.address_names[1], d.address_names[2], d.address_args[1]) else (select string_agg(quote_ident(n.part), '.' order by n.position)
-                 from unnest(d.address_names) with ordinality as n (part, position))
-          || case when d.object_type in ('function', 'procedure', 'aggregate')
-               then '(' || array_to_string(d.address_args, ', ') || ')' else '' end end,
+          then script_tracking_internal.default_acl_name(d.address_names[1], d.address_names[2], d.address_args[1])
+          when d.object_identity like '%"%' then (
+            select string_agg(case when m.part[1] like '"%'
+              then quote_ident(replace(substr(m.part[1], 2, length(m.part[1]) - 2), '""', '"')) else m.part[1] end, '' order by m.place)
+            from regexp_matches(d.object_identity, '"(?:[^"]|"")*"|[^"]+', 'g') with ordinality as m (part, place))
+          else d.object_identity end,
         'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
         'temporary', case when d.is_temporary then true end))
         order by d.place) filter (where d.place <= 1000)::text,
