@@ -70,7 +70,8 @@ async def read_ledger(connection: Connection) -> Ledger:
                 return Ledger()
             if not standing["ledger"]:
                 raise ForeignSchema(
-                    f"somebody else's schema stands in the way: {standing['schemas']}; rename it or drop it"
+                    f"somebody else's schema stands in the way: {standing['schemas']}; rename it or drop it, "
+                    "or give it back to script_tracking_owner where it is the tracker's and was made over"
                 )
             role = standing["role_name"]
             applied = await (await connection.execute(query("schema", "applied_migrations").encode())).fetchall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -44,3 +46,39 @@ async def test_a_detachment_that_broke_off_is_finished_and_the_partition_attache
     (row,) = rows(installed_database, PROTECTED)
     assert row["status"] == "ok"
     (row,) = rows(installed_database, f"select from {S}.get_execution_history(1) where script_name = 'before'")
+
+
+@pytest.fixture(params=["", "superuser"])
+def heir(installed_database: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A role that the tracker's objects are made over to."""
+    rows(installed_database, f"create role heir {request.param}")
+    yield "heir"
+    rows(installed_database, "reassign owned by heir to script_tracking_owner")
+    rows(installed_database, "drop owned by heir; drop role heir")
+
+
+async def test_what_was_made_over_to_another_role_shows_and_is_given_back(installed_database: str, heir: str) -> None:
+    before = rows(installed_database, f"select check_name from {S}.get_system_health() order by 1")
+    rows(installed_database, f"reassign owned by script_tracking_owner to {heir}")
+    assert list(await failed_checks(installed_database)) == ["installed"]
+    assert "give it back to script_tracking_owner" in (await failed_checks(installed_database))["installed"]
+    (row,) = rows(installed_database, PROTECTED)
+    assert row["status"] == "critical"
+    assert "owner script_tracking_owner" in row["advice"]
+    assert rows(installed_database, f"select ok from {SI}.collect_health() where check_name = 'record_protected'") == [
+        {"ok": 0}
+    ]
+    rows(installed_database, f"reassign owned by {heir} to script_tracking_owner")
+    assert await failed_checks(installed_database) == {}
+    assert rows(installed_database, f"select check_name from {S}.get_system_health() order by 1") == before
+    (row,) = rows(installed_database, PROTECTED)
+    assert row["status"] == "ok"
+
+
+@pytest.mark.parametrize("heir", [""], indirect=True)
+async def test_one_function_of_another_owner_shows(installed_database: str, heir: str) -> None:
+    owned = f"select pg_advisory_xact_lock(6001874101); alter function {SI}.redact(text) owner to"
+    rows(installed_database, f"{owned} {heir}")
+    (row,) = rows(installed_database, PROTECTED)
+    assert row["status"] == "critical"
+    assert f"a function of {SI} lacks owner script_tracking_owner" in row["advice"]

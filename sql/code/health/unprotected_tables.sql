@@ -61,4 +61,15 @@ as $function$
   union all
   select o.name, 'owner script_tracking_owner' from own as o
   where o.relowner is distinct from to_regrole('script_tracking_owner')::oid
+  -- REASSIGN OWNED takes them all, and fires no event trigger. Which function is the installing role's, verify knows.
+  union all
+  select 'schema ' || n.nspname, 'owner script_tracking_owner' from pg_namespace as n
+  where n.nspname in ('script_tracking', 'script_tracking_internal')
+    and n.nspowner is distinct from to_regrole('script_tracking_owner')::oid
+  union all
+  select 'a function of ' || n.nspname, 'owner script_tracking_owner' from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal')
+    and p.proowner is distinct from to_regrole('script_tracking_owner')::oid
+    and p.proowner not in (select r.oid from pg_roles as r where r.rolsuper
+      union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end')
 $function$;
