@@ -68,7 +68,7 @@ def test_a_dropped_object_has_the_name_that_it_had_when_it_was_made(records: Rec
         " create foreign data wrapper names_w; create server names_s foreign data wrapper names_w;"
         " create publication names_p"
     )
-    wrong = {}
+    wrong: dict[str, object] = {}
     try:
         for line in lines:
             made, dropped = line.replace("app.x", f"app.{name}").replace(" x ", f" {name} ").split(" | ")
