@@ -134,7 +134,7 @@ begin
                    jsonb_strip_nulls(jsonb_build_object(
                      'rewritten', jsonb_agg(n.value -> 'rewritten') filter (where n.value ? 'rewritten'))),
                    array_agg(n.value ->> 'name') filter (where n.value ? 'name'),
-                   bool_and(coalesce((n.value ->> 'temporary')::boolean, false)) filter (where not n.value ? 'rewritten')
+                   bool_and(coalesce((n.value ->> 'temporary')::boolean, false)) filter (where not n.value ?| array['rewritten', 'unlisted'])
               into v_objects, v_special, v_names, v_temporary
             from jsonb_array_elements(coalesce(v_objects, '[]') || v_more) as n;
           end if;
@@ -191,9 +191,16 @@ begin
       elsif tg_tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'ALTER TABLE', 'DROP OWNED') then
         v_more := script_tracking_internal.unreported_objects(tg_tag, v_type, v_oid, coalesce(v_real, v_query));
         if v_more is not null or v_dropped <> '' then  -- in place of kinds of objects without a name
-          v_objects := jsonb_path_query_array(v_objects, '$[*] ? (exists (@.name))') || coalesce(v_more, '[]');
+          v_objects := jsonb_path_query_array(v_objects, '$[*] ? (exists (@.name) || exists (@.unlisted))') || coalesce(v_more, '[]');
           v_names := v_names || array(select o.value ->> 'name' from jsonb_array_elements(v_more) as o);
         end if;
+      end if;
+      if jsonb_array_length(v_objects) > 1000 then
+        select coalesce(v_special, '{}') || jsonb_strip_nulls(jsonb_build_object('objects_total',
+                 sum((n.value ->> 'unlisted')::bigint) + count(*) filter (where not n.value ? 'unlisted'))),
+               jsonb_agg(n.value) filter (where not n.value ? 'unlisted')
+          into v_special, v_objects
+        from jsonb_array_elements(v_objects) as n;
       end if;
       if cardinality(v_names) > 1 or v_names[1] is null then
         v_names := nullif(

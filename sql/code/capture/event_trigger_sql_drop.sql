@@ -38,7 +38,7 @@ begin
       v_object.object_type, to_json(v_object.schema_name),
       to_json(format('%I.%I', v_object.address_names[1], v_object.address_names[2])), v_object.objid);
   elsif v_count > 0 then
-    select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    select (jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
         'type', d.object_type, 'schema', case when d.object_type in ('policy', 'trigger', 'rule') then d.address_names[1] else d.schema_name end,
         'name', case when d.object_type = 'default acl'
           then script_tracking_internal.default_acl_name(d.address_names[1], d.address_names[2], d.address_args[1])
@@ -49,7 +49,8 @@ begin
           else d.object_identity end,
         'oid', d.objid, 'dropped', true, 'dependent', case when not d.original then true end,
         'temporary', case when d.is_temporary then true end))
-        order by d.place) filter (where d.place <= 1000)::text,
+        order by d.place) filter (where d.place <= 1000)
+        || case when count(*) > 1000 then jsonb_build_array(jsonb_build_object('unlisted', count(*) - 1000)) else '[]' end)::text,
       min(array_to_string(d.address_names, '.')) filter (where (d.original or d.normal)
         and case when d.object_type in ('policy', 'trigger', 'rule', 'schema')
           then d.address_names[1] in ('script_tracking', 'script_tracking_internal')

@@ -4,6 +4,7 @@
 -- changed otherwise since its last record, where they name any of it.
 -- A column without a privilege has no acl any more, where everything else keeps an empty one: of such columns those that the
 -- statement names, or that were written by the same command as their table, which REVOKE on the table does.
+-- Of more than 1,000 the last element tells how many more there are.
 create or replace function script_tracking_internal.granted_objects(p_type text, p_statement text)
 returns jsonb
 language sql stable
@@ -71,5 +72,7 @@ as $function$
   )
   select pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
     'type', o.type, 'schema', o.schema, 'name', o.name, 'oid', o.oid, 'acl', o.acl::text[])) order by o.name)
-  from (select * from own as o where o.named or not exists (select from own as n where n.named) order by (o.schema like 'script\_tracking%') desc nulls last, o.name limit 1000) as o
+    operator(pg_catalog.||) case when max(o.total) > 1000
+      then pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('unlisted', max(o.total) - 1000)) else '[]' end
+  from (select o.*, count(*) over () as total from own as o where o.named or not exists (select from own as n where n.named) order by (o.schema like 'script\_tracking%') desc nulls last, o.name limit 1000) as o
 $function$;

@@ -1,5 +1,5 @@
 -- What pg_event_trigger_ddl_commands() tells of a statement, which need not be one object: at most 1,000 of them, and of the
--- first one its catalog, identifier and kind. member and temporary: whether all of them are an extension's, or temporary.
+-- first one its catalog, identifier and kind. Where there are more the last element tells how many. member and temporary: whether all of them are an extension's, or temporary.
 create or replace function script_tracking_internal.reported_objects(
   p_tag text, out objects jsonb, out names text[], out class oid, out object oid, out type text, out member boolean,
   out temporary boolean)
@@ -9,6 +9,7 @@ declare
   v_command record;
   v_object  jsonb;
   v_count   bigint := 0;
+  v_more    bigint := 0;
 begin
   -- a loop over what is most often one row costs half of an aggregate
   for v_command in
@@ -35,9 +36,14 @@ begin
         objects := objects || v_object;
         names := pg_catalog.array_append(names, v_command.object_identity);
       end if;
+    else
+      v_more := v_more + 1;
     end if;
     member := member and coalesce(v_command.in_extension, false);
     temporary := temporary and coalesce(v_command.schema_name = 'pg_temp', false);
   end loop;
+  if v_more > 0 then
+    objects := objects || pg_catalog.jsonb_build_object('unlisted', v_more);
+  end if;
 end
 $function$;
