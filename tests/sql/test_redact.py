@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
-from tests.sql.redact_cases import ELSEWHERE, MISSPELT, ORDINARY, REDACTED, UNQUOTED, WITHHELD
+from tests.sql.redact_cases import ELSEWHERE, MISSPELT, ORDINARY, REDACTED, SHAPES, UNQUOTED, WITHHELD
 
 REDACT = "select script_tracking_internal.redact(%s)"
 MESSAGE = "select script_tracking_internal.redact_message(%s, %s)"
@@ -35,7 +35,7 @@ def redacting(postgres: Server, _template: str) -> Iterator[Session]:
 @pytest.mark.parametrize("conforming", ["on", "off"])
 def test_secrets_are_replaced_and_the_rest_stands(redacting: Session, conforming: str) -> None:
     redacting.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
-    for statement, expected in (*REDACTED, *UNQUOTED, *MISSPELT, *ELSEWHERE):
+    for statement, expected in (*REDACTED, *UNQUOTED, *MISSPELT, *ELSEWHERE, *SHAPES):
         assert value(redacting, REDACT, statement) == expected
         assert value(redacting, REDACT, expected) == expected, "not the same again"
     redacting.execute("reset standard_conforming_strings; reset escape_string_warning")

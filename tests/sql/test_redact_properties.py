@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -76,6 +77,11 @@ def conninfo_of(secret: str) -> str:
     return f"host=db password={conninfo(secret)} user=joe"
 
 
+def letters(secret: str) -> str:
+    """What of it may stand in a token."""
+    return "".join(c for c in secret if c.isascii() and c.isalnum())
+
+
 # How a literal of the secret, in some style, comes to stand in a statement.
 PLACES: tuple[Callable[[str, Quote], str], ...] = (
     lambda s, q: f"alter role joe with encrypted password {q(s)} valid until '2030-01-01'",
@@ -113,6 +119,19 @@ PLACES: tuple[Callable[[str, Quote], str], ...] = (
     lambda s, q: f"create policy p on t using (current_setting('app.token') = {q(s)})",
     lambda s, q: f"alter table t alter password type text using {q(s)}",
     lambda s, q: f"alter role joe password {q('x')} {q(s)} login",
+    lambda s, q: f"select {q('https://a.blob.core.windows.net/c?sv=1&sig=' + quote(s, safe=''))}",
+    lambda s, q: f"select {q('https://storage.googleapis.com/b?X-Goog-Signature=' + quote(s, safe=''))}",
+    lambda s, q: f"select jsonb_build_object('x-webhook-signature', {q(s)})",
+    lambda s, q: f"select {q('https://discord.com/api/webhooks/1/' + quote(s, safe=''))}",
+    lambda s, q: f"select {q('https://acme.webhook.office.com/webhookb2/' + quote(s, safe=''))}",
+    lambda s, q: f"select {q('https://api.telegram.org/bot123456789:AA' + 'x' * 33 + letters(s) + '/x')}",
+    lambda s, q: f"select {q('SG.' + 'x' * 20 + '.' + letters(s))}, {q('hf_' + 'x' * 20 + letters(s))}",
+    lambda s, q: f"select {q('pypi-' + 'x' * 20 + letters(s))}, {q('ya29.' + 'x' * 20 + letters(s))}",
+    lambda s, q: f"select coalesce(u.password, a, {q(s)}), nullif(token, {q(s)}) from u",
+    lambda s, q: f"select array['a', 'password', {q(s)}], array[['token',{q(s)}]]",
+    lambda s, q: f"select concat_ws('=', 'password', {q(s)}), format('%s %s', 'token', {q(s)})",
+    lambda s, q: f"create trigger t after insert on a execute function f('https://h', 'token', {q(s)})",
+    lambda s, q: f"call e({q('create trigger t before update on a execute function f(token, ' + plain(s) + ')')})",
 )
 # What nothing quotes: a word with what may adhere to it, or a number with a word.
 BARE = st.builds(

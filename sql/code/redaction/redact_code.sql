@@ -17,7 +17,9 @@ declare
     'group', 'order', 'having', 'limit', 'union', 'returning', 'inherits', 'with', 'raise', 'return', 'perform', 'add',
     'drop', 'rename', 'owner', 'grant', 'valid', 'cascade', 'restrict', 'into', 'values'];
   -- functions that take a name and its value, one after the other; so do rows of VALUES
-  c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|^values$|^,$)';
+  c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|concat|^format$|^values$|^,$)';
+  -- of which each argument may stand for the others
+  c_alike     constant text[] := array['coalesce', 'nullif', 'greatest', 'least'];
   v_spaces    text[];
   v_kinds     "char"[];
   v_raws      text[];
@@ -35,6 +37,7 @@ declare
   v_named     boolean[];         -- and whether the name of a secret stands in it
   v_items     integer[] := array[1];  -- for each, and for none: where the present item of its list begins
   v_open      integer := 0;
+  v_brackets  integer := 0;      -- that are open: of an array, as a rule
   v_alias     integer;           -- parenthesis that names the columns of a list of values before
   v_function  integer;           -- parenthesis within which every literal is a secret
   v_hot       integer := 0;      -- 1 after a secret's name, 2 after further words, 3 after an operator, 4 after an operand
@@ -43,6 +46,7 @@ declare
   v_foreign   boolean;           -- what is a name in SQL stands where another language has a value
   v_zone      boolean := false;  -- every literal of the statement is a secret
   v_insert    boolean := false;
+  v_trigger   boolean := false;  -- in CREATE TRIGGER, whose arguments may be names and values
   v_string    integer;           -- where the last string stands, as far as another may go on with it
   v_joined    text;              -- its value
   v_parts     integer := 0;      -- of which it consists
@@ -125,7 +129,9 @@ begin
                 v_zone := true;
               elsif length(v_value) < 200 and script_tracking_internal.is_secret_name(btrim(v_value, '{}"')) then
                 v_named[v_open] := v_open > 0;
-                if v_previous ~ '(^#?>>?|\[)$' or (v_open > 0 and v_names[v_open] ~ c_pairs) then
+                if v_previous ~ '(^#?>>?|\[)$' or (v_open > 0 and v_names[v_open] ~ c_pairs)
+                  or (v_previous in ('(', ',') and (v_brackets > 0 or v_trigger and v_open = 1))
+                then
                   v_hot := 1;
                   v_level := v_open;
                   v_previous := '';
@@ -222,6 +228,7 @@ begin
             v_statement := v_at;
           elsif v_second = '' and v_value not in ('or', 'replace') then
             v_second := v_value;
+            v_trigger := v_first = 'create' and v_value in ('trigger', 'constraint');
             v_head := v_head and v_value not in ('function', 'procedure', 'trigger', 'rule', 'policy');
           end if;
           case v_value
@@ -289,6 +296,9 @@ begin
 
       else  -- operators and punctuation
         v_string := null;
+        if v_value ~ '[][]' then
+          v_brackets := greatest(v_brackets + length(replace(v_value, ']', '')) - length(replace(v_value, '[', '')), 0);
+        end if;
         if v_value = '(' then
           v_open := v_open + 1;
           v_names[v_open] := v_previous;
@@ -334,7 +344,9 @@ begin
         elsif v_value = ',' then
           v_items[v_open + 1] := v_at;
           v_term := v_at;
-          if v_hot in (1, 2) and v_open > 0 and v_names[v_open] ~ c_pairs then
+          if v_hot in (1, 2) and (v_brackets > 0 or v_open > 0 and (v_names[v_open] ~ c_pairs or v_trigger and v_open = 1)) then
+            v_hot := 3;
+          elsif v_hot > 0 and v_open > 0 and v_names[v_open] = any (c_alike) then
             v_hot := 3;
           elsif v_hot > 0 and v_open <= v_level then
             v_hot := 0;
@@ -343,7 +355,7 @@ begin
           end if;
         elsif v_value = ';' then
           v_hot := 0; v_level := null; v_insert := false;
-          v_first := ''; v_second := ''; v_head := true;
+          v_first := ''; v_second := ''; v_head := true; v_trigger := false; v_brackets := 0;
           v_items[v_open + 1] := v_at;
           v_term := v_at;
           if v_open = 0 then

@@ -7,7 +7,7 @@ as $function$
   select array[
     '%pass%', '%pw%', '%secret%', '%token%', '%key%', '%credential%', '%option%', '%conn%',
     '%dblink%', '%auth%', '%crypt%', '%hmac%', '%digest%', '%md5%', '%sha%', '%pgp%', '%identified%', '%program%',
-    '%jwt%', '%sign%', '%verify%', '%-u%', '%slack%', '%sk-%', e'%npm\\_%', '%hv_.%',
-    '%bearer%', '%basic %', '%a_ia%', e'%gh_\\_%', '%glpat%', '%xox%', e'%k\\_live%', e'%k\\_test%', '%aiza%',
+    '%jwt%', '%sig%', '%verify%', '%-u%', '%hook%', '%sk-%', e'%npm\\_%', '%hv_.%',
+    '%bearer%', '%basic %', '%a_ia%', e'%h_\\_%', '%glpat%', '%xox%', e'%k\\_live%', e'%k\\_test%', '%aiza%', '%sg.%', '%pypi-%', '%ya29.%', '%dapi%', '%:aa%',
     '%eyj%', '%$2%', '%$_$%', e'%github\\_pat%', '%$argon2%', '%@%', '%failing row%', '%$_ = %', '%u&%', e'%\\\\%']
 $function$;
