@@ -110,6 +110,8 @@ def _exporter(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], _Counter]
             process.kill()
             process.wait()
         counter.join(timeout=20)
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def measure(dsn: str, cycles: int) -> Run:

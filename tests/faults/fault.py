@@ -94,9 +94,10 @@ def _wait(scene: Scene, fault: Fault, mark: int, began: float) -> float:
 
 def _hold(scene: Scene, fault: Fault) -> None:
     """While the fault lasts nothing stale is served, and the other database is watched as ever."""
-    before = scene.samples().get(PROGRESS, 0.0)
+    before = scene.samples().get(PROGRESS)
     end = time.monotonic() + HOLD_SECONDS
-    while time.monotonic() < end or not scene.samples().get(PROGRESS, 0.0) > before:
+    # another time is progress, be it an earlier one: the clock may have been set back since
+    while time.monotonic() < end or scene.samples().get(PROGRESS) in (before, None):
         assert time.monotonic() < end + 30, "the other database is not collected any more"
         samples = scene.samples()
         assert samples.get(OTHER_UP) == 1, "the other database suffers"

@@ -160,7 +160,9 @@ CASES = (
         "a collection stalls", stalled, {UP: 0, success("operations"): 0, COUNTER: None}, ("collection_stalled",),
         ready=503, within=20,
     ),
-    Fault("the exporter paused for 5 s (SIGSTOP)", paused, SERVED),
+    Fault(
+        "the exporter paused for 5 s (SIGSTOP)", paused, SERVED, may_log=("event_loop_stuck", "collection_stalled"),
+    ),
     Fault("the clock an hour ahead", clock(HOUR), ON_TIME, observe=jumped),
     Fault("the clock an hour back", clock(-HOUR), ON_TIME, observe=jumped),
     Fault(
