@@ -51,5 +51,5 @@ async def test_asynchronous_tests_have_databases_too(installed_database: str) ->
 
 def test_every_fixture_that_is_a_server_is_known_to_test_all() -> None:
     files = Path(__file__).resolve().parents[1].rglob("*.py")
-    fixture = re.compile(r"^@pytest\.fixture.*\ndef (\w+)\([^)]*\) -> Iterator\[Server\]:", re.MULTILINE)
+    fixture = re.compile(r"^@pytest\.fixture.*\ndef (\w+)\([^)]*\) -> Iterator\[(?:Server|Stage)\]:", re.MULTILINE)
     assert {name for file in files for name in fixture.findall(file.read_text(encoding="utf-8"))} == SERVER_FIXTURES
