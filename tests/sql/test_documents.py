@@ -11,7 +11,7 @@ import pytest
 from tests.fix_sessions import Session
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-# one that is marked `by-hand` cannot run in a new database, or not in a transaction: tests of its subject run the like of it
+# one that is marked `by-hand` cannot run in a new database, or not in a transaction: the tests of its subject do so
 BLOCK = re.compile(r"^```sql\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # by what a statement asks: who reads the record, who collects and keeps house; the rest is a superuser's
 ROLES = {
