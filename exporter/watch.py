@@ -232,6 +232,8 @@ class Watch:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
             # while it does not answer it is not asked; when it does again it may be a standby
             if not ready or self.target.standby or self.target.up is False:
+                if ready and self.target.up is False:
+                    self.status.set("capture_success", 0.0)
                 await asyncio.sleep(CAPTURE_TICK_SECONDS)
                 continue
             if times_up != self.target.times_up:

@@ -77,11 +77,11 @@ async def test_the_longest_message_of_ours_is_read(slot_database: str, client: S
         for name in ("tenant", "app_user", "change_ref"):
             client.execute("select set_config(%s, repeat(chr(1), 1000), false)", (f"script_tracking.{name}",))
         filler = "\x01" * 5000
-        inner = f"drop type never_made_long /* {filler} */"
+        inner = f"drop conversion never_made_long /* {filler} */"
         with pytest.raises(psycopg.errors.UndefinedObject):
             client.execute(f"do $do$ begin /* {filler} */ execute $x${inner}$x$; end $do$".encode())
         client.execute("reset all")
-        (row,) = await recorded(reader, client, "DROP TYPE")
+        (row,) = await recorded(reader, client, "DROP CONVERSION")
         assert row["execution_status"] == "FAILED"
 
 
