@@ -32,7 +32,7 @@ HOST = "db.test"  # which the exporter under test takes for this machine, until 
 PASSWORD = "s3cr3t p'w"
 SHOP, OTHER = "shop", "other"
 SAMPLE = re.compile(r"(\w+(?:\{.*\})?) ([^ ]+)")
-PATIENCE = 2.0  # times as long as a bound says is waited where others use the processor too
+PATIENCE = 4.0  # times as long as a bound says is waited where others use the processor too
 
 Samples = Mapping[str, float]
 
