@@ -178,15 +178,17 @@ async def test_few_are_let_in_at_a_time_and_one_that_hangs_holds_nobody_up(monke
 
 
 async def _terminated(target: Target, watcher: psycopg.Connection, name: str) -> None:
-    job = asyncio.create_task(target.fetch("select pg_sleep(60)", timeout=90))
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like '%%pg_sleep(60)%%'"
-    await settled(lambda: bool(watcher.execute(kill, (name,)).fetchall()))
+    job = asyncio.create_task(target.fetch("select pg_sleep(60) as ended", timeout=90))
+    # its own text: that of another fault may stand beside it, or have been the last of an idle session
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and query like '%%(60) as ended'"
+    await settled(lambda: bool(watcher.execute(kill + " and state = 'active'", (name,)).fetchall()))
     with pytest.raises(TargetUnavailable):
         await job
 
 
 async def _cancelled(target: Target, watcher: psycopg.Connection, name: str) -> None:
-    job = asyncio.create_task(target.fetch("select pg_sleep(60)", timeout=90))
+    # should a busy server not take the cancel in time, the statement goes on to its end: before the last look
+    job = asyncio.create_task(target.fetch("select pg_sleep(15)", timeout=90))
     await asyncio.sleep(0.01)  # amid the opening, the statement or its beginning
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
