@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from exporter.capture import wal
 from tests.capture.failing import installed, reading, recorded, session
+from tests.fix_logs import told
 from tests.fix_sessions import Session, one, value
 from tests.postgres_server import Server
 
@@ -86,17 +87,17 @@ async def test_a_turn_that_never_comes_is_told_once_with_the_holder(
         with client.transaction(), capture_logs() as logs:
             assert value(client, f"select {SI}.lock_capture()") is True
             assert await reader.round()
-            assert logs == [], "a turn of another for a moment is nothing to tell"
+            assert told(logs) == [], "a turn of another for a moment is nothing to tell"
             await asyncio.sleep(0.3)
             for _ in range(2):
                 assert not await reader.round()
-            (told,) = logs
-            assert told["event"] == "capture_failed"
-            assert told["reason"] == f"kept from its turn for 0.3 s; who has it: pid {client.info.backend_pid}"
+            (line,) = told(logs)
+            assert line["event"] == "capture_failed"
+            assert line["reason"] == f"kept from its turn for 0.3 s; who has it: pid {client.info.backend_pid}"
         with capture_logs() as logs:
             assert await reader.round()
             assert await reader.round()
-            assert [line["event"] for line in logs] == ["capture_recovered"]
+            assert [line["event"] for line in told(logs)] == ["capture_recovered"]
 
 
 async def test_no_statement_of_anybody_meets_the_lock(shared_database: str, client: Session, stranger: Session) -> None:

@@ -8,19 +8,14 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from structlog.testing import capture_logs
-from structlog.typing import EventDict
 
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep import keeper
+from tests.fix_logs import told
 from tests.fix_sessions import meddling, value
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting
-
-
-def told(logs: list[EventDict]) -> list[EventDict]:
-    """What stands in the log as it is without a configuration."""
-    return [line for line in logs if line["log_level"] != "debug"]
 
 
 async def test_a_job_that_never_gets_its_lock_is_told_once_with_the_holder(
