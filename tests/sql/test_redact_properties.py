@@ -220,6 +220,39 @@ def test_no_secret_is_left_of_a_statement(redacting: Session, examples: list[tup
         assert core not in text, f"{statement!r}\n{text!r}"
 
 
+# What the server says of a statement, given what of it is wrong and the literal of the secret.
+MESSAGES: tuple[Callable[[str, str], str], ...] = (
+    lambda statement, quoted: f'syntax error at or near "{quoted}"',
+    lambda statement, quoted: f'unterminated quoted string at or near "{quoted}"\nLINE 1: {statement}\n        ^',
+    lambda statement, quoted: f'SQL statement "{statement}"\nPL/pgSQL function f() line 3 at EXECUTE',
+    lambda statement, quoted: statement,
+)
+MISTAKE = st.builds(
+    lambda secret, place, style, message: (
+        place(secret[0], style),
+        message(place(secret[0], style), style(secret[0])),
+        secret[1],
+    ),
+    SECRET,
+    st.sampled_from(PLACES[:3] + PLACES[8:12]),
+    st.sampled_from((plain, escaped, dollars)),
+    st.sampled_from(MESSAGES),
+)
+
+
+@given(st.lists(MISTAKE, min_size=TOGETHER, max_size=TOGETHER))
+@EXAMPLES
+def test_no_secret_is_left_of_a_message(redacting: Session, examples: list[tuple[str, str, str]]) -> None:
+    query = (
+        "select script_tracking_internal.redact_message(m, s) as r"
+        " from unnest(%s::text[], %s::text[]) with ordinality as u (m, s, n) order by n"
+    )
+    statements, messages = [one[0] for one in examples], [one[1] for one in examples]
+    rows = redacting.execute(query.encode(), (messages, statements)).fetchall()
+    for (statement, message, core), row in zip(examples, rows, strict=True):
+        assert core not in row["r"], f"{statement!r}\n{message!r}\n{row['r']!r}"
+
+
 SOUP = st.text(
     st.one_of(
         st.sampled_from("'\"\\$;,()=:@/%-* \n\r\teEuUbBxX&[]{}1a_"),

@@ -8,11 +8,24 @@ language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $function$
 declare
-  v_message text := script_tracking_internal.redact_text(p_message);
+  v_message text := p_message;
   v_kept    text := script_tracking_internal.redact(p_statement);
   v_whole   text;
   v_string  text;
 begin
+  -- what is quoted as a whole is read as SQL, as in prose its comments and quotes would mislead: the statement itself, and
+  -- those that the context tells of
+  if p_statement <> '' then
+    v_message := replace(v_message, p_statement, v_kept);
+  end if;
+  for v_string in
+    select distinct m.quoted[1]
+    from regexp_matches(v_message, e'(?:^|\n)SQL (?:statement|expression) "((?:[^"]|"(?!\n|$))*)"(?=\n|$)', 'g') as m (quoted)
+    where m.quoted[1] <> ''
+  loop
+    v_message := replace(v_message, v_string, script_tracking_internal.redact(v_string));
+  end loop;
+  v_message := script_tracking_internal.redact_text(v_message);
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
   end if;
