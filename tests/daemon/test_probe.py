@@ -137,7 +137,7 @@ def test_a_pattern_without_a_port_is_for_the_usual_one() -> None:
 def test_prometheus_takes_the_configuration_of_the_docs(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is missing")
+        pytest.skip("not on the PATH: promtool (Debian: apt-get install prometheus)")
     (text,) = re.findall(r"```yaml\n# prometheus.yml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     file = tmp_path / "prometheus.yml"
     file.write_text(text, encoding="utf-8")
