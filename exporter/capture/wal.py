@@ -120,7 +120,7 @@ class AttemptReader:
         while monotonic() < end:
             self._freshen()
             await self._ask("note_activity")
-            await self._ask("flush_messages")
+            written = (await self._ask("flush_messages"))["written"]
             began = monotonic()
             try:
                 row = await self._ask("read_messages")
@@ -139,7 +139,7 @@ class AttemptReader:
             log.debug("messages_read", target=self._target.name, started=row["started"], refused=row["refused"])
             if row["refused"]:
                 log.warning("capture_message_refused", target=self._target.name, messages=row["refused"])
-            if row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
+            if written or row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
                 await self._ask("advance_messages")
                 self._advance.done(monotonic())
             self._was_slow = monotonic() - began > SLOW_READ_SECONDS

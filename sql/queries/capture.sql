@@ -19,7 +19,7 @@ select script_tracking_internal.note_slot_failure({failure}) as done
 select script_tracking_internal.note_activity() as open
 
 -- name: flush_messages
-select script_tracking_internal.flush_messages() as done
+select script_tracking_internal.flush_messages() as written
 
 -- name: read_messages
 select started, refused, behind from script_tracking_internal.read_messages()

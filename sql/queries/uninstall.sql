@@ -22,7 +22,7 @@ with recursive own as (
   where n.nspname in ('script_tracking', 'script_tracking_internal', 'auth')
     and (pg_get_userbyid(p.proowner) = 'script_tracking_owner'
       or (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'note_transactions', 'log_from',
           'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line', 'session_activity',
           'session_progress', 'statement_statistics', 'lock_waits')))  -- belong to the installing role
   union all

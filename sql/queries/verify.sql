@@ -63,7 +63,7 @@ from (
           coalesce(pg_get_userbyid(p.proowner), 'script_tracking_owner')])
         -- what needs a right of the installing role, to whom the event triggers belong
         and not (n.nspname = 'script_tracking_internal' and p.proname in ('sessions', 'log_name_pattern', 'log_place',
-          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'log_from',
+          'log_files', 'read_log', 'probe_log', 'create_slot', 'drop_slot', 'peek_slot', 'advance_slot', 'note_transactions', 'log_from',
           'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line', 'session_activity',
           'session_progress', 'statement_statistics', 'lock_waits')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'

@@ -19,6 +19,7 @@ BEHIND = (
     "select (pg_current_wal_insert_lsn() - restart_lsn)::bigint from pg_replication_slots"
     f" where slot_name = {SI}.slot_name()"
 )
+HORIZON = f"select {SI}.slot_horizon()"
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +92,19 @@ async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
             fail(client, f"absent_{number}")
             assert await reader.round()
         assert int(str(value(client, BEHIND))) < 8388608
+
+
+async def test_the_horizon_of_the_catalogs_follows_without_waiting_for_the_server(
+    paced_database: str, client: Session
+) -> None:
+    if client.info.server_version < 160000:
+        noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
+        assert value(client, noted)  # the server's own note comes every 15 seconds
+        return
+    async with reading(paced_database) as reader:
+        for _ in range(5):
+            for _ in range(150):
+                client.execute("select pg_current_xact_id()")
+            assert int(str(value(client, HORIZON))) > 100
+            assert await reader.round()
+            assert int(str(value(client, HORIZON))) <= 100

@@ -1,3 +1,4 @@
+-- requires: capture/slot_horizon.sql, capture/slot_lag.sql, capture/note_transactions.sql
 -- Makes the server write down what was emitted and not flushed yet: without a commit behind it, a message would wait
 -- for seconds on a server that does little else. False where there was nothing to flush.
 create or replace function script_tracking_internal.flush_messages()
@@ -9,6 +10,9 @@ set row_security = on
 set plpgsql.extra_errors = 'none'
 as $function$
 begin
+  if script_tracking_internal.slot_horizon() > 100 or script_tracking_internal.slot_lag() > 8388608 then
+    perform script_tracking_internal.note_transactions();
+  end if;
   if pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn() then
     return false;
   end if;

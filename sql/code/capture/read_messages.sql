@@ -1,4 +1,4 @@
--- requires: capture/lock_capture.sql, capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, vault/business_key.sql
+-- requires: capture/lock_capture.sql, capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, capture/slot_horizon.sql, vault/business_key.sql
 -- Second step of a round: takes what the event triggers announced from the log into the table of attempts. The slot is
 -- only peeked at; once this is committed, advance_messages() lets the server forget it, so that nothing is lost between.
 -- started: new attempts, refused: messages that somebody else emitted, behind: whether there is more to read.
@@ -85,6 +85,7 @@ begin
   behind := v_upto < v_end;
   -- where nothing waits for it, not at every step: it would be a write a second on a server that does nothing
   if v_state.read_lsn is null or abs(v_upto - v_state.read_lsn) > 1048576
+    or (v_upto <> v_state.read_lsn and script_tracking_internal.slot_horizon() > 100)
     or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.attempt as a where a.verdict is null))
     or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.log_error as e where e.settled_at is null))
   then
