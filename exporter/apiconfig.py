@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
-from exporter.values import File, Model, secret_in
+from exporter.values import File, Model, no_name_twice, secret_in
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what an Authorization header may hold
 _LEAST_CHARACTERS = 32
@@ -98,10 +98,7 @@ class ApiConfig(Model):
     @field_validator("tokens")
     @classmethod
     def _each_once(cls, tokens: tuple[ApiToken, ...]) -> tuple[ApiToken, ...]:
-        names = [token.name for token in tokens]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"the name {twice[0]!r} stands twice")
+        no_name_twice(token.name for token in tokens)
         if len({token.sha256 for token in tokens}) < len(tokens):
             raise ValueError("two names have the same token")
         return tokens

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from exporter import logs
 from exporter.apiconfig import ApiConfig
 from exporter.probeconfig import ProbeConfig
-from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig, no_name_twice
-from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds
+from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig
+from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds, no_name_twice
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
 
@@ -146,7 +146,8 @@ class Config(Model):
     def _names(cls, targets: tuple[TargetConfig, ...], info: ValidationInfo) -> tuple[TargetConfig, ...]:
         if not targets and info.data.get("file_sd", False) is None:
             raise ValueError("expected at least one target, here or by file_sd")
-        return no_name_twice(targets)
+        no_name_twice(target.name for target in targets)
+        return targets
 
     @property
     def listen_host(self) -> str:

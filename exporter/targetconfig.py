@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, RootModel, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, RootModel, field_validator
 
-from exporter.dsn import Dsn, read_secret
-from exporter.errors import ConfigurationError
-from exporter.values import Bytes, File, Model, Seconds, SecretDsn, parsed, secret_in
+from exporter.dsn import Dsn
+from exporter.dsnsource import DsnSource
+from exporter.values import Bytes, File, Model, Seconds, no_name_twice
 
 
 class CaptureConfig(Model):
@@ -58,24 +57,11 @@ class FileSdConfig(Model):
     interval: Seconds = Field(default=30.0, description="time between two looks for a change")
 
 
-class TargetConfig(Model):
+class TargetConfig(DsnSource):
     """One watched database, or all that are found on a server."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["dsn"]}, {"required": ["dsn_file"]}]},
-    )
 
     name: str = Field(
         default="", min_length=1, max_length=200, description="the label `target`; by default host:port/database"
-    )
-    given_dsn: SecretDsn | None = Field(
-        default=None, alias="dsn", description="a URI or a key=value list, as libpq takes it; `service=NAME` works"
-    )
-    dsn_file: File | None = Field(
-        default=None, validate_default=True, description="a file that holds the DSN; read anew for each session"
-    )
-    password_file: File | None = Field(
-        default=None, description="a file that holds the password of a DSN without one; read anew for each session"
     )
     auth: bool = Field(
         default=False, description="opts in to the login wrappers (docs/login.md); false takes nothing away"
@@ -90,26 +76,6 @@ class TargetConfig(Model):
     )
     _database: str | None = PrivateAttr(default=None)  # the one that was discovered
     _dsn: Dsn = PrivateAttr()
-
-    @field_validator("dsn_file")
-    @classmethod
-    def _one_source(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if "given_dsn" in info.data and (info.data["given_dsn"] is None) == (path is None):
-            raise ValueError("one of dsn and dsn_file is needed, and not both")
-        if path is not None:
-            parsed(secret_in(path))
-        return path
-
-    @field_validator("password_file")
-    @classmethod
-    def _readable(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if path is not None:
-            dsn, dsn_file = info.data.get("given_dsn"), info.data.get("dsn_file")
-            dsn = dsn if dsn_file is None else parsed(secret_in(dsn_file))
-            if isinstance(dsn, Dsn) and dsn.has_password:
-                raise ValueError("the DSN holds a password already")
-            secret_in(path)
-        return path
 
     @property
     def dsn(self) -> Dsn:
@@ -131,26 +97,13 @@ class TargetConfig(Model):
 
     def leads_where(self, other: TargetConfig) -> bool:
         """Whether it is the same target, but for what lets its role in."""
-        alike = type(self).model_fields.keys() - {"given_dsn", "dsn_file", "password_file"}
+        alike = type(self).model_fields.keys() - DsnSource.model_fields.keys()
         return self.dsn.place == other.dsn.place and all(getattr(self, key) == getattr(other, key) for key in alike)
 
     def current_dsn(self) -> Dsn:
-        """The DSN as its files say now, so that a changed password needs no restart. Raises ConfigurationError."""
-        dsn = self.given_dsn if self.dsn_file is None else Dsn(read_secret(self.dsn_file))
-        if dsn is None:
-            raise ConfigurationError("one of dsn and dsn_file is needed, and not both")
-        if self.password_file is not None:
-            dsn = dsn.with_(password=read_secret(self.password_file))
+        """The same of the database that was discovered, where that is so. Raises ConfigurationError."""
+        dsn = super().current_dsn()
         return dsn if self._database is None else dsn.with_(dbname=self._database)
-
-
-def no_name_twice(targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
-    """The same targets. Raises ValueError where two have one name."""
-    names = [target.name for target in targets]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"the name {twice[0]!r} stands twice")
-    return targets
 
 
 class TargetList(RootModel[tuple[TargetConfig, ...]]):
@@ -161,4 +114,5 @@ class TargetList(RootModel[tuple[TargetConfig, ...]]):
     @field_validator("root")
     @classmethod
     def _names(cls, targets: tuple[TargetConfig, ...]) -> tuple[TargetConfig, ...]:
-        return no_name_twice(targets)
+        no_name_twice(target.name for target in targets)
+        return targets

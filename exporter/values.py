@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +67,13 @@ def secret_in(path: Path) -> str:
         return read_secret(path)
     except ConfigurationError as error:
         raise ValueError(str(error)) from None
+
+
+def no_name_twice(names: Iterable[str]) -> None:
+    """Raises ValueError where a name of a list's entries stands twice."""
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        raise ValueError(f"the name {twice[0]!r} stands twice")
 
 
 def _below_the_file(path: Path, info: ValidationInfo) -> Path:

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import yaml
 
+from exporter.errors import ConfigurationError
 from exporter.probeconfig import ProbeModule, place_of
 from tests.fix_exporter import Exporter, StartExporter, eventually
 
@@ -132,6 +133,20 @@ def test_a_pattern_without_a_port_is_for_the_usual_one() -> None:
     assert not module.allows("a.db.example", "22", "shop")
     assert not module.allows("db.example.evil", "5432", "shop")
     assert module.allows("x", "22", "shop")
+
+
+def test_the_secrets_of_a_module_are_read_anew_for_each_probe(tmp_path: Path) -> None:
+    dsn, password = tmp_path / "dsn", tmp_path / "password"
+    dsn.write_text("postgresql://e@elsewhere/y")
+    password.write_text("first")
+    module = ProbeModule.model_validate({"hosts": ["db1"], "dsn_file": dsn, "password_file": password})
+    password.write_text("second")
+    target = module.target("db1/shop", "db1", "5432", "shop")
+    assert (target.name, target.dsn.label, "second" in target.dsn.secret()) == ("db1/shop", "db1:5432/shop", True)
+    for secret in (password, dsn):
+        secret.unlink()
+        with pytest.raises(ConfigurationError, match=f"{secret.name}: No such file"):
+            module.target("db1/shop", "db1", "5432", "shop")
 
 
 def test_prometheus_takes_the_configuration_of_the_docs(tmp_path: Path) -> None:

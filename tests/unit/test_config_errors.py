@@ -209,17 +209,26 @@ def test_secret_files_are_looked_for_beside_the_configuration(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("target", "complaint"),
+    ("source", "complaint"),
     [
-        ("dsn: 'dbname=x password=hunter2', password_file: password", "the DSN holds a password already"),
+        ("dsn: 'dbname=x password=hunter2', password_file: password", "password_file: the DSN holds a password"),
+        ("dsn_file: whole, password_file: password", "password_file: the DSN holds a password"),
         ("dsn: 'dbname=x', password_file: absent", "absent: No such file or directory"),
-        ("dsn_file: absent", "targets.0.dsn_file: secret file"),
+        ("dsn_file: absent", "dsn_file: secret file"),
         ("dsn_file: password", "neither a postgresql:// URI nor a key=value list"),
+        ("dsn: 'dbname=x', dsn_file: whole", "dsn_file: one of dsn and dsn_file is needed, and not both"),
     ],
 )
-def test_a_secret_file_that_does_not_fit_is_told(tmp_path: Path, target: str, complaint: str) -> None:
+@pytest.mark.parametrize(
+    "of",
+    ["targets: [{{{}}}]", "targets: [{{dsn: dbname=y}}]\nprobe: {{modules: {{shops: {{hosts: [x], {}}}}}}}"],
+    ids=["target", "probe"],
+)
+def test_a_source_of_a_dsn_that_does_not_fit_is_told(tmp_path: Path, of: str, source: str, complaint: str) -> None:
     (tmp_path / "password").write_text(SECRET)
-    assert complaint in "\n".join(refused(tmp_path, f"targets: [{{{target}}}]"))
+    (tmp_path / "whole").write_text(f"dbname=x password={SECRET}")
+    (problem,) = refused(tmp_path, of.format(source))
+    assert complaint in problem
 
 
 def test_the_command_ends_with_2_and_a_line_for_each_mistake(

@@ -20,6 +20,7 @@ FLOORS: dict[str, float] = {
     "dsn": 1.5,
     "yamlfile": 1.5,
     "values": 1.6,
+    "dsnsource": 1.7,
     "targetconfig": 1.8,
     "apiconfig": 1.8,
     "probeconfig": 1.9,
