@@ -154,7 +154,7 @@ image: ## the container image, script-tracking-exporter:latest
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
 	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
 
-benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about eight minutes; SHORT=1 takes two
+benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about ten minutes; SHORT=1 takes two
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
 
 benchmark-peers: $(VENV)/.with-demo ## other exporters with equal work beside ours, in about ten minutes; SHORT=1; gets them once, by pip and apt

@@ -47,7 +47,7 @@ def markdown(results: Results) -> str:
         f"the same machine; medians of {results.effort.pairs} pairs of runs of {results.effort.seconds} s.",
         "",
         *_ddl("DDL, level basic", results.ddl),
-        *_ddl("DDL, level full, the exporter reading beside it", results.captured),
+        *_ddl("DDL, level full, the exporter beside it; untracked: a server without a slot", results.captured),
         "| operations | clients | flush ms | bare INSERT /s | tracked /s | ratio |",
         "|---|---|---|---|---|---|",
         *(
