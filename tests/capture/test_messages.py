@@ -72,6 +72,26 @@ def test_what_fails_or_is_rolled_back_stays_in_the_log(admin: Session) -> None:
     ]  # fmt: skip
 
 
+def test_a_forged_message_is_taken_no_further_than_it_takes_to_refuse_it(admin: Session) -> None:
+    """Anybody may write one of a gigabyte."""
+    name = value(admin, "select script_tracking_internal.slot_name()")
+    admin.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+    try:
+        forged = "select pg_logical_emit_message(%s, 'script_tracking', repeat('x', 20000000))"
+        for transactional in (False, True):
+            value(admin, forged, transactional)
+        with admin.transaction():  # what no commit follows is not flushed
+            admin.execute("set local synchronous_commit = on")
+            admin.execute("select pg_logical_emit_message(true, 'tick', '')")
+        lengths = "select octet_length(data) as n from script_tracking_internal.peek_slot(pg_current_wal_lsn(), 100)"
+        found = [row["n"] for row in admin.execute(lengths).fetchall() if row["n"] > 100]
+        assert found == [131073, 131073]
+        refused = "select refused from script_tracking_internal.read_messages()"
+        assert value(admin, refused) == 2
+    finally:
+        admin.execute("select pg_drop_replication_slot(%s)", (name,))
+
+
 def test_nothing_is_emitted_at_the_level_basic(admin: Session) -> None:
     with open_slot(admin, "basic") as slot:
         admin.execute("create table public.t (); drop table public.t")

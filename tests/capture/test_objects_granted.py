@@ -29,7 +29,7 @@ def test_grant_and_revoke_name_the_objects_and_the_privileges_that_stand(records
     (row,) = records.of("grant usage on schema app to public")
     assert grants(row)["app"][-1] == f"=U/{owner}"
     (row,) = records.of("grant execute on all functions in schema app to public")
-    assert list(grants(row)) == ["app.f(integer, text)"]
+    assert list(grants(row)) == ["app.f(integer,pg_catalog.text)"]
     (row,) = records.of("grant usage on all sequences in schema app to public")
     assert row["metadata"]["objects"][0]["type"] == "sequence"
     assert row["affected_objects"] == ["app.s"]
@@ -113,6 +113,26 @@ def test_each_kind_is_named_by_grant_and_by_the_revoke_of_all_that_it_has(record
         assert grants(row) == {name: []}
     finally:
         session.execute("rollback")
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "called"),
+    [
+        ("function", "app.x(a int, b text, out c text) language sql as 'select b'", "app.x(int, text)"),
+        ("function", "app.x(variadic a app.e[]) returns int language sql as 'select 1'", "app.x(app.e[])"),
+        ("procedure", "app.x(in a text, inout b \"char\") language sql as 'select b'", 'app.x(text, "char")'),
+        ("aggregate", "app.x(int) (sfunc = int4pl, stype = int)", "app.x(int)"),
+    ],
+)
+def test_a_function_has_one_name_in_all_records(records: Records, kind: str, made: str, called: str) -> None:
+    records.session.execute("create type app.e as enum ('a')")
+    granted = "function" if kind == "aggregate" else kind
+    rows = records.of(
+        f"create {kind} {made}; grant execute on {granted} {called} to pg_monitor;"
+        f" revoke all on {granted} {called} from public, pg_monitor; drop {kind} {called}"
+    )
+    assert len(rows) == 4
+    assert len({(item["type"], item["name"]) for row in rows for item in row["metadata"]["objects"]}) == 1
 
 
 def test_each_grant_of_a_transaction_names_its_own_objects(records: Records) -> None:

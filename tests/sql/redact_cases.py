@@ -312,6 +312,22 @@ _SHAPES = (
         "create or replace constraint trigger t after update on a execute function f(token, 'hunter2', 'x')",
         "create or replace constraint trigger t after update on a execute function f(token, '[redacted]', 'x')",
     ),
+    (
+        "create trigger t instead of insert or update on v execute function f('a', token, 'hunter2', 'x')",
+        "create trigger t instead of insert or update on v execute function f('a', token, '[redacted]', 'x')",
+    ),
+    (
+        "create rule r as on insert to t do also insert into log (kind, token) values ('x', 'hunter2')",
+        "create rule r as on insert to t do also insert into log (kind, token) values ('[redacted]', '[redacted]')",
+    ),
+    (
+        "merge into t using u on true when not matched then insert (token) values ('hunter2')",
+        "merge into t using u on true when not matched then insert (token) values ('[redacted]')",
+    ),
+    (
+        "create policy p on t for insert with check (token = 'hunter2' and kind = 'x')",
+        "create policy p on t for insert with check (token = '[redacted]' and kind = 'x')",
+    ),
 )
 SHAPES = tuple(
     (
@@ -503,6 +519,11 @@ ORDINARY = (
     "create procedure p(password text) language sql as $$ select 'y' $$",
     "create view v as select lower(u.token) as t, 'x' as kind from users u where u.token is not null and u.kind = 'y'",
     "create trigger t before update on u for each row when (old.token is distinct from token) execute function f('x')",
+    "create trigger t before insert or delete on u for each row when (new.token is not null) execute function f('x')",
+    "create trigger t after insert on app.token for each row execute function f('x')",
+    "create policy p on t for insert with check (password is not null and kind = 'x')",
+    "create rule r as on insert to app.tokens where new.token is not null and new.kind = 'x' do nothing",
+    "grant select, insert (password) on app.tokens to joe; comment on table app.tokens is 'x'",
     "update tokens set kind = 'x' where token_id = 5 and state = 'y'",
     "do $$ begin if exists (select from u where token = p_token and kind = 'x') then return; end if; end $$",
     "do $$ begin if v_token.kind = 'x' then v_token.state := 'y'; end if; raise notice 'x'; end $$",

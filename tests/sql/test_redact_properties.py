@@ -131,6 +131,9 @@ PLACES: tuple[Callable[[str, Quote], str], ...] = (
     lambda s, q: f"select array['a', 'password', {q(s)}], array[['token',{q(s)}]]",
     lambda s, q: f"select concat_ws('=', 'password', {q(s)}), format('%s %s', 'token', {q(s)})",
     lambda s, q: f"create trigger t after insert on a execute function f('https://h', 'token', {q(s)})",
+    lambda s, q: f"alter role joe password /* it's */ {q(s)}",
+    lambda s, q: f"create rule r as on insert to t do also insert into log (name, token) values ('x', {q(s)})",
+    lambda s, q: f"create policy p on t for insert to joe with check (kind = 'x' and token = {q(s)})",
     lambda s, q: f"call e({q('create trigger t before update on a execute function f(token, ' + plain(s) + ')')})",
 )
 # What nothing quotes: a word with what may adhere to it, or a number with a word.
@@ -220,23 +223,50 @@ def test_no_secret_is_left_of_a_statement(redacting: Session, examples: list[tup
         assert core not in text, f"{statement!r}\n{text!r}"
 
 
-# What the server says of a statement, given what of it is wrong and the literal of the secret.
-MESSAGES: tuple[Callable[[str, str], str], ...] = (
-    lambda statement, quoted: f'syntax error at or near "{quoted}"',
-    lambda statement, quoted: f'unterminated quoted string at or near "{quoted}"\nLINE 1: {statement}\n        ^',
-    lambda statement, quoted: f'SQL statement "{statement}"\nPL/pgSQL function f() line 3 at EXECUTE',
-    lambda statement, quoted: statement,
+def shown_line(statement: str, number: int) -> str:
+    """What a client shows of one of its lines in error: what fits, from anywhere, with spaces for tabs."""
+    lines = statement.replace("\t", " ").splitlines() or [""]
+    line = lines[number % len(lines)]
+    start = number % max(len(line), 1)
+    return f"LINE {number}: {'...' if start else ''}{line[start : start + 60]}{'...' if line[start + 60 :] else ''}"
+
+
+# What the server says of a statement, given what of it is wrong, the literal of the secret and some number.
+Message = Callable[[str, str, int], str]
+MESSAGES: tuple[Message, ...] = (
+    lambda statement, quoted, n: f'syntax error at or near "{quoted}"',
+    lambda statement, quoted, n: f'unterminated quoted string at or near "{quoted}"\nLINE 1: {statement}\n        ^',
+    lambda statement, quoted, n: f'SQL statement "{statement}"\nPL/pgSQL function f() line 3 at EXECUTE',
+    lambda statement, quoted, n: statement,
+    lambda statement, quoted, n: f"syntax error\n{shown_line(statement, n)}\n        ^\nHINT:  it's not that",
+    lambda statement, quoted, n: f"it fails\nQUERY:  {statement}\nCONTEXT:  PL/pgSQL function f() line 3 at EXECUTE",
 )
+# Comments in which a quote stands, before and behind.
+REMARKS = st.sampled_from(["", "/* it's */ ", "-- don't\n", "/* '' $a$ */ "])
+
+
+def mistaken(
+    secret: tuple[str, str],
+    place: Callable[[str, Quote], str],
+    style: Quote,
+    message: Message,
+    remark: str,
+    number: int,
+) -> tuple[str, str, str]:
+    """A statement, a message about it, and what of the secret to look for."""
+    statement, quoted = remark + place(secret[0], style), style(secret[0])
+    # a server quotes what stands in the statement
+    return statement, message(statement, quoted if quoted in statement else statement, number), secret[1]
+
+
 MISTAKE = st.builds(
-    lambda secret, place, style, message: (
-        place(secret[0], style),
-        message(place(secret[0], style), style(secret[0])),
-        secret[1],
-    ),
+    mistaken,
     SECRET,
-    st.sampled_from(PLACES[:3] + PLACES[8:12]),
+    st.sampled_from(PLACES),
     st.sampled_from((plain, escaped, dollars)),
     st.sampled_from(MESSAGES),
+    REMARKS,
+    st.integers(0, 100),
 )
 
 

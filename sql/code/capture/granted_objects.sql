@@ -36,7 +36,8 @@ as $function$
       or c.relacl is not null and a.cmin = c.cmin and script_tracking_internal.own_write(c.xmin, c.cmin, said.floor))
     union all
     select case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end, n.nspname,
-      pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.oid,
+      -- as CREATE and DROP tell it: with the types of arguments alone
+      (pg_catalog.pg_identify_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0)).identity, p.oid,
       p.proname, p.proacl, p.xmin, p.cmin
     from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where p_type in ('FUNCTION', 'PROCEDURE', 'ROUTINE') and p.proacl is not null

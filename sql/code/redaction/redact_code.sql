@@ -20,6 +20,8 @@ declare
   c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|concat|^format$|^values$|^,$)';
   -- of which each argument may stand for the others
   c_alike     constant text[] := array['coalesce', 'nullif', 'greatest', 'least'];
+  -- what stands before INSERT where it begins no statement
+  c_event     constant text[] := array['after', 'before', 'of', 'or', 'on', 'for', 'grant', 'revoke', ','];
   v_spaces    text[];
   v_kinds     "char"[];
   v_raws      text[];
@@ -233,7 +235,8 @@ begin
           end if;
           case v_value
             when 'insert' then
-              v_insert := true;
+              -- but not as an event or a right: AFTER INSERT ON, FOR INSERT WITH CHECK, GRANT INSERT ON
+              v_insert := v_insert or not (v_previous = any (c_event) and v_values[v_at + 1] in ('on', 'or', 'to', 'with', ','));
             when 'values', 'select' then
               v_insert := false;
               v_items[v_open + 1] := v_at;

@@ -14,7 +14,7 @@ declare
   v_string  text;
 begin
   -- what is quoted as a whole is read as SQL, as in prose its comments and quotes would mislead: the statement itself, and
-  -- those that the context tells of
+  -- those that the context and a client's QUERY tell of
   if p_statement <> '' then
     v_message := replace(v_message, p_statement, v_kept);
   end if;
@@ -22,20 +22,33 @@ begin
     select distinct m.quoted[1]
     from regexp_matches(v_message, e'(?:^|\n)SQL (?:statement|expression) "((?:[^"]|"(?!\n|$))*)"(?=\n|$)', 'g') as m (quoted)
     where m.quoted[1] <> ''
+    union
+    select m.quoted[1] from regexp_matches(v_message, e'\nQUERY:  ((?:(?!\nCONTEXT:  )(?:.|\n))+)', 'g') as m (quoted)
   loop
     v_message := replace(v_message, v_string, script_tracking_internal.redact(v_string));
   end loop;
+  if v_kept <> p_statement then
+    -- What is quoted in part is known by the statement: of a comment or string that it begins or ends within it tells nothing.
+    -- A client shows of the line in error what fits, with spaces for tabs: as it is stored, or not at all.
+    for v_string in
+      select distinct m.quoted[1] from regexp_matches(v_message, e'(?:^|\n)LINE [0-9]+: ([^\n]+)', 'g') as m (quoted)
+      where strpos(translate(v_kept, e'\t', ' '), regexp_replace(m.quoted[1], e'^[.]{3}|[.]{3}$', '', 'g')) = 0
+    loop
+      v_message := replace(v_message, v_string, '[redacted]');
+    end loop;
+    if length(p_statement) <= 100000 and v_message ~ e'[\'$/]' then
+      for v_string in
+        select t.raw from script_tracking_internal.lex(p_statement) as t
+        where t.kind not in ('w', 'n', 'o', 'c', 'i') and (t.value <> '' or t.kind = 'x') and strpos(v_kept, t.raw) = 0
+        group by 1 order by length(t.raw) desc
+      loop
+        v_message := replace(v_message, v_string, '''[redacted]''');
+      end loop;
+    end if;
+  end if;
   v_message := script_tracking_internal.redact_text(v_message);
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
-  end if;
-  if length(p_statement) <= 100000 and v_message ~ '[''$]' then
-    for v_string in
-      select distinct t.raw from script_tracking_internal.lex(p_statement) as t
-      where t.kind not in ('w', 'n', 'o', 'c', 'i') and (t.value <> '' or t.kind = 'x') and strpos(v_kept, t.raw) = 0
-    loop
-      v_message := replace(v_message, v_string, '''[redacted]''');
-    end loop;
   end if;
   v_whole := p_statement || ' ' || replace(p_statement, '''''', '''') || ' '
     || script_tracking_internal.unescape(replace(p_statement, '''''', ''''), 'e');

@@ -1,4 +1,4 @@
--- requires: capture/lock_capture.sql, serverlog/log_time.sql, redaction/redact_message.sql, vault/redact.sql, serverlog/settle_log_errors.sql
+-- requires: capture/lock_capture.sql, serverlog/log_time.sql, redaction/redact_message.sql, redaction/redact_text.sql, vault/redact.sql, serverlog/settle_log_errors.sql
 -- For the daemon: takes over what it found in a stretch of the log, and that the log was read so far. One that read from
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
 -- attempt; NULL where another reader of capture is at it, and nothing was looked at.
@@ -40,7 +40,8 @@ begin
     select e.value ->> 'session', (e.value ->> 'line')::bigint, script_tracking_internal.log_time(e.value ->> 'at'),
       script_tracking_internal.log_time(e.value ->> 'session_start'), (e.value ->> 'pid')::integer,
       jsonb_strip_nulls(jsonb_build_object(
-        'user', e.value -> 'user', 'host', e.value -> 'host', 'application_name', e.value -> 'application',
+        'user', e.value -> 'user', 'host', e.value -> 'host',
+        'application_name', script_tracking_internal.redact_text(e.value ->> 'application'),
         'tag', substring(e.value ->> 'tag' from '^[A-Z ]{1,63}$'), 'txid', e.value -> 'txid', 'ends_session', e.value -> 'ends_session', 'crash', e.value -> 'crash',
         'sqlstate', e.value -> 'sqlstate',
         'statement', left(r.statement, m.characters),
