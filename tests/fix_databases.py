@@ -12,9 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
+from tests.installing import installed
 from tests.postgres_server import Server
 
 
@@ -52,19 +50,11 @@ def database(postgres: Server) -> Iterator[str]:
         yield dsn
 
 
-async def _install(dsn: str) -> None:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(scope="session")
 def _template(postgres: Server) -> Iterator[str]:
     """Name of a database with the schema installed, to be cloned."""
     with new_database(postgres) as dsn:
-        asyncio.run(_install(dsn))
+        asyncio.run(installed(dsn))
         yield urlsplit(dsn).path.removeprefix("/")
 
 

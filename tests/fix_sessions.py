@@ -86,6 +86,15 @@ def value(session: Session, statement: str, *parameters: object) -> object:
     return found
 
 
+def refusal(session: Session, statement: str) -> str | None:
+    """The SQLSTATE of a statement, None where it goes through."""
+    try:
+        session.execute(statement.encode())
+    except psycopg.Error as error:
+        return error.sqlstate
+    return None
+
+
 def meddling(statement: str) -> str:
     """A statement on the tracker's own schemas, as a superuser runs it who means it: under the installer's lock."""
     return f"select pg_advisory_xact_lock(6001874101); {statement}"

@@ -11,13 +11,11 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from exporter.capture.wal import AttemptReader
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history
+from tests.installing import installed
 from tests.postgres_server import Server
 
 CAPTURED = "attempt_id"  # every record of DDL names its attempt
@@ -30,20 +28,11 @@ def session(dsn: str) -> Iterator[Session]:
         yield connection
 
 
-async def prepare(dsn: str) -> None:
-    """Installs the schema."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection)
-    finally:
-        await connection.close()
-
-
 @contextmanager
-def installed(server: Server) -> Iterator[str]:
+def fresh_database(server: Server) -> Iterator[str]:
     """DSN of a database with the schema, for a module."""
     with new_database(server) as dsn:
-        asyncio.run(prepare(dsn))
+        asyncio.run(installed(dsn))
         yield dsn
 
 

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from tests.fix_sessions import Session, meddling, value
+from tests.installing import failed_checks
 from tests.postgres_server import LocalServer, Server
-from tests.schema.steps import failed_checks, program, rows
+from tests.schema.steps import program, rows
 
 S, SI = "script_tracking", "script_tracking_internal"
 # not by DDL: a statement that breaks what its own end calls is undone by it

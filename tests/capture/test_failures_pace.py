@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from exporter.capture import wal
-from tests.capture.failing import installed, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.fix_sessions import Session, value
 from tests.postgres_server import Server
 
@@ -25,7 +25,7 @@ HORIZON = f"select {SI}.slot_horizon()"
 @pytest.fixture(scope="module")
 def paced_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database that the tests of this module share."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 

@@ -13,7 +13,7 @@ import pytest
 from exporter.config import Config
 from exporter.daemon import Daemon
 from exporter.schedule import BackOff
-from tests.capture.failing import installed, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.fix_exporter import eventually
 from tests.fix_sessions import value
 from tests.postgres_server import Server
@@ -30,7 +30,7 @@ CONNECTED = "select count(*) from pg_stat_activity where datname = %s"
 @pytest.fixture(scope="module")
 def restarting_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database whose server the tests stop."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 

@@ -11,13 +11,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.uninstall import uninstall
-from tests.capture.failing import installed, prepare, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.capture.fix_serverlog import configure
 from tests.fix_databases import new_database
 from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, value
+from tests.installing import installed, uninstalled
 from tests.postgres_server import LocalServer, Server
 from tests.vault_steps import counters, roll_up
 
@@ -33,7 +31,7 @@ FILL = "select count(pg_logical_emit_message(false, 'filler', repeat('x', 100000
 @pytest.fixture(scope="module")
 def slot_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database that the tests of this module share."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 
@@ -231,21 +229,17 @@ async def test_a_right_that_the_installing_role_lacks_is_named(
 async def test_neither_an_uninstallation_nor_a_dropped_database_leaves_a_slot(postgres: Server) -> None:
     named = "select count(*) from pg_replication_slots where slot_name like 'script_tracking_%%' and database = %s"
     with new_database(postgres) as dsn:
-        await prepare(dsn)
+        await installed(dsn)
         name = urlsplit(dsn).path.removeprefix("/")
         async with reading(dsn):
             with session(dsn) as admin:
                 assert value(admin, named, name) == 1
-        connection = await connect(Dsn(dsn), application_name="tests")
-        try:
-            assert await uninstall(connection)
-        finally:
-            await connection.close()
+        assert await uninstalled(dsn)
         with session(dsn) as admin:
             assert value(admin, named, name) == 0
             assert value(admin, "select count(*) from pg_publication") == 0
     with new_database(postgres) as dsn:
-        await prepare(dsn)
+        await installed(dsn)
         name = urlsplit(dsn).path.removeprefix("/")
         async with reading(dsn):
             pass

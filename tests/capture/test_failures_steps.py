@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from exporter.capture.wal import AttemptReader
-from tests.capture.failing import installed, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.fix_sessions import Session, one, value
 from tests.postgres_server import Server
 
@@ -23,7 +23,7 @@ LEVEL = "select level, lacks from script_tracking_internal.collect_capture()"
 @pytest.fixture(scope="module")
 def stepped_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database that the tests of this module share."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.failing import installed, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
 
@@ -18,7 +18,7 @@ LIVES = "select count(*) from pg_stat_activity where pid = %s"
 @pytest.fixture(scope="module")
 def failing_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database whose records of the tests before stay."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter.capture import wal
-from tests.capture.failing import installed, reading, recorded, session
+from tests.capture.failing import fresh_database, reading, recorded, session
 from tests.fix_logs import told
 from tests.fix_sessions import Session, one, value
 from tests.postgres_server import Server
@@ -28,7 +28,7 @@ TURNS = (
 @pytest.fixture(scope="module")
 def shared_database(postgres: Server) -> Iterator[str]:
     """DSN, as superuser, of a database that the tests of this module share."""
-    with installed(postgres) as dsn:
+    with fresh_database(postgres) as dsn:
         yield dsn
 
 

@@ -12,14 +12,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from exporter.database import connect
-from exporter.dsn import Dsn
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall
 from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import meddling
+from tests.installing import as_program
 from tests.postgres_server import Server
 
 TARGET = {"target": "shop"}
@@ -105,8 +104,7 @@ async def test_a_removed_schema_is_not_installed_again_unasked(
 ) -> None:
     running = exporter(installed_database)
     running.wait_for_value(1, "script_tracking_collector_success", **TARGET, collector="operations")
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    try:
+    async with as_program(installed_database) as connection:
         await uninstall(connection, with_records=with_records)
         (event,) = [eventually(lambda: next(iter(running.events("schema_not_settled")), None), 40)]
         assert event["level"] == "error"
@@ -117,8 +115,6 @@ async def test_a_removed_schema_is_not_installed_again_unasked(
         await asyncio.sleep(5)
         assert not (await read_ledger(connection)).is_whole
         await install(connection)  # by whoever asked for it
-    finally:
-        await connection.close()
     running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")
     assert len(running.events("schema_not_settled")) == 1
 

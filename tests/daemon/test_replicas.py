@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
@@ -17,6 +16,7 @@ from exporter.upkeep import keeper
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_sessions import Session, value
 from tests.harmless.pooler import Pooler, program
+from tests.installing import as_program
 from tests.postgres_server import Server
 
 INTERNAL = "script_tracking_internal"
@@ -101,10 +101,7 @@ async def test_a_job_that_another_is_at_or_has_done_is_left(installed_database: 
 
 
 async def test_what_fails_is_no_run(installed_database: str, admin: Session) -> None:
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    try:
+    async with as_program(installed_database) as connection:
         with pytest.raises(psycopg.Error):
             await connection.execute(f"select {INTERNAL}.run_upkeep('no_such_job', 5)".encode())
-        assert value(admin, f"select count(*) from {INTERNAL}.upkeep_run where job = 'no_such_job'") == 0
-    finally:
-        await connection.close()
+    assert value(admin, f"select count(*) from {INTERNAL}.upkeep_run where job = 'no_such_job'") == 0

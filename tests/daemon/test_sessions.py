@@ -12,6 +12,7 @@ from psycopg import sql
 
 from exporter.database import connect, fetch
 from exporter.dsn import Dsn
+from tests.installing import as_program
 
 
 async def test_nothing_is_compiled_for_a_collection(installed_database: str) -> None:
@@ -19,11 +20,8 @@ async def test_nothing_is_compiled_for_a_collection(installed_database: str) -> 
     name = sql.Identifier(urlsplit(installed_database).path.removeprefix("/"))
     with psycopg.connect(installed_database, autocommit=True) as admin:
         admin.execute(sql.SQL("alter database {} set jit = on").format(name))
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    try:
+    async with as_program(installed_database) as connection:
         assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
-    finally:
-        await connection.close()
 
 
 async def test_an_opening_that_is_cancelled_leaves_no_session(database: str) -> None:

@@ -18,14 +18,11 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.uninstall import uninstall
 from tests.faults.fault import ALIVE, COUNTER, DOWN, Fault, success
 from tests.faults.scene import Scene, sample
-from tests.fix_databases import _install
 from tests.fix_exporter import eventually
 from tests.fix_sessions import meddling
+from tests.installing import installed, uninstalled
 
 FUNCTION = "script_tracking_internal.collect_running()"
 DROPPED = sample("dropped_series_total", collector="running")
@@ -98,18 +95,11 @@ def locked(scene: Scene) -> Iterator[None]:
 def dropped(scene: Scene) -> Iterator[None]:
     dsn = make_conninfo(scene.victim.dsn, dbname="shop")
 
-    async def remove() -> None:
-        connection = await connect(Dsn(dsn), application_name="tests")
-        try:
-            await uninstall(connection, with_records=False)
-        finally:
-            await connection.close()
-
-    asyncio.run(remove())
+    asyncio.run(uninstalled(dsn))
     try:
         yield
     finally:
-        asyncio.run(_install(dsn))
+        asyncio.run(installed(dsn))
 
 
 @contextmanager

@@ -22,11 +22,11 @@ from exporter.demo.server import embedded_binaries
 from exporter.metricmap import load
 from tests.faults.road import Road
 from tests.fix_certificates import Authority
-from tests.fix_databases import _install
 from tests.fix_exporter import Exporter, eventually
 from tests.fix_injected import Injected
 from tests.fix_servers import installed_binaries
 from tests.harmless.cluster import Cluster
+from tests.installing import installed
 
 HOST = "db.test"  # which the exporter under test takes for this machine, until it is told otherwise
 PASSWORD = "s3cr3t p'w"
@@ -115,7 +115,7 @@ class Scene:
         with psycopg.connect(server.dsn, autocommit=True) as admin:
             admin.execute("create database shop")
         dsn = make_conninfo(server.dsn, dbname="shop")
-        asyncio.run(_install(dsn))
+        asyncio.run(installed(dsn))
         with psycopg.connect(dsn, autocommit=True) as admin:
             admin.execute("create role exporter login in role script_tracking_daemon")
             admin.execute(sql.SQL("alter role exporter password {}").format(sql.Literal(PASSWORD)))

@@ -12,13 +12,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.database import connect
 from exporter.demo.server import embedded_binaries
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
 from tests.fix_databases import new_database
 from tests.harmless.applications import APPLICATIONS, Application, environment
 from tests.harmless.statements import SETTINGS, logged, tags
+from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
 pytestmark = pytest.mark.majors
@@ -67,14 +65,6 @@ def rows(dsn: str) -> dict[str, int]:
         }
 
 
-async def _install(dsn: str) -> None:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection)
-    finally:
-        await connection.close()
-
-
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
 async def test_migrations_make_the_same_catalog_and_each_statement_is_recorded_once(
     logging_server: LocalServer, application: Application, tmp_path: Path
@@ -84,7 +74,7 @@ async def test_migrations_make_the_same_catalog_and_each_statement_is_recorded_o
         pytest.skip("the applications are missing: make applications")
     with new_database(logging_server) as plain, new_database(logging_server) as tracked:
         application.migrate(where, plain, tmp_path)
-        await _install(tracked)
+        await installed(tracked)
         before = len(list(logged(logging_server.log(), urlsplit(tracked).path[1:])))
         application.migrate(where, tracked, tmp_path)
         ran = list(logged(logging_server.log(), urlsplit(tracked).path[1:]))[before:]

@@ -11,9 +11,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.metricmap import load
-from tests.fix_databases import _install
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, history, meddling, value
+from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
 LOST = "select lost_records_total from script_tracking_internal.collect_capture()"
@@ -159,7 +159,7 @@ def audited_server() -> Iterator[LocalServer]:
 async def test_pgaudit_and_the_tracker_see_the_same_statements(audited_server: LocalServer) -> None:
     with psycopg.connect(audited_server.dsn, autocommit=True, row_factory=dict_row) as session:
         session.execute("create extension pgaudit")
-        await _install(audited_server.dsn)
+        await installed(audited_server.dsn)
         start = len(audited_server.log())
         session.execute("create table public.orders (id int primary key)")
         session.execute("create index concurrently i on public.orders (id)")

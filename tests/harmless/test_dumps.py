@@ -11,14 +11,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from exporter.database import connect
-from exporter.dsn import Dsn
 from exporter.errors import ForeignSchema
-from exporter.schema.installer import install
-from exporter.schema.verify import verify
 from tests.fix_databases import new_database
 from tests.fix_sessions import MakeRole, Session, history, meddling, value
 from tests.harmless.tools import run
+from tests.installing import failed_checks, installed
 from tests.postgres_server import Server
 from tests.vault_steps import counted, roll_up
 
@@ -56,14 +53,6 @@ def session(dsn: str) -> Session:
     return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
 
 
-async def failed_checks(dsn: str) -> list[str]:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return [f"{check.name}: {check.detail}" for check in await verify(connection) if not check.ok]
-    finally:
-        await connection.close()
-
-
 def errors(text: str) -> list[str]:
     """The errors that psql or pg_restore told of, in their order."""
     return re.findall(r"(?:ERROR|could not execute query: ERROR):  (.*)", text)
@@ -98,7 +87,7 @@ async def test_a_superusers_copy_keeps_the_record_and_goes_on_with_it(
         roll_up(original)
         assert counted(there) == counted(original)
         assert value(there, INCARNATION) == 2
-    assert await failed_checks(copy) == []
+    assert await failed_checks(copy) == {}
     assert value(original, INCARNATION) == 1
 
 
@@ -186,14 +175,10 @@ async def test_a_whole_dump_that_an_ordinary_owner_restores_leaves_schemas_that_
     with session(into) as theirs:
         assert value(theirs, "select count(*) from public.orders") == 10
         theirs.execute("create table public.more ()")
-        connection = await connect(Dsn(copy), application_name="tests")
-        try:
-            with pytest.raises(ForeignSchema, match="somebody else's schema stands in the way: script_tracking"):
-                await install(connection)
-            theirs.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
-            await install(connection)
-        finally:
-            await connection.close()
+        with pytest.raises(ForeignSchema, match="somebody else's schema stands in the way: script_tracking"):
+            await installed(copy)
+        theirs.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
+        await installed(copy)
     with session(copy) as there:
         there.execute("drop table public.more")
         assert [row["script_name"] for row in history(there)] == ["DROP TABLE"]
@@ -216,4 +201,4 @@ async def test_a_copy_made_as_a_template_is_told_from_its_original(
             row = own.execute(VERSIONS).fetchall()[-1]
             assert f"/{own.info.dbname}/" in row["record_source"]
             assert other not in str(history(own))
-        assert await failed_checks(dsn) == []
+        assert await failed_checks(dsn) == {}

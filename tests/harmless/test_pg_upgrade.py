@@ -9,13 +9,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.database import connect
 from exporter.demo.server import embedded_binaries
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
-from exporter.schema.verify import verify
 from tests.fix_sessions import Session, history, value
 from tests.harmless.cluster import Cluster
+from tests.installing import failed_checks, installed
 from tests.vault_steps import counted, roll_up
 
 VERSIONS = """
@@ -45,9 +42,7 @@ def opened(cluster: Cluster) -> Session:
 async def test_the_record_stands_and_tracking_goes_on(clusters: tuple[Cluster, Cluster]) -> None:
     old, new = clusters
     old.start()
-    connection = await connect(Dsn(old.dsn), application_name="tests")
-    await install(connection)
-    await connection.close()
+    await installed(old.dsn)
     with opened(old) as session:
         session.execute("create table public.orders (id int primary key, note text)")
         key = value(session, "select script_tracking.track_operation('nightly', 'BATCH')")
@@ -82,8 +77,4 @@ async def test_the_record_stands_and_tracking_goes_on(clusters: tuple[Cluster, C
         assert counted(session) == count + 2
         assert value(session, "select max(incarnation) from script_tracking.script_execution_s") == 2
         assert value(session, "select lost_records_total from script_tracking_internal.collect_capture()") == 0
-    connection = await connect(Dsn(new.dsn), application_name="tests")
-    try:
-        assert [f"{check.name}: {check.detail}" for check in await verify(connection) if not check.ok] == []
-    finally:
-        await connection.close()
+    assert await failed_checks(new.dsn) == {}

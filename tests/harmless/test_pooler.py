@@ -11,8 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.collect.collector import configured
-from exporter.database import Connection, call, connect, fetch
-from exporter.dsn import Dsn
+from exporter.database import Connection, call, fetch
 from exporter.metricmap import load
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
@@ -25,6 +24,7 @@ from tests.capture.failing import reading, recorded
 from tests.fix_exporter import StartExporter
 from tests.fix_sessions import MakeRole, Session, history, value
 from tests.harmless.pooler import Pooler
+from tests.installing import as_program
 
 NextClient = psycopg.Connection[tuple[object, ...]]
 
@@ -70,13 +70,12 @@ async def test_the_next_client_finds_none_of_our_settings(
     fresh = _session(next_client)
     config = TargetConfig(name="shop", dsn=pooler.dsn(database))
     target = Target(config)
-    connection = await connect(Dsn(pooler.dsn(database)), application_name="tests")
     try:
-        await _everything(target, connection)
-        (row,) = await fetch(connection, "select pg_backend_pid() as pid", timeout=5)
-        assert row["pid"] == fresh[0]
+        async with as_program(pooler.dsn(database)) as connection:
+            await _everything(target, connection)
+            (row,) = await fetch(connection, "select pg_backend_pid() as pid", timeout=5)
+            assert row["pid"] == fresh[0]
     finally:
-        await connection.close()
         await target.close()
     assert _session(next_client) == fresh
 
@@ -92,15 +91,12 @@ async def test_what_others_set_in_the_session_is_not_for_us(
         "default_transaction_read_only = on",
     ):
         next_client.execute(f"set {setting}".encode())
-    connection = await connect(Dsn(pooler.dsn(database)), application_name="tests")
-    try:
+    async with as_program(pooler.dsn(database)) as connection:
         slow = "select pg_backend_pid() as pid, pg_sleep(0.05), current_setting('transaction_read_only') as read_only"
         (row,) = await fetch(connection, slow, timeout=30)
         assert row["pid"] == next_client.execute("select pg_catalog.pg_backend_pid()").fetchone()[0]  # type: ignore[index]
         assert row["read_only"] == "off"
         assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
-    finally:
-        await connection.close()
 
 
 def test_the_daemon_installs_collects_and_keeps_house_through_it(

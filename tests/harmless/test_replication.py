@@ -11,12 +11,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter.database import connect
-from exporter.dsn import Dsn
 from exporter.errors import PublishedTables
-from exporter.schema.installer import install
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, value
+from tests.installing import installed
 from tests.postgres_server import Server
 from tests.vault_steps import roll_up
 
@@ -28,14 +26,6 @@ TABLE = "create table public.orders (id int primary key, note text)"
 
 def opened(dsn: str) -> Session:
     return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
-
-
-async def installed(dsn: str, *, published: bool = False) -> None:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection, published=published)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.metricmap import load
-from tests.fix_databases import _install
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_sessions import Session, history, value
 from tests.harmless.cluster import Cluster
+from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
 pytestmark = pytest.mark.majors
@@ -30,7 +30,7 @@ async def clusters(postgres: Server) -> AsyncIterator[tuple[Cluster, Cluster]]:
         primary = Cluster(postgres.binaries)
         stack.callback(primary.close)
         primary.start()
-        await _install(primary.dsn)
+        await installed(primary.dsn)
         primary.stop()
         standby = primary.standby()
         stack.callback(standby.close)

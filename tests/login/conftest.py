@@ -8,29 +8,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
 from tests.fix_databases import installed_clone, new_database
 from tests.fix_sessions import Login, MakeRole, Session
+from tests.installing import installed
 from tests.login.steps import REFERENCE, Shop
 from tests.postgres_server import Server
 from tests.vault_steps import set_setting
-
-
-async def _install(dsn: str) -> None:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection, options={"auth": True})
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")
 def _login_template(postgres: Server) -> Iterator[str]:
     """Name of a database that opted in, to be cloned."""
     with new_database(postgres) as dsn:
-        asyncio.run(_install(dsn))
+        asyncio.run(installed(dsn, options={"auth": True}))
         yield urlsplit(dsn).path.removeprefix("/")
 
 

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.rows import DictRow, dict_row
 
 from exporter.cli import main
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.installer import InstallReport, install
-from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify
+from tests.fix_sessions import meddling
+from tests.installing import as_program
 
 S, SI = "script_tracking", "script_tracking_internal"
 REPLACED = f"create or replace function {SI}.redact(p_text text) returns text language sql immutable parallel safe"
 
 
-async def installed(dsn: str, base: Path | None = None) -> InstallReport:
-    """Installs or upgrades as the program does."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return await install(connection, base)
-    finally:
-        await connection.close()
-
-
-async def uninstalled(dsn: str, *, with_records: bool = False) -> bool:
-    """Uninstalls as the program does."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return await uninstall(connection, with_records=with_records)
-    finally:
-        await connection.close()
-
-
-async def failed_checks(dsn: str) -> dict[str, str]:
-    """Name and detail of each check of `verify` that did not hold."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return {check.name: check.detail for check in await verify(connection) if not check.ok}
-    finally:
-        await connection.close()
+async def seen_wrongly(dsn: str, weakenings: Mapping[str, Iterable[str]]) -> list[tuple[str, list[str]]]:
+    """Of statements by the check that shall fail after them, those after which others fail, and which these are."""
+    wrong = []
+    async with as_program(dsn) as connection:
+        for check, statements in weakenings.items():
+            for statement in statements:
+                async with connection.transaction(force_rollback=True):
+                    await connection.execute(meddling(statement).encode())
+                    failed = [one.name for one in await verify(connection) if not one.ok]
+                if failed != [check]:
+                    wrong.append((statement, failed))
+    return wrong
 
 
 @dataclass

@@ -11,16 +11,14 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from exporter import sqlfiles
-from exporter.database import connect
-from exporter.dsn import Dsn
 from exporter.schema.drift import read_standing, render
-from exporter.schema.installer import InstallReport, install
+from exporter.schema.installer import InstallReport
 from exporter.schema.script import render_sql
-from exporter.schema.verify import verify
 from tests.catalog_dump import dump
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import meddling
-from tests.schema.steps import SI, failed_checks, installed, program, rows, uninstalled
+from tests.installing import as_program, failed_checks, installed, uninstalled
+from tests.schema.steps import SI, program, rows, seen_wrongly
 from tests.schema.test_command import PSQL, psql
 from tests.schema.test_verify import pg_dump_for
 
@@ -74,20 +72,13 @@ end $$
 
 async def opted(dsn: str, wanted: bool | None = True, base: Path | None = None) -> InstallReport:
     """Installs or upgrades, with the wrappers or without them; None: as it was."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return await install(connection, base, options=None if wanted is None else {"auth": wanted})
-    finally:
-        await connection.close()
+    return await installed(dsn, base, options=None if wanted is None else {"auth": wanted})
 
 
 async def facts(dsn: str) -> set[str]:
     """What stands, a line a fact."""
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
+    async with as_program(dsn) as connection:
         return set(render(await read_standing(connection)).splitlines())
-    finally:
-        await connection.close()
 
 
 async def test_the_release_says_what_opting_in_adds(installed_database: str) -> None:
@@ -180,17 +171,7 @@ async def test_an_existing_schema_auth_is_never_touched(empty: str) -> None:
 @pytest.mark.usefixtures("joe")
 async def test_a_weakened_wrapper_fails_its_check_and_no_other(installed_database: str) -> None:
     await opted(installed_database)
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    wrong = []
-    for check, weakenings in WEAKENINGS.items():
-        for weakening in weakenings:
-            async with connection.transaction(force_rollback=True):
-                await connection.execute(meddling(weakening).encode())
-                failed = [one.name for one in await verify(connection) if not one.ok]
-            if failed != [check]:
-                wrong.append((weakening, failed))
-    await connection.close()
-    assert wrong == []
+    assert await seen_wrongly(installed_database, WEAKENINGS) == []
 
 
 # one a kind of object, as they stand beside each other

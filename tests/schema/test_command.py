@@ -15,9 +15,10 @@ from exporter import sqlfiles
 from tests.catalog_dump import dump
 from tests.fix_databases import new_database
 from tests.fix_exporter import StartExporter
+from tests.installing import failed_checks, installed
 from tests.postgres_server import Server
 from tests.schema.conftest import MakeDatabase
-from tests.schema.steps import failed_checks, installed, program, rows
+from tests.schema.steps import program, rows
 
 PSQL = shutil.which("psql")
 ACTIONS = ("install", "upgrade", "status", "verify", "uninstall")

@@ -16,9 +16,10 @@ from exporter.errors import ForeignSchema, QueryFailed
 from exporter.sqlfiles import migrations, query
 from tests.catalog_dump import dump
 from tests.fix_databases import new_database
+from tests.installing import failed_checks, installed, uninstalled
 from tests.postgres_server import Server
 from tests.schema.conftest import MakeDatabase
-from tests.schema.steps import failed_checks, installed, program, rows, uninstalled, written
+from tests.schema.steps import program, rows, written
 
 
 async def test_a_fresh_installation_passes_every_check(empty: str) -> None:

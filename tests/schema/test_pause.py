@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.fix_sessions import meddling
-from tests.schema.steps import failed_checks, installed, program, rows
+from tests.installing import failed_checks, installed
+from tests.schema.steps import program, rows
 
 S, SI = "script_tracking", "script_tracking_internal"
 TRIGGERS = "select evtname from pg_event_trigger order by 1"

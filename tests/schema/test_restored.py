@@ -6,7 +6,8 @@ import pytest
 
 from tests.catalog_dump import dump
 from tests.fix_sessions import meddling
-from tests.schema.steps import REPLACED, SI, S, failed_checks, program, rows
+from tests.installing import failed_checks
+from tests.schema.steps import REPLACED, SI, S, program, rows
 
 RESTORED = (
     "alter publication script_tracking_capture owner to joe",  # as a restore by an ordinary owner leaves it

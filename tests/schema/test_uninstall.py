@@ -9,8 +9,9 @@ import pytest
 
 from tests.catalog_dump import dump
 from tests.fix_sessions import meddling
+from tests.installing import failed_checks, installed, uninstalled
 from tests.schema.conftest import ROLES, MakeDatabase
-from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
+from tests.schema.steps import program, rows
 
 RECORD = "select * from script_tracking.script_execution_s order by version_number"
 HUB = "select * from script_tracking.script_execution_h order by script_execution_bk"

@@ -10,6 +10,7 @@ import pytest
 from exporter.errors import MigrationEdited, NotInstalled, QueryFailed, SchemaTooNew
 from exporter.sqlfiles import migrations
 from tests.catalog_dump import dump
+from tests.installing import failed_checks, installed, uninstalled
 from tests.schema.conftest import MakeDatabase
 from tests.schema.releases import (
     BOUNDS,
@@ -23,7 +24,7 @@ from tests.schema.releases import (
     older_trigger,
     older_view,
 )
-from tests.schema.steps import failed_checks, installed, program, rows, uninstalled
+from tests.schema.steps import program, rows
 
 NEXT = len(migrations()) + 1
 OLDER = (older_result, older_arguments, older_view, more_functions, more_grants, fewer_functions, older_trigger)

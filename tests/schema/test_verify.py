@@ -12,14 +12,12 @@ from pathlib import Path
 import pytest
 
 from exporter import sqlfiles
-from exporter.database import connect
 from exporter.demo.server import embedded_binaries
-from exporter.dsn import Dsn
 from exporter.schema.drift import read_standing, render
-from exporter.schema.verify import verify
 from tests.fix_sessions import meddling
+from tests.installing import as_program, failed_checks
 from tests.postgres_server import Server
-from tests.schema.steps import REPLACED, SI, S, failed_checks, rows
+from tests.schema.steps import REPLACED, SI, S, rows, seen_wrongly
 
 WEAKENINGS = {
     "event_trigger_et_ddl_command_start": ("alter event trigger et_ddl_command_start disable",),
@@ -162,18 +160,8 @@ WEAKENINGS = {
 
 @pytest.mark.usefixtures("joe")
 async def test_a_weakened_installation_fails_its_check_and_no_other(installed_database: str) -> None:
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    wrong = []
-    for check, weakenings in WEAKENINGS.items():
-        for weakening in weakenings:
-            async with connection.transaction(force_rollback=True):
-                await connection.execute(meddling(weakening).encode())
-                failed = [one.name for one in await verify(connection) if not one.ok]
-            if failed != [check]:
-                wrong.append((weakening, failed))
-    assert wrong == []
-    assert all(one.ok for one in await verify(connection))
-    await connection.close()
+    assert await seen_wrongly(installed_database, WEAKENINGS) == []
+    assert await failed_checks(installed_database) == {}
 
 
 @pytest.fixture
@@ -257,9 +245,8 @@ RELEASED = sqlfiles.root() / "released.txt"
 
 async def test_the_release_says_what_stands(installed_database: str) -> None:
     """WRITE_GOLDEN=1 writes the list anew, and fails, so that no run both writes and passes."""
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    found = render(await read_standing(connection))
-    await connection.close()
+    async with as_program(installed_database) as connection:
+        found = render(await read_standing(connection))
     if os.environ.get("WRITE_GOLDEN"):
         RELEASED.write_text(found, encoding="utf-8")
         pytest.fail("sql/released.txt was written: read the difference, then run again without WRITE_GOLDEN")

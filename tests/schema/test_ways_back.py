@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.schema.steps import SI, S, failed_checks, rows
+from tests.installing import failed_checks
+from tests.schema.steps import SI, S, rows
 
 PARTITION = f"{SI}.script_execution_s_first"
 PROTECTED = f"select status, advice from {S}.get_system_health() where check_name = 'record_protected'"

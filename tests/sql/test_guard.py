@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, history, meddling, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, refusal, value
 
 S, SI = "script_tracking", "script_tracking_internal"
 REFUSED = (
@@ -109,15 +108,6 @@ STANDING = (
 )
 COUNTED = f"select guarded_ddl_total from {SI}.collect_rules()"
 LOST = f"select lost_records_total from {SI}.collect_capture()"
-
-
-def refusal(session: Session, statement: str) -> str | None:
-    """The SQLSTATE of a statement, None where it goes through."""
-    try:
-        session.execute(statement.encode())
-    except psycopg.Error as error:
-        return error.sqlstate
-    return None
 
 
 @pytest.fixture

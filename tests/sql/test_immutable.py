@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, meddling, one, value
+from tests.fix_sessions import Login, MakeRole, Session, meddling, one, refusal, value
 
 S, SI = "script_tracking", "script_tracking_internal"
 HUB, SAT = f"{S}.script_execution_h", f"{S}.script_execution_s"
@@ -82,15 +81,6 @@ def stored(admin: Session) -> dict[str, object]:
         f"select (select md5(string_agg(h::text, '' order by script_execution_hk)) from {HUB} as h) as hub,"
         f" (select md5(string_agg(s::text, '' order by script_execution_hk, load_date)) from {SAT} as s) as satellite",
     )
-
-
-def refusal(session: Session, statement: str) -> str | None:
-    """The SQLSTATE of a statement, None where it goes through."""
-    try:
-        session.execute(statement.encode())
-    except psycopg.Error as error:
-        return error.sqlstate
-    return None
 
 
 def wanted(session: Session) -> tuple[str, ...]:

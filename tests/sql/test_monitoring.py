@@ -11,11 +11,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.installer import install
 from tests.fix_servers import choose
 from tests.fix_sessions import Login, MakeRole, Session, one, value
+from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
 RUNNING = "select * from script_tracking.get_running_operations()"
@@ -163,14 +161,6 @@ def test_ddl_that_waits_is_told_with_whom_it_waits_for_and_holds_up(
             pass
         mover.rollback()
     assert admin.execute(WAITING.encode()).fetchall() == []
-
-
-async def installed(dsn: str) -> None:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        await install(connection)
-    finally:
-        await connection.close()
 
 
 def with_statistics(postgres: Server) -> LocalServer | None:

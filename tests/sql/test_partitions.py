@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.verify import verify
 from tests.fix_sessions import Session, meddling, one, value
+from tests.installing import failed_checks
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 FURTHER = f"""
@@ -91,14 +89,6 @@ def names(session: Session) -> list[object]:
     return [row[0] for row in bounds(session, "script_execution_s")]
 
 
-async def failed(dsn: str) -> list[str]:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return [check.name for check in await verify(connection) if not check.ok]
-    finally:
-        await connection.close()
-
-
 async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
     installed_database: str, admin: Session
 ) -> None:
@@ -114,7 +104,7 @@ async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
     while True:
         record(admin)  # who writes goes on
         steps.append(one(admin, CUT))
-        assert await failed(installed_database) == []
+        assert await failed_checks(installed_database) == {}
         if not steps[-1]["more"]:
             break
     admin.execute("reset client_min_messages")
@@ -136,7 +126,7 @@ async def test_a_newest_partition_that_was_filled_is_ended_and_others_follow(
     jobs = "select count(*) from script_tracking.script_execution_s where script_name = 'job'"
     assert value(admin, jobs) == 1 + len(steps)
     assert one(admin, CUT) == {"done": 0, "more": False}
-    assert await failed(installed_database) == []
+    assert await failed_checks(installed_database) == {}
 
 
 def test_records_far_ahead_keep_the_newest_partition_wide(admin: Session) -> None:

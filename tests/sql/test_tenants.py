@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, history, one, value
+from tests.fix_sessions import Login, MakeRole, Session, history, one, refusal, value
 
 TRACK = "select script_tracking.track_operation('job', 'BATCH')"
 
@@ -18,15 +18,6 @@ def acme(admin: Session, make_role: MakeRole, login: Login) -> Session:
     admin.execute("select script_tracking.grant_tenant('acme', %s)", (role,))
     admin.execute(f"create schema shop authorization {role}".encode())
     return login(role)
-
-
-def refusal(session: Session, statement: str) -> str | None:
-    """The SQLSTATE of a statement, None where it goes through."""
-    try:
-        session.execute(statement.encode())
-    except psycopg.Error as error:
-        return error.sqlstate
-    return None
 
 
 def tenant(admin: Session, code: str) -> dict[str, object]:

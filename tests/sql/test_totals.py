@@ -8,10 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.verify import verify
 from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.installing import failed_checks
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, counted, counters, make_past, record, roll_up, set_setting
 
 CLEANUP = "select script_tracking.cleanup_old_data(%s)"
@@ -242,9 +240,7 @@ async def test_what_is_declared_disposable_goes_by_the_partition(installed_datab
         assert [row for row in after[function] if row[1] in ours] == [row for row in before[function] if row[1] in ours]
     assert rebuilt(disposable) == after
     assert value(disposable, CLEANUP, 0) == 0
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    assert [check.name for check in await verify(connection) if not check.ok] == []
-    await connection.close()
+    assert await failed_checks(installed_database) == {}
 
 
 async def test_a_partition_stays_while_the_totals_have_not_all_of_it(
@@ -256,9 +252,7 @@ async def test_a_partition_stays_while_the_totals_have_not_all_of_it(
     before, names = counters(disposable), partitions(disposable)
     assert value(disposable, CLEANUP, 0) == 0
     assert partitions(disposable) == names
-    connection = await connect(Dsn(installed_database), application_name="tests")
-    assert [check.name for check in await verify(connection) if not check.ok] == []
-    await connection.close()
+    assert await failed_checks(installed_database) == {}
     assert [row for row in counters(disposable)["collect_operations"] if row[1] == "BATCH"] == [
         row for row in before["collect_operations"] if row[1] == "BATCH"
     ]

@@ -9,10 +9,8 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow
 
-from exporter.database import connect
-from exporter.dsn import Dsn
-from exporter.schema.verify import verify
 from tests.fix_sessions import Login, MakeRole, Session, history, meddling, value
+from tests.installing import failed_checks
 from tests.vault_steps import INTERNAL, THIS_MONTH, counted, make_past, record, set_setting
 
 WHO = {
@@ -64,14 +62,6 @@ def layout(session: Session) -> list[DictRow]:
         f"select relation, partition_name, lower_bound::text as low, upper_bound::text as high"
         f" from {INTERNAL}.vault_partition order by 1, lower_bound".encode()
     ).fetchall()
-
-
-async def failed_checks(dsn: str) -> list[str]:
-    connection = await connect(Dsn(dsn), application_name="tests")
-    try:
-        return [check.name for check in await verify(connection) if not check.ok]
-    finally:
-        await connection.close()
 
 
 @pytest.fixture
@@ -203,7 +193,7 @@ async def test_more_months_are_split_off_the_newest_while_it_is_empty(installed_
         own = [row for row in after if row["relation"] == table]
         assert [row["low"] for row in own[1:]] == [row["high"] for row in own[:-1]], "no gap, no overlap"
         assert (own[0]["low"], own[-1]["high"]) == ("-infinity", "infinity")
-    assert await failed_checks(installed_database) == []
+    assert await failed_checks(installed_database) == {}
     assert value(admin, f"select {INTERNAL}.ensure_partitions()") == 0
     assert value(admin, f"select count(*) from {HUB}") == 0, "upkeep leaves no record of itself"
 
@@ -232,7 +222,7 @@ async def test_a_newest_partition_that_is_in_use_stays_wide_and_takes_everything
     assert layout(admin) == before
     record(admin, at=THIS_MONTH + timedelta(days=4000))
     assert counted(admin) == 2
-    assert await failed_checks(installed_database) == []
+    assert await failed_checks(installed_database) == {}
 
 
 def test_upkeep_gives_a_lock_up_quickly_and_changes_nothing(installed_database: str, admin: Session) -> None:
@@ -261,7 +251,7 @@ async def test_a_past_partition_takes_its_records(installed_database: str, admin
         f"{INTERNAL}.script_execution_h_past": 1,
         f"{INTERNAL}.script_execution_h_first": 1,
     }
-    assert await failed_checks(installed_database) == []
+    assert await failed_checks(installed_database) == {}
 
 
 def test_a_running_version_has_no_duration(filled: Session) -> None:

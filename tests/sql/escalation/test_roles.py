@@ -5,20 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, refusal, value
 
 S, SI = "script_tracking", "script_tracking_internal"
 OURS = ("script_tracking_daemon", "script_tracking_app", "script_tracking_reader", "script_tracking_auditor")
 KEYS = f"select state_key, message_inner_key, message_outer_key from {SI}.installation"
-
-
-def refusal(session: Session, statement: str) -> str | None:
-    """The SQLSTATE of a statement, None where it goes through."""
-    try:
-        session.execute(statement.encode())
-    except psycopg.Error as error:
-        return error.sqlstate
-    return None
 
 
 POWERS = (
