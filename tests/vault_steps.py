@@ -91,3 +91,9 @@ def roll_up(session: Session) -> object:
 def set_setting(session: Session, name: str, text: str) -> None:
     """Changes one setting of the record."""
     session.execute(f"update {INTERNAL}.setting set value = %s where name = %s".encode(), (text, name))
+
+
+def rebuilt(session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """The counters after the totals were built anew from what was carried and what is there."""
+    session.execute(f"select {INTERNAL}.rebuild_totals()".encode())
+    return counters(session)

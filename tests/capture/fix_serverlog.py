@@ -83,3 +83,8 @@ def shell(session: Session, command: str) -> None:
     """Runs a command as the server's user, in the folder of the log."""
     program = f"cat > /dev/null; cd '{folder(session)}' && {command}"
     session.execute(sql.SQL("copy (select 1) to program {}").format(sql.Literal(program)))
+
+
+def current(session: Session) -> str:
+    """Name of the current file that the daemon is shown."""
+    return str(value(session, "select file_name from script_tracking_internal.log_files() where is_current"))

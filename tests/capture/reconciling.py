@@ -65,3 +65,16 @@ def watched_database(server: Server, template: str, *, cluster: bool = False) ->
         session.execute(CLUSTER, ("on" if cluster else "off",))
         assert passes(session, 1)[0]["baseline"] is True
         yield Watched(dsn, session)
+
+
+def around(watched: Watched, statement: str) -> str:
+    """The statement, with the event triggers off meanwhile, which leaves changes of those: see `only`."""
+    names = [row["evtname"] for row in watched.session.execute("select evtname from pg_event_trigger").fetchall()]
+    off = "; ".join(f"alter event trigger {name} disable" for name in names)
+    on = "; ".join(f"alter event trigger {name} enable always" for name in names)
+    return f"{off}; {statement}; {on}; "
+
+
+def only(found: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """Untracked changes but those of event triggers."""
+    return [change for change in found if change[1] != "event trigger"]

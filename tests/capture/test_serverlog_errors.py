@@ -10,9 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from exporter.capture import serverlog
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
-from tests.capture.fix_serverlog import connected, log_database, log_server, shell
+from tests.capture.fix_serverlog import connected, log_database, log_server
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
 
@@ -228,31 +227,6 @@ def test_two_exporters_record_each_failure_once(admin: Session, readers: Readers
         other.close()
 
 
-def test_who_does_not_get_the_turn_keeps_what_was_read(admin: Session, readers: Readers, log_database: str) -> None:
-    position = f"select file_name, read_to from {SI}.log_position"
-    with connected(log_database) as other:
-        fails(admin, "create tabel known (i int) /* kept */")
-        with other.transaction():
-            assert value(other, f"select {SI}.lock_capture()") is True
-            before = admin.execute(position.encode()).fetchall()
-            for _ in range(3):
-                readers.round()
-            assert admin.execute(position.encode()).fetchall() == before
-            assert readers.log._held is not None
-    failures(admin, readers, 1, "%/* kept */")
-
-
-def test_the_same_bytes_read_again_change_nothing(admin: Session, readers: Readers) -> None:
-    fails(admin, "create tabel known (i int) /* again */")
-    fails(admin, "create table known (i int) /* again */")
-    failures(admin, readers, 2, "%/* again */")
-    versions = value(admin, "select count(*) from script_tracking.script_execution_s")
-    admin.execute(f"update {SI}.log_position set read_to = 0, mark = sha256(''), mark_length = 0".encode())
-    for _ in range(4):
-        readers.round()
-    assert value(admin, "select count(*) from script_tracking.script_execution_s") == versions
-
-
 def test_an_error_waits_for_the_attempt_that_is_not_read_yet(admin: Session, readers: Readers) -> None:
     fails(admin, "create table known (i int) /* early */")
     noted = f"select settled_at is null as waits from {SI}.log_error where entry ->> 'statement' like '%/* early */'"
@@ -326,87 +300,3 @@ def test_an_error_is_not_that_of_another_attempt(
     finally:
         admin.execute(f"delete from {SI}.log_error where session_id = 'made.up'".encode())
         admin.execute(f"delete from {SI}.attempt where pid = 4194304".encode())
-
-
-def current(admin: Session) -> str:
-    return str(value(admin, f"select file_name from {SI}.log_files() where is_current"))
-
-
-def test_a_rotated_log_is_read_to_its_end_and_then_the_next(admin: Session, readers: Readers) -> None:
-    first = current(admin)
-    for number in range(2):
-        fails(admin, f"create tabel t{number} () /* rotated */")
-        time.sleep(1.1)  # the name of a file has seconds
-        before = current(admin)
-        admin.execute("select pg_rotate_logfile()")
-        eventually(lambda before=before: current(admin) != before, 30)  # type: ignore[misc]
-    fails(admin, "create tabel t2 () /* rotated */")
-    assert current(admin) != first
-    failures(admin, readers, 3, "%/* rotated */")
-    assert value(admin, f"select file_name from {SI}.log_position") == current(admin)
-
-
-def test_a_log_that_is_copied_and_truncated_loses_nothing(admin: Session, readers: Readers) -> None:
-    readers.round()
-    readers.round()
-    gaps = value(admin, f"select gaps from {SI}.log_position")
-    fails(admin, "create tabel t0 () /* copied */")
-    name = current(admin)
-    shell(admin, f"cp {name} {name}.1 && : > {name}")
-    fails(admin, "create tabel t1 () /* copied */")
-    failures(admin, readers, 2, "%/* copied */")
-    assert value(admin, f"select gaps from {SI}.log_position") == gaps
-    shell(admin, f"rm {name}.1")
-
-
-def test_a_log_that_is_cut_short_is_a_gap_and_read_from_its_beginning(admin: Session, readers: Readers) -> None:
-    readers.round()
-    readers.round()
-    gaps = value(admin, f"select gaps from {SI}.log_position")
-    assert isinstance(gaps, int)
-    shell(admin, f": > {current(admin)}")
-    fails(admin, "create tabel t1 () /* cut short */")
-    failures(admin, readers, 1, "%/* cut short */")
-    assert value(admin, f"select gaps from {SI}.log_position") == gaps + 1
-
-
-def test_a_line_that_is_no_entry_is_counted_and_stops_nothing(admin: Session, readers: Readers) -> None:
-    unparsed = value(admin, f"select unparsed_lines from {SI}.log_position")
-    assert isinstance(unparsed, int)
-    shell(admin, f"echo 'half a line' >> {current(admin)}")
-    fails(admin, "create tabel t2 () /* after damage */")
-    failures(admin, readers, 1, "%/* after damage */")
-    assert value(admin, f"select unparsed_lines from {SI}.log_position") == unparsed + 1
-
-
-def test_half_an_entry_that_nobody_goes_on_writing_takes_no_other_with_it(
-    admin: Session, readers: Readers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serverlog, "STALL_SECONDS", 0.0)
-    unparsed = f"select unparsed_lines from {SI}.log_position"
-    before = value(admin, unparsed)
-    shell(admin, f"printf 'half a line' >> {current(admin)}")
-
-    def counted() -> bool:
-        readers.round()
-        return value(admin, unparsed) != before
-
-    eventually(counted, 30)
-    fails(admin, "create tabel t3 () /* after half */")
-    failures(admin, readers, 1, "%/* after half */")
-
-
-def test_an_entry_that_is_too_long_to_be_read_is_passed_by_and_counted(
-    admin: Session, readers: Readers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serverlog, "READ_BYTES", 4096)
-    monkeypatch.setattr(serverlog, "LONGEST_RECORD", 16384)
-    readers.round()
-    readers.round()
-    before = value(admin, f"select unparsed_lines from {SI}.log_position")
-    assert isinstance(before, int)
-    fails(admin, f"create tabel t4 () /* too long */ -- {'x' * 60_000}")
-    fails(admin, "create tabel t5 () /* after long */")
-    failures(admin, readers, 1, "%/* after long */")
-    failures(admin, readers, 0, "%/* too long */%")
-    assert value(admin, f"select unparsed_lines from {SI}.log_position") == before + 1

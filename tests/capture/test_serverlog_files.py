@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.fix_serverlog import configure, connected, folder, log_database, log_server, shell
+from tests.capture.fix_serverlog import configure, connected, current, folder, log_database, log_server, shell
 from tests.fix_exporter import eventually
 from tests.fix_sessions import MakeRole, Session, meddling, one, value
 from tests.postgres_server import Server
@@ -32,11 +32,6 @@ def other_settings(session: Session, log_server: Server) -> Iterator[None]:
     yield
     configure(session, log_filename="tracking-%Y-%m-%d_%H%M%S.log", log_min_messages="warning")
     configure(session, log_destination="csvlog,jsonlog" if log_server.major >= 15 else "csvlog")
-
-
-def current(session: Session) -> str:
-    """Name of the current file that the daemon is shown."""
-    return str(value(session, f"select file_name from {SI}.log_files() where is_current"))
 
 
 def test_the_daemon_reads_the_current_log_and_only_stretches_of_it(

@@ -1,4 +1,4 @@
-"""Sessions of the tests of operations that nobody completes, and of rules and policies."""
+"""Sessions of tests: of operations that nobody completes, of rules and policies, of a record with a past."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from tests.fix_sessions import Login, MakeRole, Session
 from tests.sql.interrupting import AFTER, Connect
-from tests.vault_steps import set_setting
+from tests.vault_steps import LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 
 @pytest.fixture
@@ -41,3 +41,18 @@ def etl(admin: Session, make_role: MakeRole, login: Login) -> Session:
     role = make_role()
     admin.execute(f"create schema staging authorization {role}; create schema shop authorization {role}".encode())
     return login(role)
+
+
+@pytest.fixture
+def disposable(admin: Session) -> Session:
+    """A superuser's session on a record with a past partition, which a setting declares disposable."""
+    make_past(admin)
+    set_setting(admin, "retention.disposable", "all")
+    for number in range(6):
+        record(
+            admin, at=LONG_AGO, us=number * 400_000, status="COMPLETED" if number % 3 else "FAILED", sqlstate="23505"
+        )
+    admin.execute("select script_tracking.register_tenant('acme')")
+    record(admin, at=LONG_AGO, tenant="acme", kind="IMPORT", status="INTERRUPTED")
+    record(admin, at=THIS_MONTH, tenant="acme", kind="IMPORT")
+    return admin

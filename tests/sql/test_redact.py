@@ -11,7 +11,9 @@ from psycopg.rows import dict_row
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, value
 from tests.postgres_server import Server
-from tests.sql.redact_cases import ELSEWHERE, MISSPELT, ORDINARY, REDACTED, SHAPES, UNQUOTED, WITHHELD
+from tests.sql.redact_cases import MISSPELT, REDACTED, UNQUOTED
+from tests.sql.redact_elsewhere import ELSEWHERE, SHAPES
+from tests.sql.redact_ordinary import ORDINARY, WITHHELD
 
 REDACT = "select script_tracking_internal.redact(%s)"
 MESSAGE = "select script_tracking_internal.redact_message(%s, %s)"

@@ -1,47 +1,27 @@
-"""Cumulative totals: each final version once, never falling; and what cleanup_old_data removes."""
+"""Cumulative totals: each final version once, never falling."""
 
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 
 import psycopg
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, value
-from tests.installing import failed_checks
-from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, counted, counters, make_past, record, roll_up, set_setting
+from tests.fix_sessions import Session, value
+from tests.vault_steps import (
+    INTERNAL,
+    LONG_AGO,
+    THIS_MONTH,
+    counted,
+    counters,
+    rebuilt,
+    record,
+    roll_up,
+)
 
 CLEANUP = "select script_tracking.cleanup_old_data(%s)"
 OPERATION = "select script_tracking.complete_operation(script_tracking.track_operation('late', 'BATCH'), true)"
 SATELLITE = "script_tracking.script_execution_s"
-
-
-def rebuilt(session: Session) -> dict[str, list[tuple[object, ...]]]:
-    """The counters after the totals were built anew from what was carried and what is there."""
-    session.execute(f"select {INTERNAL}.rebuild_totals()".encode())
-    return counters(session)
-
-
-def partitions(session: Session) -> set[object]:
-    """Names of the satellite's partitions."""
-    found = f"select partition_name from {INTERNAL}.vault_partition where relation = 'script_execution_s'"
-    return {row["partition_name"] for row in session.execute(found.encode())}
-
-
-@pytest.fixture
-def disposable(admin: Session) -> Session:
-    """A superuser's session on a record with a past partition, which a setting declares disposable."""
-    make_past(admin)
-    set_setting(admin, "retention.disposable", "all")
-    for number in range(6):
-        record(
-            admin, at=LONG_AGO, us=number * 400_000, status="COMPLETED" if number % 3 else "FAILED", sqlstate="23505"
-        )
-    admin.execute("select script_tracking.register_tenant('acme')")
-    record(admin, at=LONG_AGO, tenant="acme", kind="IMPORT", status="INTERRUPTED")
-    record(admin, at=THIS_MONTH, tenant="acme", kind="IMPORT")
-    return admin
 
 
 def test_each_final_version_counts_once(admin: Session) -> None:
@@ -214,86 +194,6 @@ def test_counters_never_fall_while_many_write_and_roll_up(installed_database: st
     assert rebuilt(admin) == before
 
 
-@pytest.mark.parametrize("days", [0, 30, 100000])
-def test_by_default_nothing_is_removed_and_a_notice_names_the_setting(admin: Session, days: int) -> None:
-    make_past(admin)
-    record(admin, at=LONG_AGO)
-    notices: list[str] = []
-    admin.add_notice_handler(lambda notice: notices.append(str(notice.message_primary)))
-    assert value(admin, CLEANUP, days) == 0
-    assert len(notices) == 1
-    assert "retention.disposable is none" in notices[0]
-    assert value(admin, f"select count(*) from {SATELLITE} where script_name = 'job'") == 1
-
-
-async def test_what_is_declared_disposable_goes_by_the_partition(installed_database: str, disposable: Session) -> None:
-    before, names = counters(disposable), partitions(disposable)
-    assert value(disposable, CLEANUP, 3650) == 0
-    assert partitions(disposable) == names
-    assert value(disposable, CLEANUP, 0) == 7
-    assert partitions(disposable) == names - {"script_execution_s_past"}
-    assert value(disposable, f"select count(*) from {SATELLITE} where script_name = 'job'") == 1
-    assert value(disposable, "select to_regclass('script_tracking_internal.script_execution_h_past') is null") is True
-    after = counters(disposable)
-    ours = ("BATCH", "IMPORT")
-    for function in before:
-        assert [row for row in after[function] if row[1] in ours] == [row for row in before[function] if row[1] in ours]
-    assert rebuilt(disposable) == after
-    assert value(disposable, CLEANUP, 0) == 0
-    assert await failed_checks(installed_database) == {}
-
-
-async def test_a_partition_stays_while_the_totals_have_not_all_of_it(
-    installed_database: str, disposable: Session
-) -> None:
-    disposable.execute("create table public.elsewhere (id int)")
-    disposable.execute("begin; insert into public.elsewhere values (1); prepare transaction 'forgotten'")
-    record(disposable, at=LONG_AGO)
-    before, names = counters(disposable), partitions(disposable)
-    assert value(disposable, CLEANUP, 0) == 0
-    assert partitions(disposable) == names
-    assert await failed_checks(installed_database) == {}
-    assert [row for row in counters(disposable)["collect_operations"] if row[1] == "BATCH"] == [
-        row for row in before["collect_operations"] if row[1] == "BATCH"
-    ]
-    disposable.execute("commit prepared 'forgotten'")
-    assert value(disposable, CLEANUP, 0) == 8
-    total = counted(disposable)
-    roll_up(disposable)
-    assert counted(disposable) == total
-
-
-def test_a_partition_stays_while_an_operation_of_it_runs(disposable: Session) -> None:
-    key = record(disposable, at=LONG_AGO, status="RUNNING", us=None)
-    disposable.execute(
-        f"insert into {INTERNAL}.running_operation"
-        " (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)"
-        " select %s, tenant_hk, 'BATCH', %s, current_user, now() from script_tracking.tenant_h"
-        " where tenant_bk = 'system'".encode(),
-        (key, LONG_AGO),
-    )
-    assert value(disposable, CLEANUP, 0) == 0
-    assert value(disposable, "select script_tracking.complete_operation(%s, true)", key) is True
-    assert value(disposable, CLEANUP, 0) == 8
-
-
-def test_cleanup_gives_a_lock_up_and_removes_nothing(installed_database: str, disposable: Session) -> None:
-    names = partitions(disposable)
-    with psycopg.connect(installed_database) as reader:
-        reader.execute(f"select count(*) from {SATELLITE}".encode())
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            disposable.execute(CLEANUP, (0,))
-    assert partitions(disposable) == names
-    assert value(disposable, CLEANUP, 0) == 7
-
-
-def test_nobody_but_a_superuser_cleans_up(admin: Session, make_role: MakeRole, login: Login) -> None:
-    roles = ("script_tracking_app", "script_tracking_reader", "script_tracking_auditor", "script_tracking_daemon")
-    session = login(make_role(*roles))
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        session.execute(CLEANUP, (0,))
-
-
 def test_a_copy_in_another_cluster_starts_a_new_incarnation_and_counts_on(admin: Session) -> None:
     for _ in range(3):
         admin.execute(OPERATION)
@@ -312,13 +212,6 @@ def test_a_copy_in_another_cluster_starts_a_new_incarnation_and_counts_on(admin:
     assert roll_up(admin) == 1
     assert counted(admin) == 4
     assert value(admin, f"select {INTERNAL}.ensure_incarnation()") == 3
-
-
-@pytest.mark.parametrize("years", [timedelta(days=365), timedelta(days=3650)])
-def test_retention_is_reckoned_in_days_to_the_partitions_end(disposable: Session, years: timedelta) -> None:
-    assert value(disposable, CLEANUP, years.days) == 0
-    assert value(disposable, "select (now() - %s::timestamptz) < interval '32 days'", THIS_MONTH) is True
-    assert value(disposable, CLEANUP, 33) == 0, "the partition ended less than 33 days ago"
 
 
 def test_rows_of_another_cluster_with_higher_transaction_ids_are_counted_and_done_with(admin: Session) -> None:

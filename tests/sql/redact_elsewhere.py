@@ -1,0 +1,215 @@
+"""Statements, and what is stored of them, whose secret has a shape of its own, or is named after it or elsewhere."""
+
+from __future__ import annotations
+
+# statement, as stored: addresses and tokens that are secrets by their own shape, and names and values in lists
+_SHAPES = (
+    (
+        "select 'https://a.blob.core.windows.net/c?sv=1&sig=hunter2%3D&se=2' as x",
+        "select 'https://a.blob.core.windows.net/c?sv=1&sig=[redacted]&se=2' as x",
+    ),
+    (
+        "select 'https://storage.googleapis.com/b?X-Goog-Signature=hunter2' as x",
+        "select 'https://storage.googleapis.com/b?X-Goog-Signature=[redacted]' as x",
+    ),
+    (
+        "select jsonb_build_object('x-webhook-signature', 'hunter2', 'a', 'b')",
+        "select jsonb_build_object('x-webhook-signature', '[redacted]', 'a', 'b')",
+    ),
+    (
+        "select 'https://discord.com/api/webhooks/1/hunter2' as x",
+        "select 'https://discord.com/api/webhooks/[redacted]' as x",
+    ),
+    (
+        "select 'https://discordapp.com/api/v10/webhooks/1/hunter2' as x",
+        "select 'https://discordapp.com/api/v10/webhooks/[redacted]' as x",
+    ),
+    (
+        "select 'https://acme.webhook.office.com/webhookb2/hunter2@x/y' as x",
+        "select 'https://acme.webhook.office.com/webhookb2/[redacted]' as x",
+    ),
+    (
+        "select 'https://outlook.office.com/webhook/hunter2/y' as x",
+        "select 'https://outlook.office.com/webhook/[redacted]' as x",
+    ),
+    (
+        "select 'https://api.telegram.org/bot123456789:AA{t}/send' as x",
+        "select 'https://api.telegram.org/bot[redacted]/send' as x",
+    ),
+    ("select 'x SG.{t}.{t} y' as x", "select 'x [redacted] y' as x"),
+    ("select 'hf_{t}' as x", "select '[redacted]' as x"),
+    ("select 'pypi-{t}' as x", "select '[redacted]' as x"),
+    ("select 'ya29.a0{t}' as x", "select '[redacted]' as x"),
+    ("select 'dapi{t}-2' as x", "select '[redacted]' as x"),
+    ("select coalesce(password, 'hunter2'), 'x' from t", "select coalesce(password, '[redacted]'), 'x' from t"),
+    (
+        "select coalesce(lower(u.password), a, 'hunter2'), 'x' from u",
+        "select coalesce(lower(u.password), a, '[redacted]'), 'x' from u",
+    ),
+    (
+        "select nullif(token, 'hunter2'), greatest(a, token, 'hunter2'), 'x'",
+        "select nullif(token, '[redacted]'), greatest(a, token, '[redacted]'), 'x'",
+    ),
+    ("select array['a', 'b', 'password', 'hunter2'], 'x'", "select array['a', 'b', 'password', '[redacted]'], 'x'"),
+    (
+        "select hstore(array[['password','hunter2'],['a','b']]), 'x'",
+        "select hstore(array[['password','[redacted]'],['a','b']]), 'x'",
+    ),
+    ("select concat_ws('=', 'password', 'hunter2'), 'x'", "select concat_ws('=', 'password', '[redacted]'), 'x'"),
+    ("select format('%s=%s', 'password', 'hunter2'), 'x'", "select format('%s=%s', 'password', '[redacted]'), 'x'"),
+    (
+        "create trigger t after insert on a for each row execute function f('https://h', 'token', 'hunter2')",
+        "create trigger t after insert on a for each row execute function f('https://h', 'token', '[redacted]')",
+    ),
+    (
+        "create or replace constraint trigger t after update on a execute function f(token, 'hunter2', 'x')",
+        "create or replace constraint trigger t after update on a execute function f(token, '[redacted]', 'x')",
+    ),
+    (
+        "create trigger t instead of insert or update on v execute function f('a', token, 'hunter2', 'x')",
+        "create trigger t instead of insert or update on v execute function f('a', token, '[redacted]', 'x')",
+    ),
+    (
+        "create rule r as on insert to t do also insert into log (kind, token) values ('x', 'hunter2')",
+        "create rule r as on insert to t do also insert into log (kind, token) values ('[redacted]', '[redacted]')",
+    ),
+    (
+        "merge into t using u on true when not matched then insert (token) values ('hunter2')",
+        "merge into t using u on true when not matched then insert (token) values ('[redacted]')",
+    ),
+    (
+        "create policy p on t for insert with check (token = 'hunter2' and kind = 'x')",
+        "create policy p on t for insert with check (token = '[redacted]' and kind = 'x')",
+    ),
+)
+SHAPES = tuple(
+    (
+        statement.replace("{t}", "0123456789abcdef" * 2 + "abc" * ("dapi" not in statement)),
+        stored,
+    )
+    for statement, stored in _SHAPES
+)
+
+# the same where the name comes after the secret, or only stands in a list, a key or a string
+ELSEWHERE = (
+    (
+        "insert into users as u (name, \"password\") values ('joe', 'hunter2')",
+        "insert into users as u (name, \"password\") values ('[redacted]', '[redacted]')",
+    ),
+    ("select upper('hunter2') as password, 'x' as y", "select upper('[redacted]') as password, 'x' as y"),
+    (
+        "select case when a = 'b' then 'hunter2' end as api_key",
+        "select case when a = '[redacted]' then '[redacted]' end as api_key",
+    ),
+    ("select 'hunter2' password, 'x' y", "select '[redacted]' password, 'x' y"),
+    ("select 'hun'\n'ter2' as password", "select '[redacted]'\n'[redacted]' as password"),
+    (
+        "select from t where kind = 'x' and 'hunter2' = t.token",
+        "select from t where kind = 'x' and '[redacted]' = t.token",
+    ),
+    ("select from t where lower(token) = lower('hunter2')", "select from t where lower(token) = lower('[redacted]')"),
+    ("select from t where token is distinct from 'hunter2'", "select from t where token is distinct from '[redacted]'"),
+    (
+        "select from t where token between 'a' and 'hunter2' and kind = 'x'",
+        "select from t where token between '[redacted]' and '[redacted]' and kind = 'x'",
+    ),
+    (
+        "create policy p on t using (current_setting('app.token') = 'hunter2')",
+        "create policy p on t using (current_setting('app.token') = '[redacted]')",
+    ),
+    (
+        "update users set (name, password) = ('joe', 'hunter2'), kind = 'x'",
+        "update users set (name, password) = ('[redacted]', '[redacted]'), kind = 'x'",
+    ),
+    (
+        "insert into settings (key, value) values ('api_key', 'hunter2')",
+        "insert into settings (key, value) values ('api_key', '[redacted]')",
+    ),
+    (
+        "update settings set value = 'hunter2' where key = 'api_key'",
+        "update settings set value = '[redacted]' where key = 'api_key'",
+    ),
+    ("update t set data['password'] = '\"hunter2\"'", "update t set data['password'] = '[redacted]'"),
+    (
+        "update t set d = jsonb_set(d, '{a,password}', '\"hunter2\"')",
+        "update t set d = jsonb_set(d, '{a,password}', '[redacted]')",
+    ),
+    ("select from t where d ->> 'password' = 'hunter2'", "select from t where d ->> 'password' = '[redacted]'"),
+    ("select xmlelement(name password, 'hunter2')", "select xmlelement(name password, '[redacted]')"),
+    (
+        "select set_config('app.token'::text, 'hunter2'::text, true)",
+        "select set_config('app.token'::text, '[redacted]'::text, true)",
+    ),
+    (
+        "create view v (name, password) as select 'joe', 'hunter2'",
+        "create view v (name, password) as select '[redacted]', '[redacted]'",
+    ),
+    (
+        "with c (name, password) as (values ('joe', 'hunter2')) select 1",
+        "with c (name, password) as (values ('[redacted]', '[redacted]')) select 1",
+    ),
+    (
+        "select * from (values ('joe', 'hunter2')) as v (name, password)",
+        "select * from (values ('[redacted]', '[redacted]')) as v (name, password)",
+    ),
+    (
+        "alter table users alter column password type text using 'hunter2'",
+        "alter table users alter column password type text using '[redacted]'",
+    ),
+    (
+        "do $$ declare c text := 'hunter2'; begin execute format('alter role joe password %L', c); end $$",
+        "do $$ declare c text := '[redacted]'; begin execute format('alter role joe password [redacted]', c); end $$",
+    ),
+    (
+        "do $$ declare v_pass constant text := 'hunter2'; begin end $$",
+        "do $$ declare v_pass constant text := '[redacted]'; begin end $$",
+    ),
+    (
+        "do $$ begin raise notice 'password %', 'hunter2'; end $$",
+        "do $$ begin raise notice 'password %', '[redacted]'; end $$",
+    ),
+    (
+        "create function f() returns text language plpython3u as "
+        '$$\nimport requests\napi_key = "hunter2"\nreturn 1\n$$',
+        "create function f() returns text language plpython3u as "
+        '$$\nimport requests\napi_key = "[redacted]"\nreturn 1\n$$',
+    ),
+    (
+        'create function f() returns text language plpython3u as $$\nif True:\n  token = f"hunter2"\nreturn 1\n$$',
+        'create function f() returns text language plpython3u as $$\nif True:\n  token = f"[redacted]"\nreturn 1\n$$',
+    ),
+    (
+        'create function f() returns int language plv8 as $$ for (;;) { const secret = "my_hunter2_key"; } $$',
+        'create function f() returns int language plv8 as $$ for (;;) { const secret = "[redacted]"; } $$',
+    ),
+    ("comment on table t is 'Authorization: Token 12hunter2ab'", "comment on table t is 'Authorization: [redacted]'"),
+    (
+        "do $$ begin perform f('Authorization: Digest username=joe, response=hunter2'); end $$",
+        "do $$ begin perform f('Authorization: [redacted]'); end $$",
+    ),
+    ("comment on table t is 'Authorization: Bearer hunter2'", "comment on table t is 'Authorization: [redacted]'"),
+    ("select http_header('Authorization', 'hunter2')", "select http_header('Authorization', '[redacted]')"),
+    ("select sign('{}', 'hunter2')", "select sign('[redacted]', '[redacted]')"),
+    (
+        "alter system set archive_command = 'curl -u joe:hunter2 -T %p https://h/%f'",
+        "alter system set archive_command = 'curl -u joe:[redacted] -T %p https://h/%f'",
+    ),
+    (
+        "alter system set archive_command = 'sshpass -p hunter2 scp %p h:%f'",
+        "alter system set archive_command = 'sshpass -p [redacted] scp %p h:%f'",
+    ),
+    (
+        "alter system set archive_command = 'tool --api-key hunter --x'",
+        "alter system set archive_command = 'tool --api-key [redacted] --x'",
+    ),
+    ("select '<a><password>hunter2</password></a>'::xml", "select '<a><password>[redacted]</password></a>'::xml"),
+    (
+        'select \'{"name": "api_key", "value": "hunter2"}\'::json',
+        'select \'{"name": "api_key", "value": "[redacted]"}\'::json',
+    ),
+    (
+        "comment on table t is 'jdbc:oracle:thin:joe/hunter2@h:1521'",
+        "comment on table t is 'jdbc:oracle:thin:joe/[redacted]@h:1521'",
+    ),
+    ("comment on table t is 'sk-proj-abcdefghijklmnopqrst'", "comment on table t is '[redacted]'"),
+)
