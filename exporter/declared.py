@@ -55,7 +55,12 @@ class Record:
     @property
     def key(self) -> bytes | None:
         """The operation's key, once the database has told it."""
-        return self.begun.result() if self.begun.done() and self.begun.exception() is None else None
+        return self.begun.result() if self.begun.done() and not self.was_refused else None
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether its start will not be recorded."""
+        return self.begun.done() and self.begun.exception() is not None
 
     def refuse(self, reason: str) -> None:
         """It will not be recorded."""

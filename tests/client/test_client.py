@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from exporter.client import Tracker
-from exporter.courier import Courier
 from exporter.database import Row
 from exporter.demo.processes import free_port
 from exporter.errors import TargetUnavailable
+from exporter.recorder import Recorder
 from tests.client.steps import Track, ended, found
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
@@ -179,16 +179,16 @@ def test_running_operations_send_heartbeats(tracker: Track, auditor: Session, na
 def test_an_answer_that_is_lost_doubles_nothing_and_is_no_refusal(
     tracker: Track, auditor: Session, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, lost = Courier._ask, set()
+    ask, lost = Recorder._ask, set()
 
-    async def ask_and_lose(courier: Courier, statement: str, **values: object) -> list[Row]:
-        rows = await ask(courier, statement, **values)
+    async def ask_and_lose(recorder: Recorder, statement: str, **values: object) -> list[Row]:
+        rows = await ask(recorder, statement, **values)
         if statement in ("begin", "end") and statement not in lost:
             lost.add(statement)
             raise TargetUnavailable("the answer is lost")
         return rows
 
-    monkeypatch.setattr(Courier, "_ask", ask_and_lose)
+    monkeypatch.setattr(Recorder, "_ask", ask_and_lose)
     track = tracker()
     with track.operation(name):
         pass

@@ -39,7 +39,7 @@ def test_what_waits_is_bounded_by_its_bytes(tracker: Track, name: str) -> None:
         with track.operation(name, sql_command="x" * 60_000):
             pass
     assert (track.counts.waiting, track.counts.dropped) == (4, 6)
-    assert track._courier._bytes <= 250_000
+    assert track._courier._backlog.bytes <= 250_000
 
 
 def test_an_end_without_room_is_kept_without_its_texts(tracker: Track, auditor: Session, name: str) -> None:
@@ -59,9 +59,9 @@ def test_what_was_delivered_or_given_up_takes_no_room(tracker: Track, auditor: S
             operation.metadata["b"] = "x" * 1_000
         ended(auditor, f"{name}-{number}")
     track.close(30)
-    assert (track.counts.delivered, track.counts.dropped, track._courier._bytes) == (10, 0, 0)
+    assert (track.counts.delivered, track.counts.dropped, track._courier._backlog.bytes) == (10, 0, 0)
     refused = away(tracker)()
     with refused.operation(name, sql_command="x" * 60_000):
         pass
     refused.close(0.1)
-    assert (refused.counts.dropped, refused._courier._bytes) == (1, 0)
+    assert (refused.counts.dropped, refused._courier._backlog.bytes) == (1, 0)

@@ -8,10 +8,10 @@ import threading
 import psycopg
 import pytest
 
-from exporter.courier import Courier
 from exporter.database import Row
 from exporter.demo.processes import free_port
 from exporter.errors import OperationNotRecorded
+from exporter.recorder import Recorder
 from tests.client.steps import Track, ended, found
 from tests.fix_sessions import Session
 
@@ -19,15 +19,15 @@ from tests.fix_sessions import Session
 def test_what_is_given_up_while_the_database_writes_it_is_ended(
     tracker: Track, auditor: Session, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, given_up = Courier._ask, threading.Event()
+    ask, given_up = Recorder._ask, threading.Event()
 
-    async def ask_slowly(courier: Courier, statement: str, **values: object) -> list[Row]:
-        rows = await ask(courier, statement, **values)
+    async def ask_slowly(recorder: Recorder, statement: str, **values: object) -> list[Row]:
+        rows = await ask(recorder, statement, **values)
         while statement == "begin" and not given_up.is_set():
             await asyncio.sleep(0.01)
         return rows
 
-    monkeypatch.setattr(Courier, "_ask", ask_slowly)
+    monkeypatch.setattr(Recorder, "_ask", ask_slowly)
     track = tracker(strict=True, timeout_seconds=2)
     with pytest.raises(OperationNotRecorded), track.operation(name):
         raise AssertionError("the work began without a record")
