@@ -97,7 +97,7 @@ class Fleet:
             self._ending |= {*ended, *replaced}
             ending = asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
             for watch in self.watches:
-                watch.collector.limits = config.limits
+                watch.collector.caps.limits = config.limits
             if self._adopt(config):
                 for watch in self.watches:
                     watch.collector.adopt(self._collectors)

@@ -1,4 +1,5 @@
-"""Caps on how many tenants and types are told by name: what came after the first so many is told together, as `other`.
+"""Caps on how many samples are told, and on how many tenants and types by name: what came after the first so many is
+told together, as `other`.
 
 Who is told by name is decided by the order in which they came to the record, which never changes: a counter of `other`
 that a tenant left would fall, and Prometheus would take that for a reset. So it is the same after a restart and in each
@@ -11,13 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.database import Row
+from psycopg.sql import SQL
+
+from exporter.config import LimitsConfig
+from exporter.database import Connection, Row, fetch
+from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
+from exporter.sqlfiles import query
 
 if TYPE_CHECKING:
     from exporter.collect.families import Family, LabelSet
 
+log = get_logger("collect")
+
 OTHER = "other"
+SHOWN_TIMEOUT_SECONDS = 3.0
 CAPPED = ("tenant", "script_type")  # columns, and labels
 
 
@@ -81,3 +90,35 @@ def cut(families: Sequence[Family], most: int, kept: Kept) -> int:
             gone += size
             family.remove(labels)
     return gone
+
+
+class Caps:
+    """The caps of one target, and what they let through."""
+
+    def __init__(self, target: str, limits: LimitsConfig) -> None:
+        self._target = target
+        self.limits = limits
+        self.shown = Shown()
+        self._cutting: set[str] = set()
+        self._kept: dict[str, Kept] = {}  # what was told of a collector that returns too much
+
+    async def learn(self, connection: Connection, spec: CollectorSpec, rows: list[Row]) -> None:
+        """Asks which tenants and types are told by name, where these rows or other limits may change that."""
+        limits = {"tenant": self.limits.tenants, "script_type": self.limits.script_types}
+        if not self.shown.has_news(spec, rows) and self.shown.limits == limits:
+            return
+        statement = SQL(query("target", "shown_labels")).format(
+            tenants=limits["tenant"], script_types=limits["script_type"]
+        )
+        found = await fetch(connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True)
+        self.shown = Shown.of(limits, found)
+
+    def cut(self, spec: CollectorSpec, families: Sequence[Family], others: int) -> int:
+        """Leaves as many samples as there is room for beside those of the others; how many went."""
+        room = max(min(self.limits.samples, self.limits.all_samples - others), 0)
+        gone = cut(families, room, self._kept.setdefault(spec.name, set()))
+        if bool(gone) != (spec.name in self._cutting):
+            tell = log.warning if gone else log.info
+            tell("samples_dropped", target=self._target, collector=spec.name, samples=gone, limit=room)
+            (self._cutting.add if gone else self._cutting.discard)(spec.name)
+        return gone

@@ -6,11 +6,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from psycopg.sql import SQL
-
-from exporter.collect.caps import Kept, Shown, cut
+from exporter.collect.caps import Caps
 from exporter.collect.digest import Digester
-from exporter.collect.families import Families, Family
+from exporter.collect.families import Families
 from exporter.collect.names import NameReader
 from exporter.collect.render import samples_in_turns
 from exporter.collect.snapshot import Snapshot
@@ -32,7 +30,6 @@ STALE_AFTER_INTERVALS = 3
 COPY_VERSION = 12  # the migration that brings what tells a copy from its original
 COPY_TIMEOUT_SECONDS = 3.0
 SHOWN_VERSION = 21  # the migration since which the database tells which tenants and types came first
-SHOWN_TIMEOUT_SECONDS = 3.0
 PORTION_ROWS = 500  # of which samples are made in one turn of the event loop
 ORIGINAL = "original"  # noted of a session that is known to be in no copy
 STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
@@ -68,10 +65,7 @@ class TargetCollector:
         self._specs: Sequence[CollectorSpec] = ()
         self._snapshot = snapshot
         self._status = status
-        self.limits = limits or LimitsConfig()
-        self._shown = Shown()
-        self._cutting: set[str] = set()
-        self._kept: dict[str, Kept] = {}  # what was told of a collector that returns too much
+        self.caps = Caps(target.name, limits or LimitsConfig())
         self._failing: dict[str, str] = {} if failing is None else failing
         self.digester = Digester()
         self.names = NameReader()
@@ -193,13 +187,14 @@ class TargetCollector:
                 rows = await call(session.connection, spec.function, timeout=spec.timeout, limit=limit)
                 if len(rows) == limit:
                     raise QueryFailed(f"{spec.function}() returns more than {spec.row_limit} rows (row_limit)")
-                if self._shown.has_news(spec, rows) or self._shown.limits != self._label_limits:
-                    await self._ask_shown(session)
-            made = Families(spec, self._target.name, self._shown)
+                if self._target.schema_version >= SHOWN_VERSION:
+                    await self.caps.learn(session.connection, spec, rows)
+            made = Families(spec, self._target.name, self.caps.shown)
             for begin in range(0, len(rows), PORTION_ROWS):
                 made.add(rows[begin : begin + PORTION_ROWS])
                 await asyncio.sleep(0)
-            dropped = made.dropped + self._cut(spec, made.families)
+            others = self._snapshot.samples - self._snapshot.samples_of(self._target.name, spec.name)
+            dropped = made.dropped + self.caps.cut(spec, made.families, others)
             told = [(family, await samples_in_turns(family)) for family in made.families]
         except QueryFailed as error:
             if not self._is_run(spec):
@@ -225,32 +220,6 @@ class TargetCollector:
         if usable and self.names.is_due:
             async with self._target.sessions.session(self._target.on_wait) as session:
                 self.digester.name(*await self.names.read(session.connection))
-
-    @property
-    def _label_limits(self) -> dict[str, int]:
-        return {"tenant": self.limits.tenants, "script_type": self.limits.script_types}
-
-    async def _ask_shown(self, session: Session) -> None:
-        """Asks which tenants and types are told by name."""
-        if self._target.schema_version < SHOWN_VERSION:
-            return
-        limits = self._label_limits
-        statement = SQL(query("target", "shown_labels")).format(
-            tenants=limits["tenant"], script_types=limits["script_type"]
-        )
-        rows = await fetch(session.connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True)
-        self._shown = Shown.of(limits, rows)
-
-    def _cut(self, spec: CollectorSpec, families: Sequence[Family]) -> int:
-        """Leaves as many samples as there is room for; how many went."""
-        others = self._snapshot.samples - self._snapshot.samples_of(self._target.name, spec.name)
-        room = max(min(self.limits.samples, self.limits.all_samples - others), 0)
-        gone = cut(families, room, self._kept.setdefault(spec.name, set()))
-        if bool(gone) != (spec.name in self._cutting):
-            tell = log.warning if gone else log.info
-            tell("samples_dropped", target=self._target.name, collector=spec.name, samples=gone, limit=room)
-            (self._cutting.add if gone else self._cutting.discard)(spec.name)
-        return gone
 
     async def _is_unconfirmed_copy(self, session: Session) -> bool:
         """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""
