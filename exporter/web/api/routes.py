@@ -28,6 +28,7 @@ log = get_logger("api")
 
 BASE = "/api/v1"
 TREE_ROWS = 1000
+PARTS = {"versions": VERSION, "tree": NODE}  # of one execution, by statement
 HEADERS = {"Vary": "Accept, Authorization"}
 
 
@@ -153,39 +154,38 @@ def _add_execution(app: FastAPI, desk: Desk) -> None:
 
     async def part(token: ApiToken, target: Target, execution_hk: str, name: str) -> list[Record]:
         values = {"execution_hk": bytes.fromhex(execution_hk), "limit": TREE_ROWS}
-        columns = {"versions": VERSION, "tree": NODE}[name]
-        return [record(columns, row) for row in await desk.rows(token, target, name, values)]
+        return [record(PARTS[name], row) for row in await desk.rows(token, target, name, values)]
 
     async def execution(request: Request, execution_hk: key, asked: Annotated[OfTarget, Query()]) -> Response:
         token, target, _, one = await found(request, asked, execution_hk, ("json",), asked.target)
-        parts = {name: await part(token, target, execution_hk, name) for name in ("versions", "tree")}
+        parts = {name: await part(token, target, execution_hk, name) for name in PARTS}
         return Response(formats.dumped({"execution": one, **parts}) + "\n", 200, HEADERS, "application/json")
 
     app.get(
         f"{BASE}/executions/{{execution_hk}}",
         summary="One execution with its versions and its tree",
         operation_id="execution",
-        responses=single({"execution": EXECUTION}, {"versions": VERSION, "tree": NODE}),
+        responses=single({"execution": EXECUTION}, PARTS),
         response_model=None,
     )(execution)
 
-    def add(name: str, columns: tuple[Column, ...], summary: str) -> None:
+    def add(name: str, summary: str) -> None:
         async def endpoint(request: Request, execution_hk: key, asked: Annotated[OfTarget, Query()]) -> Response:
             every: Sequence[Format] = ("json", "csv", "ndjson")
             token, target, form, _ = await found(request, asked, execution_hk, every, asked.target)
             records = await part(token, target, execution_hk, name)
-            return _written(form, columns, records, _once(records), HEADERS)
+            return _written(form, PARTS[name], records, _once(records), HEADERS)
 
         app.get(
             f"{BASE}/executions/{{execution_hk}}/{name}",
             summary=summary,
             operation_id=f"execution_{name}",
-            responses=listed(columns),
+            responses=listed(PARTS[name]),
             response_model=None,
         )(endpoint)
 
-    add("versions", VERSION, "Its versions, oldest first")
-    add("tree", NODE, f"What it belongs together with by parents, outermost first, {TREE_ROWS} at most")
+    add("versions", "Its versions, oldest first")
+    add("tree", f"What it belongs together with by parents, outermost first, {TREE_ROWS} at most")
 
 
 def _add_targets(app: FastAPI, desk: Desk) -> None:
