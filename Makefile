@@ -160,7 +160,7 @@ benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in ab
 benchmark-peers: $(VENV)/.with-demo ## other exporters with equal work beside ours, in about ten minutes; SHORT=1; gets them once, by pip and apt
 	$(BIN)/python -m benchmarks.peers $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))
 
-scale: $(VENV)/.with-demo ## what reading and writing take among ten million executions, in about an hour; EXECUTIONS=100000
+scale: $(VENV)/.with-demo ## what reading and writing take among ten million executions, in a quarter of an hour or more; EXECUTIONS=100000
 	$(BIN)/python -m benchmarks.scale $(if $(EXECUTIONS),--executions $(EXECUTIONS))
 
 soak: $(VENV)/.with-demo ## the record beside the server's own log under 50 sessions of DDL; DURATION=60, by default ten minutes
