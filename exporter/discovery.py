@@ -12,6 +12,7 @@ from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_values
 from exporter.database import connect, fetch
 from exporter.errors import ConfigurationError, ScriptTrackingError
+from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.metricmap import MetricSpec
 from exporter.schedule import BackOff
@@ -46,7 +47,7 @@ class Discovery:
         self.attempted = asyncio.Event()  # set once it was looked for them, found or not
         self._snapshot = snapshot
         self._own_metrics = own_metrics
-        self._failing: str | None = None
+        self._fault = Fault(log, "discovery_failed", "discovery_recovered", target=entry.name)
         self._left_out = 0
         self._unreadable: list[str] = []
         self._tell(discovery_success=0.0)
@@ -54,7 +55,7 @@ class Discovery:
     @property
     def is_failing(self) -> bool:
         """Whether the server did not name its databases when it was last asked."""
-        return self._failing is not None
+        return self._fault.lasts
 
     def take_over(self, before: Discovery) -> None:
         """Begins with what was known of the same server under other settings."""
@@ -91,14 +92,10 @@ class Discovery:
             kept = sorted(names, key=lambda name: (name not in known, name))[: self.settings.limit]
             self.targets = tuple(self.entry.for_database(name) for name in sorted(kept))
         except ScriptTrackingError as error:
-            if error.state != self._failing:
-                log.warning("discovery_failed", target=self.entry.name, reason=str(error))
-            self._failing = error.state
+            self._fault.meet(error)
             self._tell(discovery_success=0.0)
             return False
-        if self._failing is not None:
-            log.info("discovery_recovered", target=self.entry.name)
-            self._failing = None
+        self._fault.clear()
         self._count(len(names) - len(kept))
         self._tell(
             discovery_success=1.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
 from exporter.sqlfiles import query
@@ -26,12 +27,12 @@ class Reconciler:
         self._confirmation = min(LONGEST_CONFIRMATION_SECONDS, interval / 4)
         self._pause = interval - self._confirmation
         self._due = 0.0
-        self._failing: str | None = None
+        self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="reconciler")
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
         if monotonic() < self._due:
-            return self._failing is None
+            return not self._fault.lasts
         began = monotonic()
         try:
             rows = await self._target.fetch(
@@ -42,14 +43,10 @@ class Reconciler:
         except (QueryFailed, TargetUnavailable) as error:
             if isinstance(error, QueryFailed) and error.is_locked_out:  # a catalog is rewritten: in the next round
                 return True
-            if self._failing != error.state:
-                log.warning("capture_failed", target=self._target.name, source="reconciler", reason=str(error))
-            self._failing = error.state
+            self._fault.meet(error)
             self._due = monotonic() + self._confirmation
             return False
-        if self._failing is not None:
-            log.info("capture_recovered", target=self._target.name, source="reconciler")
-            self._failing = None
+        self._fault.clear()
         wait = self._pause
         for found in rows:  # none where another exporter makes the pass
             if found["baseline"]:

@@ -13,6 +13,7 @@ from exporter.capture.logentry import Crash, Entry, codec, ends_within, scan
 from exporter.capture.logplace import MARK_BYTES, LogFile, Place, after, starting, unread
 from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic
 from exporter.sqlfiles import query
@@ -53,7 +54,7 @@ class LogReader:
         self._merged_at = 0.0
         self._stalled: tuple[str, int, float] | None = None
         self._missing: list[str] | None = None
-        self._failing: str | None = None
+        self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="server_log")
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database. A log that cannot be read is no
@@ -66,14 +67,10 @@ class LogReader:
             self._held = None
             if isinstance(error, QueryFailed) and error.sqlstate in BUSY:
                 return True  # the next round tries again
-            if self._failing != error.state:
-                log.warning("capture_failed", target=self._target.name, source="server_log", reason=str(error))
-            self._failing = error.state
+            self._fault.meet(error)
             self._probe.due = 0.0
             return False
-        if self._failing is not None:
-            log.info("capture_recovered", target=self._target.name, source="server_log")
-            self._failing = None
+        self._fault.clear()
         return True
 
     async def _ask(self, name: str, **values: object) -> list[Row]:

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic, restart
 from exporter.sqlfiles import query
@@ -40,7 +41,7 @@ class AttemptReader:
         self._purge = Timer("purge_attempts", PURGE_INTERVAL_SECONDS)
         self._era: int | None = None  # of the sessions, when the database was last told how to capture
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
-        self._failing: str | None = None
+        self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="wal")
         self._unreadable = 0
         self._was_slow = False
         self._waits_since: float | None = None  # for its turn
@@ -52,14 +53,10 @@ class AttemptReader:
         except (QueryFailed, TargetUnavailable) as error:
             if isinstance(error, QueryFailed) and (error.is_locked_out or error.sqlstate == OBJECT_IN_USE):
                 return True  # the next round tries again
-            if self._failing != error.state:
-                log.warning("capture_failed", target=self._target.name, source="wal", reason=str(error))
-            self._failing = error.state
+            self._fault.meet(error)
             self._probe.due = 0.0
             return False
-        if self._failing is not None:
-            log.info("capture_recovered", target=self._target.name, source="wal")
-            self._failing = None
+        self._fault.clear()
         return True
 
     async def _round(self) -> None:

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.schedule import Timer, monotonic
 from exporter.sqlfiles import query
@@ -43,7 +44,7 @@ class Keeper:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._timers = [Timer(name, interval) for name, interval in INTERVALS_SECONDS.items()]
-        self._failing: str | None = None
+        self._fault = Fault(log, "upkeep_failed", "upkeep_recovered", target=target.name)
         self._locked_out: dict[str, float] = {}  # since when, by the job
         self._told: set[str] = set()
         self.last_success: dict[str, float] = {}  # in seconds of the epoch, by the job
@@ -75,13 +76,9 @@ class Keeper:
                         self._told.remove(timer.job)
                         log.info("upkeep_let_in", target=self._target.name, job=timer.job)
         except (QueryFailed, TargetUnavailable) as error:
-            if self._failing != error.state:
-                log.warning("upkeep_failed", target=self._target.name, reason=str(error))
-            self._failing = error.state
+            self._fault.meet(error)
             return False
-        if self._failing is not None:
-            log.info("upkeep_recovered", target=self._target.name)
-            self._failing = None
+        self._fault.clear()
         return True
 
     async def _run(self, timer: Timer[str]) -> Row:

@@ -1,4 +1,4 @@
-"""Fixture `records`: a database for a whole module, and what a step left in the record."""
+"""Databases that a module's tests share: of `records`, which tell what a step left, and of the tests' own sessions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg.rows import DictRow, dict_row
 
+from tests.capture.failing import fresh_database, session
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, value
 from tests.postgres_server import Server
@@ -87,3 +88,17 @@ def records(_module_session: Records) -> Iterator[Records]:
     session.execute("rollback")
     session.execute("reset all")
     assert _module_session.lost == lost
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres: Server) -> Iterator[str]:
+    """DSN, as superuser, of a database whose records and slot the tests of a module share."""
+    with fresh_database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def client(shared_database: str) -> Iterator[Session]:
+    """A superuser's session in it."""
+    with session(shared_database) as found:
+        yield found

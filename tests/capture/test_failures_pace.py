@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 import psycopg
 import pytest
 
 from exporter.capture import wal
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded
 from tests.fix_sessions import Session, value
-from tests.postgres_server import Server
 
 SI = "script_tracking_internal"
 READERS = "select pid from pg_stat_activity where application_name = 'script-tracking-exporter'"
@@ -20,20 +18,6 @@ BEHIND = (
     f" where slot_name = {SI}.slot_name()"
 )
 HORIZON = f"select {SI}.slot_horizon()"
-
-
-@pytest.fixture(scope="module")
-def paced_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database that the tests of this module share."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def client(paced_database: str) -> Iterator[Session]:
-    """A superuser's session."""
-    with session(paced_database) as found:
-        yield found
 
 
 def fail(client: Session, name: str) -> None:
@@ -48,9 +32,9 @@ def readers(client: Session) -> set[int]:
 
 
 async def test_a_turn_ends_although_there_is_more_to_read(
-    paced_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
+    shared_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reading(paced_database) as reader:
+    async with reading(shared_database) as reader:
         before = value(client, f"select read_lsn from {SI}.capture_state")
         monkeypatch.setattr(wal, "READING_SECONDS", 0.0)
         fail(client, "absent_now")
@@ -61,9 +45,9 @@ async def test_a_turn_ends_although_there_is_more_to_read(
 
 
 async def test_after_a_slow_read_another_session_goes_on(
-    paced_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
+    shared_database: str, client: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with reading(paced_database) as reader:
+    async with reading(shared_database) as reader:
         before = readers(client)
         fail(client, "absent_a_while")
         monkeypatch.setattr(wal, "SLOW_READ_SECONDS", 0.0)
@@ -79,13 +63,13 @@ async def test_after_a_slow_read_another_session_goes_on(
 
 
 async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
-    paced_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
     if client.info.server_version < 160000:
         noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
         assert value(client, noted)  # the server's own note comes every 15 seconds
         return
-    async with reading(paced_database) as reader:
+    async with reading(shared_database) as reader:
         client.execute("create table if not exists much as select repeat('x', 1000) from generate_series(1, 20000)")
         assert int(str(value(client, BEHIND))) > 8388608
         for number in range(4):
@@ -95,13 +79,13 @@ async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
 
 
 async def test_the_horizon_of_the_catalogs_follows_without_waiting_for_the_server(
-    paced_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
     if client.info.server_version < 160000:
         noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
         assert value(client, noted)  # the server's own note comes every 15 seconds
         return
-    async with reading(paced_database) as reader:
+    async with reading(shared_database) as reader:
         for _ in range(5):
             for _ in range(150):
                 client.execute("select pg_current_xact_id()")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ import pytest
 from exporter.config import Config
 from exporter.daemon import Daemon
 from exporter.schedule import BackOff
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded, session
 from tests.fix_exporter import eventually
 from tests.fix_sessions import value
 from tests.postgres_server import Server
@@ -25,13 +24,6 @@ READINGS = (
 
 
 CONNECTED = "select count(*) from pg_stat_activity where datname = %s"
-
-
-@pytest.fixture(scope="module")
-def restarting_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database whose server the tests stop."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
 
 
 def kill(dsn: str) -> None:
@@ -57,15 +49,15 @@ def fail_and_leave(dsn: str, statement: str) -> None:
 
 
 async def test_a_failure_right_after_a_restart_is_not_told_by_kills_of_before(
-    postgres: Server, restarting_database: str
+    postgres: Server, shared_database: str
 ) -> None:
-    async with reading(restarting_database):
+    async with reading(shared_database):
         pass
-    kill(restarting_database)  # after the last reading, like those of a shutdown
+    kill(shared_database)  # after the last reading, like those of a shutdown
     postgres.restart()
-    fail_and_leave(restarting_database, "drop sequence at_once")
-    async with reading(restarting_database) as reader:
-        with session(restarting_database) as watcher:
+    fail_and_leave(shared_database, "drop sequence at_once")
+    async with reading(shared_database) as reader:
+        with session(shared_database) as watcher:
             (row,) = await recorded(reader, watcher, "DROP SEQUENCE")
             assert value(watcher, READINGS) == 1
     # what the session ended by cannot be known: nothing had been read of this life of the server
@@ -75,28 +67,28 @@ async def test_a_failure_right_after_a_restart_is_not_told_by_kills_of_before(
     )
 
 
-async def test_the_first_round_after_a_restart_takes_a_reading(postgres: Server, restarting_database: str) -> None:
-    kill(restarting_database)
-    async with reading(restarting_database) as reader:
+async def test_the_first_round_after_a_restart_takes_a_reading(postgres: Server, shared_database: str) -> None:
+    kill(shared_database)
+    async with reading(shared_database) as reader:
         assert await reader.round()
     with session(postgres.dsn) as elsewhere:
-        eventually(lambda: value(elsewhere, CONNECTED, urlsplit(restarting_database).path[1:]) == 0, 10)
+        eventually(lambda: value(elsewhere, CONNECTED, urlsplit(shared_database).path[1:]) == 0, 10)
     postgres.restart()  # nobody was connected: the counters are what they were when they were last read
-    async with reading(restarting_database) as reader:
-        with session(restarting_database) as watcher:
+    async with reading(shared_database) as reader:
+        with session(shared_database) as watcher:
             assert value(watcher, READINGS) == 1
-            fail_and_leave(restarting_database, "drop domain soon")
+            fail_and_leave(shared_database, "drop domain soon")
             (row,) = await recorded(reader, watcher, "DROP DOMAIN")
     assert row["execution_status"] == "FAILED"
     assert "verdict_note" not in row["metadata"]
 
 
-async def test_a_session_killed_after_a_restart_is_told_as_before(postgres: Server, restarting_database: str) -> None:
+async def test_a_session_killed_after_a_restart_is_told_as_before(postgres: Server, shared_database: str) -> None:
     postgres.restart()
-    async with reading(restarting_database) as reader:
-        fail_and_leave(restarting_database, "drop type later")
-        kill(restarting_database)
-        with session(restarting_database) as watcher:
+    async with reading(shared_database) as reader:
+        fail_and_leave(shared_database, "drop type later")
+        kill(shared_database)
+        with session(shared_database) as watcher:
             (row,) = await recorded(reader, watcher, "DROP TYPE")
     assert row["execution_status"] == "INTERRUPTED"
     assert row["metadata"]["verdict_note"] == (
@@ -105,10 +97,10 @@ async def test_a_session_killed_after_a_restart_is_told_as_before(postgres: Serv
 
 
 async def test_a_reader_waits_no_longer_once_the_server_is_seen_again(
-    postgres: Server, restarting_database: str, monkeypatch: pytest.MonkeyPatch
+    postgres: Server, shared_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exporter.watch.BackOff", partial(BackOff, first=60.0))  # after one failure, for a minute
-    config = Config.model_validate({"targets": [{"name": "shop", "dsn": restarting_database}]})
+    config = Config.model_validate({"targets": [{"name": "shop", "dsn": shared_database}]})
     daemon = Daemon(config, lambda: config)
     (watch,) = daemon.fleet.build(config, config.targets)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded, session
 from tests.capture.fix_serverlog import configure
 from tests.fix_databases import new_database
 from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, value
@@ -28,24 +27,10 @@ SEEN = "select * from script_tracking_internal.collect_attempts()"
 FILL = "select count(pg_logical_emit_message(false, 'filler', repeat('x', 1000000))) from generate_series(1, 30)"
 
 
-@pytest.fixture(scope="module")
-def slot_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database that the tests of this module share."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def client(slot_database: str) -> Iterator[Session]:
-    """A superuser's session."""
-    with session(slot_database) as found:
-        yield found
-
-
 async def test_a_forged_message_is_refused_and_counted_and_a_true_one_beside_it_read(
-    slot_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
-    async with reading(slot_database) as reader:
+    async with reading(shared_database) as reader:
         before = one(client, SEEN)["refused_messages_total"]
         payload = '{"v":1,"e":"start","id":"' + "0" * 32 + '","tag":"DROP TABLE","at":1,"stmt":1,"pid":1}'
         other = value(client, f"select {SI}.message_mac('{{}}')")
@@ -69,9 +54,9 @@ async def test_a_forged_message_is_refused_and_counted_and_a_true_one_beside_it_
         assert value(client, f"select count(*) from {SI}.attempt where attempt_id = %s", "0" * 32) == 0
 
 
-async def test_the_longest_message_of_ours_is_read(slot_database: str, client: Session) -> None:
+async def test_the_longest_message_of_ours_is_read(shared_database: str, client: Session) -> None:
     """Statement, statement within it and claims, each at its length of characters that take six bytes."""
-    async with reading(slot_database) as reader:
+    async with reading(shared_database) as reader:
         for name in ("tenant", "app_user", "change_ref"):
             client.execute("select set_config(%s, repeat(chr(1), 1000), false)", (f"script_tracking.{name}",))
         filler = "\x01" * 5000
@@ -85,10 +70,10 @@ async def test_the_longest_message_of_ours_is_read(slot_database: str, client: S
 
 @pytest.mark.majors  # whose log can be had
 async def test_reading_the_slot_writes_no_line_to_the_servers_log(
-    postgres: Server, slot_database: str, client: Session
+    postgres: Server, shared_database: str, client: Session
 ) -> None:
     assert isinstance(postgres, LocalServer)
-    async with reading(slot_database) as reader:
+    async with reading(shared_database) as reader:
         assert await reader.round()
         before = postgres.log().count("logical decoding")
         assert before
@@ -101,10 +86,10 @@ async def test_reading_the_slot_writes_no_line_to_the_servers_log(
 
 
 async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_guessed(
-    slot_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
-    with session(slot_database) as holder:
-        async with reading(slot_database, slot_max_bytes="16MiB") as reader:
+    with session(shared_database) as holder:
+        async with reading(shared_database, slot_max_bytes="16MiB") as reader:
             dropped = one(client, SEEN)["slots_dropped_total"]
             assert value(client, SLOT) == 1
             holder.execute("begin; create table held_open ()")
@@ -124,7 +109,7 @@ async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_g
             assert await reader.round()
             assert value(client, SLOT) == 0, "it is not made again at once"
             holder.execute("rollback")
-        async with reading(slot_database) as reader:  # another bound: another slot
+        async with reading(shared_database) as reader:  # another bound: another slot
             assert value(client, SLOT) == 1
             assert one(client, LEVEL) == {"level": "failures", "lacks": "server_log"}
             for _ in range(3):
@@ -133,10 +118,10 @@ async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_g
 
 
 async def test_the_servers_own_bound_counts_and_a_slot_that_it_invalidated_is_dropped(
-    slot_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
     try:
-        async with reading(slot_database) as reader:
+        async with reading(shared_database) as reader:
             before = one(client, SEEN)
             assert before["slot_bound_bytes"] == 1024**3
             configure(client, max_slot_wal_keep_size="1MB")
@@ -150,23 +135,23 @@ async def test_the_servers_own_bound_counts_and_a_slot_that_it_invalidated_is_dr
             assert "the server had invalidated it" in str(one(client, ADVICE)["advice"])
     finally:
         configure(client, max_slot_wal_keep_size=None)
-    async with reading(slot_database):
+    async with reading(shared_database):
         assert value(client, SLOT) == 0
     client.execute(f"update {SI}.capture_state set slot_dropped_at = slot_dropped_at - interval '15 minutes'".encode())
-    async with reading(slot_database):
+    async with reading(shared_database):
         assert (value(client, SLOT), one(client, LEVEL)["level"]) == (1, "failures")
 
 
-async def test_an_attempt_whose_end_was_not_read_is_given_up(slot_database: str, client: Session) -> None:
-    async with reading(slot_database) as reader:
-        with session(slot_database) as holder:
+async def test_an_attempt_whose_end_was_not_read_is_given_up(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
+        with session(shared_database) as holder:
             holder.execute("create view waited_for as select 1 as one")
             holder.execute("begin; lock table waited_for in access share mode")
             waiting = asyncio.create_task(asyncio.to_thread(client.execute, "alter view waited_for rename to renamed"))
             while not value(holder, "select count(*) from pg_locks where not granted"):
                 await asyncio.sleep(0.02)
             assert await reader.round()  # it has been announced and runs
-            with session(slot_database) as admin:
+            with session(shared_database) as admin:
                 admin.execute(f"select pg_drop_replication_slot({SI}.slot_name())".encode())
             holder.execute("rollback")
             await waiting  # its end was announced while nobody could read it
@@ -180,10 +165,10 @@ async def test_an_attempt_whose_end_was_not_read_is_given_up(slot_database: str,
     assert [row["execution_status"] for row in rows] == ["COMPLETED", "ROLLED_BACK"]
 
 
-async def test_without_the_slot_wanted_none_is_there(slot_database: str, client: Session) -> None:
-    async with reading(slot_database):
+async def test_without_the_slot_wanted_none_is_there(shared_database: str, client: Session) -> None:
+    async with reading(shared_database):
         assert value(client, SLOT) == 1
-    async with reading(slot_database, slot="off") as reader:
+    async with reading(shared_database, slot="off") as reader:
         assert await reader.round()
         assert value(client, SLOT) == 0
         assert one(client, LEVEL) == {"level": "basic", "lacks": "configuration"}
@@ -194,8 +179,8 @@ async def test_without_the_slot_wanted_none_is_there(slot_database: str, client:
         assert history(client, "DROP VIEW") == []
 
 
-async def test_a_paused_tracker_holds_no_log_back(slot_database: str, client: Session) -> None:
-    async with reading(slot_database) as reader:
+async def test_a_paused_tracker_holds_no_log_back(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
         client.execute("select script_tracking.pause_tracking('an upgrade')")
         try:
             assert await reader.round()  # there is no slot any more
@@ -203,7 +188,7 @@ async def test_a_paused_tracker_holds_no_log_back(slot_database: str, client: Se
             assert (value(client, SLOT), one(client, LEVEL)["lacks"]) == (0, "pause")
         finally:
             client.execute("select script_tracking.resume_tracking()")
-    async with reading(slot_database):
+    async with reading(shared_database):
         assert (value(client, SLOT), one(client, LEVEL)["level"]) == (1, "failures")
 
 
@@ -211,14 +196,14 @@ async def test_a_paused_tracker_holds_no_log_back(slot_database: str, client: Se
     ("attribute", "lacks"), [("noreplication", "replication"), ("replication", "pg_read_all_stats")]
 )
 async def test_a_right_that_the_installing_role_lacks_is_named(
-    slot_database: str, client: Session, attribute: str, lacks: str
+    shared_database: str, client: Session, attribute: str, lacks: str
 ) -> None:
     name = f"installer_{uuid.uuid4().hex[:8]}"
     owner = value(client, "select current_user")
     try:
         client.execute(f"create role {name} {attribute}".encode())
         client.execute(meddling(f"alter function {SI}.create_slot() owner to {name}").encode())
-        async with reading(slot_database):
+        async with reading(shared_database):
             assert one(client, LEVEL) == {"level": "basic", "lacks": lacks}
             assert name in str(one(client, ADVICE)["advice"])
     finally:
@@ -250,10 +235,10 @@ async def test_neither_an_uninstallation_nor_a_dropped_database_leaves_a_slot(po
 
 
 async def test_a_sqlstate_that_comes_later_makes_a_version_that_the_totals_count_once(
-    slot_database: str, client: Session
+    shared_database: str, client: Session
 ) -> None:
-    with session(slot_database) as admin:
-        async with reading(slot_database) as reader:
+    with session(shared_database) as admin:
+        async with reading(shared_database) as reader:
             with pytest.raises(psycopg.errors.UndefinedObject):
                 client.execute("drop collation never_made")
             (row,) = await recorded(reader, admin, "DROP COLLATION")

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import pytest
 
 from exporter.capture.wal import AttemptReader
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded, session
 from tests.fix_sessions import Session, one, value
-from tests.postgres_server import Server
 
 SI = "script_tracking_internal"
 VERDICTS = f"select verdict, verdict_note from {SI}.attempt where tag = %s order by started_at"
 LEVEL = "select level, lacks from script_tracking_internal.collect_capture()"
-
-
-@pytest.fixture(scope="module")
-def stepped_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database that the tests of this module share."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def client(stepped_database: str) -> Iterator[Session]:
-    """A superuser's session."""
-    with session(stepped_database) as found:
-        yield found
 
 
 def verdicts(watcher: Session, tag: str) -> list[tuple[str | None, str | None]]:
@@ -59,10 +44,10 @@ async def under_way(dsn: str, reader: AttemptReader, name: str) -> AsyncIterator
             await asyncio.wait({waiting})
 
 
-async def test_what_is_not_forgotten_yet_is_not_taken_twice(stepped_database: str, client: Session) -> None:
+async def test_what_is_not_forgotten_yet_is_not_taken_twice(shared_database: str, client: Session) -> None:
     """As if the exporter had died between the step that takes it and the one that lets the server forget it."""
     read = f"select started, refused, behind from {SI}.read_messages()"
-    async with reading(stepped_database) as reader:
+    async with reading(shared_database) as reader:
         with pytest.raises(psycopg.errors.UndefinedObject):
             client.execute("drop server never_made")
         client.execute(f"select {SI}.flush_messages()".encode())
@@ -72,8 +57,8 @@ async def test_what_is_not_forgotten_yet_is_not_taken_twice(stepped_database: st
     assert row["execution_status"] == "FAILED"
 
 
-async def test_what_was_read_is_on_the_disk_before_the_slot_forgets_it(stepped_database: str, client: Session) -> None:
-    async with reading(stepped_database) as reader:
+async def test_what_was_read_is_on_the_disk_before_the_slot_forgets_it(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
         client.execute("set synchronous_commit = off")
         with suppress(psycopg.errors.UndefinedTable):
             client.execute("alter table read_by_nobody_yet add column more text")
@@ -86,9 +71,9 @@ async def test_what_was_read_is_on_the_disk_before_the_slot_forgets_it(stepped_d
         await recorded(reader, client, "ALTER TABLE")
 
 
-async def test_nothing_is_judged_before_the_log_was_read_to_its_end(stepped_database: str, client: Session) -> None:
-    async with reading(stepped_database) as reader:
-        async with under_way(stepped_database, reader, "early"):
+async def test_nothing_is_judged_before_the_log_was_read_to_its_end(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
+        async with under_way(shared_database, reader, "early"):
             pass
         client.execute(f"select {SI}.note_activity()".encode())
         over = f"select past_lsn is not null from {SI}.attempt where tag = 'ALTER VIEW'"
@@ -114,8 +99,8 @@ def test_a_session_that_has_the_process_number_of_another_is_not_that_one(client
     client.execute(f"delete from {SI}.attempt where tag = 'DROP CAST'".encode())
 
 
-async def test_beside_a_loss_only_an_aborted_transaction_is_certain(stepped_database: str, client: Session) -> None:
-    async with reading(stepped_database) as reader:
+async def test_beside_a_loss_only_an_aborted_transaction_is_certain(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
         client.execute("begin; savepoint s; create sequence doubtful; rollback to s; commit")
         client.execute("begin; create sequence undone; rollback")
         client.execute(f"select {SI}.count_loss('COMMENT', '00000', 'somebody else''s')".encode())
@@ -127,9 +112,9 @@ async def test_beside_a_loss_only_an_aborted_transaction_is_certain(stepped_data
     assert rolled_back == ("ROLLED_BACK", None)
 
 
-async def test_another_slot_than_that_which_was_read_makes_no_failure(stepped_database: str, client: Session) -> None:
-    async with reading(stepped_database) as reader:
-        async with under_way(stepped_database, reader, "unread"):
+async def test_another_slot_than_that_which_was_read_makes_no_failure(shared_database: str, client: Session) -> None:
+    async with reading(shared_database) as reader:
+        async with under_way(shared_database, reader, "unread"):
             client.execute(f"select pg_drop_replication_slot({SI}.slot_name())".encode())
         client.execute(f"select {SI}.create_slot()".encode())  # the reader meets one, and does not look again
         for _ in range(2):

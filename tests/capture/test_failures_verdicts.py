@@ -8,38 +8,23 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded, session
 from tests.fix_sessions import Session, history, value
-from tests.postgres_server import Server
 
 LIVES = "select count(*) from pg_stat_activity where pid = %s"
 
 
-@pytest.fixture(scope="module")
-def failing_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database whose records of the tests before stay."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
-
-
 @pytest.fixture
-def watcher(failing_database: str) -> Iterator[Session]:
+def watcher(shared_database: str) -> Iterator[Session]:
     """A session that does not run the DDL of the test."""
-    with session(failing_database) as found:
-        yield found
-
-
-@pytest.fixture
-def client(failing_database: str) -> Iterator[Session]:
-    """The session that does."""
-    with session(failing_database) as found:
+    with session(shared_database) as found:
         yield found
 
 
 async def test_a_missing_object_a_wrong_type_and_a_duplicate_are_failures(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         client.execute("create table twice (id int)")
         client.execute("set application_name = 'migration'")
         with pytest.raises(psycopg.errors.DuplicateTable):
@@ -69,11 +54,11 @@ async def test_a_missing_object_a_wrong_type_and_a_duplicate_are_failures(
 
 
 async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
-    with session(failing_database) as holder:
+    with session(shared_database) as holder:
         holder.execute("create sequence held")
-        async with reading(failing_database) as reader:  # first: a slot is not made while a transaction writes
+        async with reading(shared_database) as reader:  # first: a slot is not made while a transaction writes
             holder.execute("begin; alter sequence held cache 2")
             client.execute("set lock_timeout = '20ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -98,9 +83,9 @@ async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
 
 
 async def test_a_transaction_or_a_savepoint_rolled_back_is_told_from_a_failure(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         client.execute("begin; create schema gone; rollback")
         client.execute("begin; savepoint s; create schema gone; rollback to s; create schema kept; commit")
         client.execute("begin; create schema open")
@@ -114,9 +99,9 @@ async def test_a_transaction_or_a_savepoint_rolled_back_is_told_from_a_failure(
 
 
 async def test_an_error_that_a_block_catches_is_the_inner_failure_of_an_outer_success(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         client.execute(
             "do $$ begin create type mood as enum ('sad'); begin create type mood as enum ('ok');"
             " exception when duplicate_object then create domain caught as int; end; end $$"
@@ -127,11 +112,11 @@ async def test_an_error_that_a_block_catches_is_the_inner_failure_of_an_outer_su
     assert domain["execution_status"] == "COMPLETED"
 
 
-async def test_a_session_killed_in_the_middle_is_an_interruption(failing_database: str, watcher: Session) -> None:
-    with session(failing_database) as holder, session(failing_database) as killed:
+async def test_a_session_killed_in_the_middle_is_an_interruption(shared_database: str, watcher: Session) -> None:
+    with session(shared_database) as holder, session(shared_database) as killed:
         holder.execute("create view seen as select 1 as one")
         holder.execute("begin; lock table seen in access share mode")
-        async with reading(failing_database) as reader:
+        async with reading(shared_database) as reader:
             waiting = asyncio.create_task(asyncio.to_thread(killed.execute, "alter view seen rename to unseen"))
             while not value(watcher, "select count(*) from pg_locks where not granted"):
                 await asyncio.sleep(0.02)
@@ -143,11 +128,9 @@ async def test_a_session_killed_in_the_middle_is_an_interruption(failing_databas
     assert "killed" in row["metadata"]["verdict_note"]
 
 
-async def test_a_client_that_leaves_after_its_error_was_not_interrupted(
-    failing_database: str, watcher: Session
-) -> None:
-    async with reading(failing_database) as reader:
-        with session(failing_database) as brief, pytest.raises(psycopg.errors.UndefinedFunction):
+async def test_a_client_that_leaves_after_its_error_was_not_interrupted(shared_database: str, watcher: Session) -> None:
+    async with reading(shared_database) as reader:
+        with session(shared_database) as brief, pytest.raises(psycopg.errors.UndefinedFunction):
             brief.execute("drop function never_made()")
         (row,) = await recorded(reader, watcher, "DROP FUNCTION")
     assert row["execution_status"] == "FAILED"
@@ -155,15 +138,15 @@ async def test_a_client_that_leaves_after_its_error_was_not_interrupted(
 
 @pytest.mark.parametrize(("end", "status"), [("commit", "COMPLETED"), ("rollback", "ROLLED_BACK")])
 async def test_a_prepared_transaction_is_not_final_before_its_end(
-    failing_database: str, watcher: Session, end: str, status: str
+    shared_database: str, watcher: Session, end: str, status: str
 ) -> None:
     before = len(
         watcher.execute(
             "select from script_tracking.script_execution_h where script_execution_bk like 'CREATE COLLATION%'"
         ).fetchall()
     )
-    async with reading(failing_database) as reader:
-        with session(failing_database) as preparing:
+    async with reading(shared_database) as reader:
+        with session(shared_database) as preparing:
             pid = preparing.info.backend_pid
             preparing.execute(f"begin; create collation by_{end} from \"C\"; prepare transaction 'held_{end}'".encode())
         while value(watcher, LIVES, pid):
@@ -175,10 +158,10 @@ async def test_a_prepared_transaction_is_not_final_before_its_end(
 
 
 async def test_a_concurrent_index_that_fails_names_the_invalid_index_that_it_leaves(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute("create table duplicates (id int); insert into duplicates values (1), (1)")
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         with pytest.raises(psycopg.errors.UniqueViolation):
             client.execute("create unique index concurrently only_once on duplicates (id)")
         (first,) = await recorded(reader, watcher, "CREATE INDEX")
@@ -193,14 +176,14 @@ async def test_a_concurrent_index_that_fails_names_the_invalid_index_that_it_lea
 
 
 async def test_a_concurrent_reindex_that_fails_names_the_invalid_index_that_it_leaves(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute(
         "create function once(i int) returns int immutable language sql as 'select i';"
         " create table rebuilt (id int); create index by_once on rebuilt (once(id)); insert into rebuilt values (1);"
         " create or replace function once(i int) returns int immutable language sql as 'select i / 0'"
     )
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         with pytest.raises(psycopg.errors.DivisionByZero):
             client.execute("reindex index concurrently by_once")
         # before 17 no event is fired for it: without the server's log it leaves no record
@@ -210,9 +193,9 @@ async def test_a_concurrent_reindex_that_fails_names_the_invalid_index_that_it_l
 
 
 async def test_the_extended_protocol_fails_and_rolls_back_like_the_simple_one(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
-    async with reading(failing_database) as reader:
+    async with reading(shared_database) as reader:
         for _ in range(2):
             with pytest.raises(psycopg.errors.UndefinedObject):
                 client.execute("drop operator class missing using btree", prepare=True)
@@ -228,11 +211,11 @@ async def test_the_extended_protocol_fails_and_rolls_back_like_the_simple_one(
 
 
 async def test_a_failure_is_not_blamed_on_an_index_that_somebody_else_builds(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute("create table busy (id int)")
-    with session(failing_database) as builder, session(failing_database) as holder:
-        async with reading(failing_database) as reader:
+    with session(shared_database) as builder, session(shared_database) as holder:
+        async with reading(shared_database) as reader:
             before = len(history(watcher, "CREATE INDEX"))
             holder.execute("begin; insert into busy values (1)")
             building = asyncio.create_task(
@@ -254,11 +237,11 @@ async def test_a_failure_is_not_blamed_on_an_index_that_somebody_else_builds(
 
 
 async def test_an_open_transaction_of_thousands_keeps_no_other_failure_waiting(
-    failing_database: str, watcher: Session, client: Session
+    shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute("create table much ()")
-    with session(failing_database) as patient:
-        async with reading(failing_database) as reader:
+    with session(shared_database) as patient:
+        async with reading(shared_database) as reader:
             patient.execute(
                 "begin; do $$ begin for n in 1 .. 2050 loop"
                 " execute format('comment on table much is %L', n); end loop; end $$"

@@ -12,10 +12,9 @@ from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter.capture import wal
-from tests.capture.failing import fresh_database, reading, recorded, session
+from tests.capture.failing import reading, recorded, session
 from tests.fix_logs import told
 from tests.fix_sessions import Session, one, value
-from tests.postgres_server import Server
 
 SI = "script_tracking_internal"
 TURNS = (
@@ -23,20 +22,6 @@ TURNS = (
     f"select unsettled is not null as turn from {SI}.merge_log_errors('{{}}')",
     f"select count(*) > 0 as turn from {SI}.reconcile()",
 )
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres: Server) -> Iterator[str]:
-    """DSN, as superuser, of a database that the tests of this module share."""
-    with fresh_database(postgres) as dsn:
-        yield dsn
-
-
-@pytest.fixture
-def client(shared_database: str) -> Iterator[Session]:
-    """A superuser's session."""
-    with session(shared_database) as found:
-        yield found
 
 
 @pytest.fixture

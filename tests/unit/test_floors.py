@@ -16,6 +16,7 @@ FLOORS: dict[str, float] = {
     "buildinfo": 1,
     "processtitle": 1,
     "logs": 1,
+    "fault": 1.5,
     "systemd": 1,
     "dsn": 1.5,
     "yamlfile": 1.5,
