@@ -32,10 +32,15 @@ HOSTILE = (
 )
 
 
+def opened(dsn: str, **parameters: str) -> Session:
+    """A session in autocommit whose rows are mappings; the superuser's unless the DSN or a parameter names another."""
+    return psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True, row_factory=dict_row)
+
+
 @pytest.fixture
 def admin(installed_database: str) -> Iterator[Session]:
     """A superuser's session, in autocommit, in a database with the schema installed."""
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as connection:
+    with opened(installed_database) as connection:
         yield connection
 
 
@@ -61,15 +66,15 @@ def make_role(admin: Session) -> Iterator[MakeRole]:
 @pytest.fixture
 def login(installed_database: str) -> Iterator[Login]:
     """Opens a session as a role."""
-    opened: list[Session] = []
+    sessions: list[Session] = []
 
     def open_session(role: str) -> Session:
-        session = psycopg.connect(make_conninfo(installed_database, user=role), autocommit=True, row_factory=dict_row)
-        opened.append(session)
+        session = opened(installed_database, user=role)
+        sessions.append(session)
         return session
 
     yield open_session
-    for session in opened:
+    for session in sessions:
         session.close()
 
 

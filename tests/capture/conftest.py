@@ -6,13 +6,12 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
-from tests.capture.failing import fresh_database, session
+from tests.capture.failing import fresh_database
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 from tests.postgres_server import Server
 
 
@@ -72,7 +71,7 @@ class Records:
 def _module_session(postgres: Server, _template: str) -> Iterator[Records]:
     with (
         new_database(postgres, _template) as dsn,
-        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session,
+        opened(dsn) as session,
     ):
         yield Records(dsn, session)
 
@@ -100,5 +99,5 @@ def shared_database(postgres: Server) -> Iterator[str]:
 @pytest.fixture
 def client(shared_database: str) -> Iterator[Session]:
     """A superuser's session in it."""
-    with session(shared_database) as found:
+    with opened(shared_database) as found:
         yield found

@@ -7,8 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from exporter.capture.wal import AttemptReader
 from exporter.target import Target
@@ -19,13 +18,6 @@ from tests.installing import installed
 from tests.postgres_server import Server
 
 CAPTURED = "attempt_id"  # every record of DDL names its attempt
-
-
-@contextmanager
-def session(dsn: str) -> Iterator[Session]:
-    """A session in autocommit."""
-    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
-        yield connection
 
 
 @contextmanager

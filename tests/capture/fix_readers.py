@@ -15,8 +15,7 @@ from exporter.capture.wal import AttemptReader
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
-from tests.capture.fix_serverlog import connected
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 from tests.postgres_server import Server
 
 SI = "script_tracking_internal"
@@ -50,7 +49,7 @@ def readers(log_server: Server, log_database: str) -> Iterator[Readers]:
         yield found
     finally:
         found.close()
-        with connected(log_database) as admin:
+        with opened(log_database) as admin:
             admin.execute(
                 "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
                 " where database = current_database()"
@@ -59,7 +58,7 @@ def readers(log_server: Server, log_database: str) -> Iterator[Readers]:
 
 @pytest.fixture(scope="module")
 def admin(log_database: str, readers: Readers) -> Iterator[Session]:
-    with connected(log_database) as session:
+    with opened(log_database) as session:
         session.execute("create table known (i int); create view seen as select * from known")
         session.execute(
             "create function inner_ddl() returns int language plpgsql as"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 
 from tests.fix_databases import new_database
 from tests.fix_exporter import eventually
@@ -59,13 +56,6 @@ def log_database(log_server: Server, _template: str) -> Iterator[str]:
     """DSN, as superuser, of a database of that server with the schema installed, the same for all tests of a module."""
     with new_database(log_server, _template) as dsn:
         yield dsn
-
-
-@contextmanager
-def connected(dsn: str, **parameters: str) -> Iterator[Session]:
-    """A session in autocommit, the superuser's unless a user is named."""
-    with psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True, row_factory=dict_row) as session:
-        yield session
 
 
 def folder(session: Session) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session
+from tests.fix_sessions import Session, opened
 from tests.postgres_server import Server
 
 CLUSTER = "update script_tracking_internal.setting set value = %s where name = 'reconcile.cluster_objects'"
@@ -60,7 +59,7 @@ def watched_database(server: Server, template: str, *, cluster: bool = False) ->
     """A clone with its baseline taken; without `cluster` the roles and databases of other tests are left out."""
     with (
         new_database(server, template) as dsn,
-        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session,
+        opened(dsn) as session,
     ):
         session.execute(CLUSTER, ("on" if cluster else "off",))
         assert passes(session, 1)[0]["baseline"] is True

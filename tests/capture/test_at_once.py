@@ -7,8 +7,8 @@ from collections import Counter
 
 import psycopg
 
-from tests.capture.failing import reading, session
-from tests.fix_sessions import Session, history, value
+from tests.capture.failing import reading
+from tests.fix_sessions import Session, history, opened, value
 
 SESSIONS, ROUNDS = 8, 6
 SI = "script_tracking_internal"
@@ -16,7 +16,7 @@ SI = "script_tracking_internal"
 
 def work(dsn: str, number: int, begun: threading.Barrier, refused: list[psycopg.Error]) -> None:
     """What one session does; any error but the expected one is kept."""
-    with session(dsn) as mine:
+    with opened(dsn) as mine:
         begun.wait()
         for turn in range(ROUNDS):
             table = f"public.t_{number}_{turn}"

@@ -8,9 +8,9 @@ import time
 import psycopg
 import pytest
 
-from tests.capture.failing import reading, recorded, session
+from tests.capture.failing import reading, recorded
 from tests.fix_databases import new_database
-from tests.fix_sessions import history, one, value
+from tests.fix_sessions import history, one, opened, value
 from tests.postgres_server import LocalServer, Server
 
 LEVEL = "select level, lacks from script_tracking_internal.collect_capture()"
@@ -32,7 +32,7 @@ async def test_the_level_follows_wal_level(postgres: Server, _template: str) -> 
     try:
         with new_database(postgres, _template) as dsn:
             async with reading(dsn) as reader:
-                with session(dsn) as client:
+                with opened(dsn) as client:
                     assert one(client, LEVEL) == {"level": "basic", "lacks": "wal_level"}
                     assert "wal_level is replica" in str(value(client, ADVICE))
                     assert value(client, "select count(*) from pg_replication_slots") == 0
@@ -47,7 +47,7 @@ async def test_the_level_follows_wal_level(postgres: Server, _template: str) -> 
                 while not await reader.round():
                     assert time.monotonic() < end
                     await asyncio.sleep(0.1)
-                with session(dsn) as client:
+                with opened(dsn) as client:
                     assert one(client, LEVEL) == {"level": "failures", "lacks": "server_log"}
                     with pytest.raises(psycopg.errors.UndefinedTable):
                         client.execute("drop table at_failures")

@@ -12,9 +12,9 @@ import pytest
 from exporter.config import Config
 from exporter.daemon import Daemon
 from exporter.schedule import BackOff
-from tests.capture.failing import reading, recorded, session
+from tests.capture.failing import reading, recorded
 from tests.fix_exporter import eventually
-from tests.fix_sessions import value
+from tests.fix_sessions import opened, value
 from tests.postgres_server import Server
 
 READINGS = (
@@ -29,9 +29,9 @@ CONNECTED = "select count(*) from pg_stat_activity where datname = %s"
 def kill(dsn: str) -> None:
     """A session of the database is killed; returns once the server has counted it."""
     kills = "select sessions_killed from pg_stat_database where datname = current_database()"
-    with session(dsn) as admin:
+    with opened(dsn) as admin:
         before = value(admin, kills)
-        with session(dsn) as killed:
+        with opened(dsn) as killed:
             admin.execute("select pg_terminate_backend(%s)", (killed.info.backend_pid,))
             with pytest.raises(psycopg.OperationalError):
                 killed.execute("select pg_sleep(5)")
@@ -44,7 +44,7 @@ def kill(dsn: str) -> None:
 
 def fail_and_leave(dsn: str, statement: str) -> None:
     """Runs what fails, and disconnects."""
-    with session(dsn) as brief, pytest.raises(psycopg.Error):
+    with opened(dsn) as brief, pytest.raises(psycopg.Error):
         brief.execute(statement.encode())
 
 
@@ -57,7 +57,7 @@ async def test_a_failure_right_after_a_restart_is_not_told_by_kills_of_before(
     postgres.restart()
     fail_and_leave(shared_database, "drop sequence at_once")
     async with reading(shared_database) as reader:
-        with session(shared_database) as watcher:
+        with opened(shared_database) as watcher:
             (row,) = await recorded(reader, watcher, "DROP SEQUENCE")
             assert value(watcher, READINGS) == 1
     # what the session ended by cannot be known: nothing had been read of this life of the server
@@ -71,11 +71,11 @@ async def test_the_first_round_after_a_restart_takes_a_reading(postgres: Server,
     kill(shared_database)
     async with reading(shared_database) as reader:
         assert await reader.round()
-    with session(postgres.dsn) as elsewhere:
+    with opened(postgres.dsn) as elsewhere:
         eventually(lambda: value(elsewhere, CONNECTED, urlsplit(shared_database).path[1:]) == 0, 10)
     postgres.restart()  # nobody was connected: the counters are what they were when they were last read
     async with reading(shared_database) as reader:
-        with session(shared_database) as watcher:
+        with opened(shared_database) as watcher:
             assert value(watcher, READINGS) == 1
             fail_and_leave(shared_database, "drop domain soon")
             (row,) = await recorded(reader, watcher, "DROP DOMAIN")
@@ -88,7 +88,7 @@ async def test_a_session_killed_after_a_restart_is_told_as_before(postgres: Serv
     async with reading(shared_database) as reader:
         fail_and_leave(shared_database, "drop type later")
         kill(shared_database)
-        with session(shared_database) as watcher:
+        with opened(shared_database) as watcher:
             (row,) = await recorded(reader, watcher, "DROP TYPE")
     assert row["execution_status"] == "INTERRUPTED"
     assert row["metadata"]["verdict_note"] == (

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.capture.failing import reading, recorded, session
+from tests.capture.failing import reading, recorded
 from tests.capture.fix_serverlog import configure
 from tests.fix_databases import new_database
-from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, value
+from tests.fix_sessions import Login, MakeRole, Session, history, meddling, one, opened, value
 from tests.installing import installed, uninstalled
 from tests.postgres_server import LocalServer, Server
 from tests.vault_steps import counters, roll_up
@@ -88,7 +88,7 @@ async def test_reading_the_slot_writes_no_line_to_the_servers_log(
 async def test_over_its_bound_the_slot_is_dropped_and_what_was_not_read_is_not_guessed(
     shared_database: str, client: Session
 ) -> None:
-    with session(shared_database) as holder:
+    with opened(shared_database) as holder:
         async with reading(shared_database, slot_max_bytes="16MiB") as reader:
             dropped = one(client, SEEN)["slots_dropped_total"]
             assert value(client, SLOT) == 1
@@ -144,14 +144,14 @@ async def test_the_servers_own_bound_counts_and_a_slot_that_it_invalidated_is_dr
 
 async def test_an_attempt_whose_end_was_not_read_is_given_up(shared_database: str, client: Session) -> None:
     async with reading(shared_database) as reader:
-        with session(shared_database) as holder:
+        with opened(shared_database) as holder:
             holder.execute("create view waited_for as select 1 as one")
             holder.execute("begin; lock table waited_for in access share mode")
             waiting = asyncio.create_task(asyncio.to_thread(client.execute, "alter view waited_for rename to renamed"))
             while not value(holder, "select count(*) from pg_locks where not granted"):
                 await asyncio.sleep(0.02)
             assert await reader.round()  # it has been announced and runs
-            with session(shared_database) as admin:
+            with opened(shared_database) as admin:
                 admin.execute(f"select pg_drop_replication_slot({SI}.slot_name())".encode())
             holder.execute("rollback")
             await waiting  # its end was announced while nobody could read it
@@ -217,10 +217,10 @@ async def test_neither_an_uninstallation_nor_a_dropped_database_leaves_a_slot(po
         await installed(dsn)
         name = urlsplit(dsn).path.removeprefix("/")
         async with reading(dsn):
-            with session(dsn) as admin:
+            with opened(dsn) as admin:
                 assert value(admin, named, name) == 1
         assert await uninstalled(dsn)
-        with session(dsn) as admin:
+        with opened(dsn) as admin:
             assert value(admin, named, name) == 0
             assert value(admin, "select count(*) from pg_publication") == 0
     with new_database(postgres) as dsn:
@@ -228,16 +228,16 @@ async def test_neither_an_uninstallation_nor_a_dropped_database_leaves_a_slot(po
         name = urlsplit(dsn).path.removeprefix("/")
         async with reading(dsn):
             pass
-        with session(postgres.dsn) as admin:
+        with opened(postgres.dsn) as admin:
             assert value(admin, named, name) == 1
-    with session(postgres.dsn) as admin:
+    with opened(postgres.dsn) as admin:
         assert value(admin, named, name) == 0
 
 
 async def test_a_sqlstate_that_comes_later_makes_a_version_that_the_totals_count_once(
     shared_database: str, client: Session
 ) -> None:
-    with session(shared_database) as admin:
+    with opened(shared_database) as admin:
         async with reading(shared_database) as reader:
             with pytest.raises(psycopg.errors.UndefinedObject):
                 client.execute("drop collation never_made")

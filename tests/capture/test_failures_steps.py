@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from exporter.capture.wal import AttemptReader
-from tests.capture.failing import reading, recorded, session
-from tests.fix_sessions import Session, one, value
+from tests.capture.failing import reading, recorded
+from tests.fix_sessions import Session, one, opened, value
 
 SI = "script_tracking_internal"
 VERDICTS = f"select verdict, verdict_note from {SI}.attempt where tag = %s order by started_at"
@@ -27,7 +27,7 @@ def verdicts(watcher: Session, tag: str) -> list[tuple[str | None, str | None]]:
 @asynccontextmanager
 async def under_way(dsn: str, reader: AttemptReader, name: str) -> AsyncIterator[asyncio.Task[object]]:
     """An ALTER VIEW that was announced and waits for a lock until the block ends."""
-    with session(dsn) as holder, session(dsn) as runner:
+    with opened(dsn) as holder, opened(dsn) as runner:
         holder.execute(f"create view {name} as select 1 as one".encode())
         holder.execute(f"begin; lock table {name} in access share mode".encode())
         alter = f"alter view {name} rename to {name}_renamed".encode()
@@ -156,7 +156,7 @@ async def test_a_crash_of_the_server_interrupts_what_was_under_way(installed_dat
         while not await reader.round():
             assert time.monotonic() < end
             await asyncio.sleep(0.1)
-        with session(installed_database) as again:
+        with opened(installed_database) as again:
             (row,) = await recorded(reader, again, "ALTER VIEW")
     assert row["execution_status"] == "INTERRUPTED"
     assert row["metadata"]["verdict_note"] == "the server was stopped or crashed"

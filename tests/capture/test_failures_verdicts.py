@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.failing import reading, recorded, session
-from tests.fix_sessions import Session, history, value
+from tests.capture.failing import reading, recorded
+from tests.fix_sessions import Session, history, opened, value
 
 LIVES = "select count(*) from pg_stat_activity where pid = %s"
 
@@ -17,7 +17,7 @@ LIVES = "select count(*) from pg_stat_activity where pid = %s"
 @pytest.fixture
 def watcher(shared_database: str) -> Iterator[Session]:
     """A session that does not run the DDL of the test."""
-    with session(shared_database) as found:
+    with opened(shared_database) as found:
         yield found
 
 
@@ -56,7 +56,7 @@ async def test_a_missing_object_a_wrong_type_and_a_duplicate_are_failures(
 async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
     shared_database: str, watcher: Session, client: Session
 ) -> None:
-    with session(shared_database) as holder:
+    with opened(shared_database) as holder:
         holder.execute("create sequence held")
         async with reading(shared_database) as reader:  # first: a slot is not made while a transaction writes
             holder.execute("begin; alter sequence held cache 2")
@@ -113,7 +113,7 @@ async def test_an_error_that_a_block_catches_is_the_inner_failure_of_an_outer_su
 
 
 async def test_a_session_killed_in_the_middle_is_an_interruption(shared_database: str, watcher: Session) -> None:
-    with session(shared_database) as holder, session(shared_database) as killed:
+    with opened(shared_database) as holder, opened(shared_database) as killed:
         holder.execute("create view seen as select 1 as one")
         holder.execute("begin; lock table seen in access share mode")
         async with reading(shared_database) as reader:
@@ -130,7 +130,7 @@ async def test_a_session_killed_in_the_middle_is_an_interruption(shared_database
 
 async def test_a_client_that_leaves_after_its_error_was_not_interrupted(shared_database: str, watcher: Session) -> None:
     async with reading(shared_database) as reader:
-        with session(shared_database) as brief, pytest.raises(psycopg.errors.UndefinedFunction):
+        with opened(shared_database) as brief, pytest.raises(psycopg.errors.UndefinedFunction):
             brief.execute("drop function never_made()")
         (row,) = await recorded(reader, watcher, "DROP FUNCTION")
     assert row["execution_status"] == "FAILED"
@@ -146,7 +146,7 @@ async def test_a_prepared_transaction_is_not_final_before_its_end(
         ).fetchall()
     )
     async with reading(shared_database) as reader:
-        with session(shared_database) as preparing:
+        with opened(shared_database) as preparing:
             pid = preparing.info.backend_pid
             preparing.execute(f"begin; create collation by_{end} from \"C\"; prepare transaction 'held_{end}'".encode())
         while value(watcher, LIVES, pid):
@@ -214,7 +214,7 @@ async def test_a_failure_is_not_blamed_on_an_index_that_somebody_else_builds(
     shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute("create table busy (id int)")
-    with session(shared_database) as builder, session(shared_database) as holder:
+    with opened(shared_database) as builder, opened(shared_database) as holder:
         async with reading(shared_database) as reader:
             before = len(history(watcher, "CREATE INDEX"))
             holder.execute("begin; insert into busy values (1)")
@@ -240,7 +240,7 @@ async def test_an_open_transaction_of_thousands_keeps_no_other_failure_waiting(
     shared_database: str, watcher: Session, client: Session
 ) -> None:
     client.execute("create table much ()")
-    with session(shared_database) as patient:
+    with opened(shared_database) as patient:
         async with reading(shared_database) as reader:
             patient.execute(
                 "begin; do $$ begin for n in 1 .. 2050 loop"

@@ -8,11 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 
 from tests.capture.conftest import Records
 from tests.capture.slot import open_slot
-from tests.fix_sessions import HOSTILE, value
+from tests.fix_sessions import HOSTILE, opened, value
 
 STATE = "script_tracking_internal.attempts"
 FORGED = (
@@ -144,7 +143,7 @@ def test_session_user_effective_role_and_owner_are_told_apart(records: Records) 
 
 def test_the_next_client_of_a_pooled_session_learns_nothing(records: Records) -> None:
     """As behind a pooler in transaction mode: one server session, another client's transactions after the first's."""
-    with psycopg.connect(records.dsn, autocommit=True, row_factory=dict_row) as pooled:
+    with opened(records.dsn) as pooled:
         with pooled.transaction():
             pooled.execute("set local script_tracking.app_user = 'anna'")
             pooled.execute("create table app.secret_name (); create table app.second (); drop table app.secret_name")

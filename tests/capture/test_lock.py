@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter.capture import wal
-from tests.capture.failing import reading, recorded, session
+from tests.capture.failing import reading, recorded
 from tests.fix_logs import told
-from tests.fix_sessions import Session, one, value
+from tests.fix_sessions import Session, one, opened, value
 
 SI = "script_tracking_internal"
 TURNS = (
@@ -30,7 +29,7 @@ def stranger(shared_database: str, client: Session) -> Iterator[Session]:
     client.execute("create role stranger login")
     try:
         dsn = make_conninfo(shared_database, user="stranger")
-        with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as found:
+        with opened(dsn) as found:
             yield found
     finally:
         client.execute("drop role stranger")
@@ -52,7 +51,7 @@ async def test_whoever_may_only_connect_keeps_no_failure_out_of_the_record(
 
 async def test_two_readers_take_turns_and_neither_waits(shared_database: str, client: Session) -> None:
     async with reading(shared_database):  # it makes the slot
-        with session(shared_database) as other:
+        with opened(shared_database) as other:
             for turn in TURNS:
                 with other.transaction():
                     assert value(other, turn) is True

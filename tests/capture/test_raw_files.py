@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.fix_serverlog import configure, connected, log_database, log_server
+from tests.capture.fix_serverlog import configure, log_database, log_server
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import Session, history, opened, value
 
 __all__ = ["log_database", "log_server"]
 
@@ -68,7 +68,7 @@ class Secrets:
 
 @pytest.fixture(scope="module")
 def admin(log_database: str) -> Iterator[Session]:
-    with connected(log_database) as session:
+    with opened(log_database) as session:
         session.execute(f"update {SI}.installation set capture_level = 'full'".encode())
         yield session
 
@@ -203,7 +203,7 @@ def test_a_fault_of_the_tracker_puts_no_secret_into_the_log(faults: Session) -> 
 
 def test_a_log_of_text_says_the_fault_without_the_statements_around_it(faults: Session) -> None:
     secrets = Secrets()
-    with connected(str(faults.info.dsn)) as session:
+    with opened(str(faults.info.dsn)) as session:
         configure(session, log_destination="stderr")
         try:
             faults.execute(secrets.put("do $$ begin execute 'create table raw_11 () /* token=%s */'; end $$"))

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
-from tests.capture.fix_serverlog import connected, log_database, log_server
+from tests.capture.fix_serverlog import log_database, log_server
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 
 __all__ = ["admin", "log_database", "log_server", "readers"]
 
@@ -37,7 +37,7 @@ def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers:
     }
     for statement, (_, sqlstate, _) in cases.items():
         assert fails(admin, statement) == sqlstate
-    with connected(log_database, options="-c default_transaction_read_only=on") as session:
+    with opened(log_database, options="-c default_transaction_read_only=on") as session:
         assert fails(session, "create table other (i int) /* case 7 */") == "25006"
     rows = failures(admin, readers, 7, "%/* case%")
     told_of = {row["sql_command"]: row for row in rows}
@@ -60,7 +60,7 @@ def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers:
 
 def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: str) -> None:
     admin.execute("create table busy (i int)")
-    with connected(log_database) as holder, connected(log_database) as session:
+    with opened(log_database) as holder, opened(log_database) as session:
         holder.execute("begin; lock table busy")
         session.execute("set lock_timeout = '50ms'")
         assert fails(session, "alter table busy add a int /* timed */") == "55P03"
@@ -94,7 +94,7 @@ def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, l
     statement = "create table slow as select 1 as x from pg_sleep(30) /* ended */"
 
     def run() -> None:
-        with suppress(psycopg.Error), connected(log_database) as session:
+        with suppress(psycopg.Error), opened(log_database) as session:
             session.execute(statement.encode())
 
     thread = threading.Thread(target=run)
@@ -146,7 +146,7 @@ def test_what_is_no_ddl_leaves_nothing(admin: Session, readers: Readers, log_dat
     assert fails(admin, "select 1 / 0 /* no ddl */") == "22012"
     assert fails(admin, "select 'create table x' from nowhere /* no ddl */") == "42P01"
     assert fails(admin, "crate table t () /* no ddl */") == "42601"
-    with connected(log_database, dbname="postgres") as elsewhere:
+    with opened(log_database, dbname="postgres") as elsewhere:
         assert fails(elsewhere, "create table pg_class_x (i nothing) /* no ddl */") == "42704"
     assert failures(admin, readers, 0, "%/* no ddl */") == []
     assert value(admin, f"select count(*) from {SI}.log_error") == before

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.capture.fix_serverlog import configure, connected, current, folder, log_database, log_server, shell
+from tests.capture.fix_serverlog import configure, current, folder, log_database, log_server, shell
 from tests.fix_exporter import eventually
-from tests.fix_sessions import MakeRole, Session, meddling, one, value
+from tests.fix_sessions import MakeRole, Session, meddling, one, opened, value
 from tests.postgres_server import Server
 
 __all__ = ["log_database", "log_server"]
@@ -21,7 +21,7 @@ PATTERN = f"select {SI}.log_name_pattern(%s, '.json')"
 
 @pytest.fixture
 def session(log_server: Server, log_database: str) -> Iterator[Session]:
-    with connected(log_database) as found:
+    with opened(log_database) as found:
         yield found
         found.execute("reset role")
 
@@ -37,7 +37,7 @@ def other_settings(session: Session, log_server: Server) -> Iterator[None]:
 def test_the_daemon_reads_the_current_log_and_only_stretches_of_it(
     log_server: Server, log_database: str, session: Session, make_role: MakeRole
 ) -> None:
-    with connected(log_database, user=make_role("script_tracking_daemon")) as daemon:
+    with opened(log_database, user=make_role("script_tracking_daemon")) as daemon:
         _reads_stretches(log_server, session, daemon)
 
 

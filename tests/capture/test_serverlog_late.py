@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
-from tests.capture.fix_serverlog import connected, log_database, log_server
-from tests.fix_sessions import Session, value
+from tests.capture.fix_serverlog import log_database, log_server
+from tests.fix_sessions import Session, opened, value
 
 __all__ = ["admin", "log_database", "log_server", "readers"]
 
@@ -58,7 +58,7 @@ def test_what_another_statement_failed_of_was_rolled_back(
     deferring: Session, readers: Readers, log_database: str
 ) -> None:
     assert fails(deferring, "create table before_it (id int); select 1 / 0 /* other */") == "22012"
-    with connected(log_database) as session:
+    with opened(log_database) as session:
         session.execute("begin")
         session.execute("create table alone_late as select orphan() as id")
         assert fails(session, "commit") == "23503"
@@ -80,7 +80,7 @@ def test_what_another_statement_failed_of_was_rolled_back(
 def test_what_was_rolled_back_to_a_savepoint_after_its_failure(
     deferring: Session, readers: Readers, log_database: str
 ) -> None:
-    with connected(log_database) as session:
+    with opened(log_database) as session:
         session.execute("begin; savepoint one")
         session.execute("set constraints all immediate")
         assert fails(session, "create table inner_late as select orphan() as id") == "23503"

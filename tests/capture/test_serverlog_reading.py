@@ -8,16 +8,16 @@ import pytest
 
 from exporter.capture import serverlog
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
-from tests.capture.fix_serverlog import connected, current, log_database, log_server, shell
+from tests.capture.fix_serverlog import current, log_database, log_server, shell
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 
 __all__ = ["admin", "log_database", "log_server", "readers"]
 
 
 def test_who_does_not_get_the_turn_keeps_what_was_read(admin: Session, readers: Readers, log_database: str) -> None:
     position = f"select file_name, read_to from {SI}.log_position"
-    with connected(log_database) as other:
+    with opened(log_database) as other:
         fails(admin, "create tabel known (i int) /* kept */")
         with other.transaction():
             assert value(other, f"select {SI}.lock_capture()") is True

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.client import Tracker
 from tests.client.steps import Track
-from tests.fix_sessions import Session
+from tests.fix_sessions import Session, opened
 
 
 @pytest.fixture
@@ -38,5 +36,5 @@ def name() -> str:
 @pytest.fixture
 def auditor(shop: str) -> Iterator[Session]:
     """A session that looks at what was recorded."""
-    with psycopg.connect(shop, autocommit=True, row_factory=dict_row) as connection:
+    with opened(shop) as connection:
         yield connection

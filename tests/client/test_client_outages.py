@@ -8,14 +8,12 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.demo.processes import free_port
 from tests.client.steps import Track, ended, found
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session
+from tests.fix_sessions import Session, opened
 from tests.postgres_server import Server
 
 
@@ -51,7 +49,7 @@ def test_what_happened_while_the_server_was_down_is_delivered_with_its_times(
     postgres: Server, tracker: Track, shop: str, name: str
 ) -> None:
     track = tracker()
-    with track.operation(f"{name}-before"), psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+    with track.operation(f"{name}-before"), opened(shop) as session:
         eventually(lambda: found(session, f"{name}-before"), 30)  # it runs, and the tracker is connected
         session.close()
         postgres.stop()
@@ -64,7 +62,7 @@ def test_what_happened_while_the_server_was_down_is_delivered_with_its_times(
     assert track.counts.waiting == 21
     up = datetime.now(UTC)
     postgres.start()
-    with psycopg.connect(shop, autocommit=True, row_factory=dict_row) as session:
+    with opened(shop) as session:
         rows = ended(session, name, 20, within=40)
         assert [row["metadata"]["number"] for row in rows] == list(range(20))
         assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED"] * 10

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, StartExporter, eventually
-from tests.fix_sessions import Login, MakeRole, Session, history, value
+from tests.fix_sessions import Login, MakeRole, Session, history, opened, value
 from tests.postgres_server import Server
 
 TARGET = {"target": "shop"}
@@ -43,7 +43,7 @@ def test_a_copy_publishes_nothing_until_it_is_confirmed(
         running = exporter(dsn, schema="check", collectors={"operations": {"interval": "1s"}})
         running.wait_for_value(1, UNCONFIRMED, **TARGET)
         assert told(running) == [f'{UNCONFIRMED}{{target="shop"}} 1.0']
-        with closing(psycopg.connect(dsn, autocommit=True, row_factory=dict_row)) as copy:
+        with closing(opened(dsn)) as copy:
             # its house is kept, and what is done there is recorded there
             find = "select incarnation from script_tracking_internal.installation"
             eventually(lambda: value(copy, find) == 2, 20)

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep import keeper
 from tests.fix_exporter import Exporter, StartExporter, eventually
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 from tests.harmless.pooler import Pooler, program
 from tests.installing import as_program
 from tests.postgres_server import Server
@@ -38,7 +37,7 @@ def way(request: pytest.FixtureRequest, postgres: Server, installed_database: st
 
 @pytest.fixture
 def admin(installed_database: str) -> Iterator[Session]:
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+    with opened(installed_database) as session:
         yield session
 
 

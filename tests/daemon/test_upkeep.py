@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter.dsn import Dsn
@@ -14,7 +13,7 @@ from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep import keeper
 from tests.fix_logs import told
-from tests.fix_sessions import meddling, value
+from tests.fix_sessions import meddling, opened, value
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 
@@ -70,7 +69,7 @@ async def test_roll_ups_catch_up_by_steps_in_one_round(installed_database: str) 
 
 
 async def test_upkeep_removes_by_the_settings_and_tells_of_each_job(installed_database: str) -> None:
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as admin:
+    with opened(installed_database) as admin:
         make_past(admin)
         record(admin, at=LONG_AGO)
         target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))

@@ -12,9 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from exporter.cli import main
+from tests.fix_sessions import opened
 from tests.harmless.tools import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ EXAMPLES = ROOT / "examples"
 
 def operations(dsn: str) -> dict[str, list[DictRow]]:
     """What was recorded, but for DDL, by name."""
-    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+    with opened(dsn) as session:
         rows = session.execute(
             "select * from script_tracking.get_execution_history(1) where script_type <> 'DDL'"
         ).fetchall()

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from exporter.demo.processes import free_port
 from tests.fix_exporter import eventually
+from tests.fix_sessions import opened
 from tests.vault_steps import INTERNAL
 
 PROGRAM = [sys.executable, "-m", "exporter", "track"]
@@ -42,7 +43,7 @@ def track(*words: str, stdin: bytes = b"", url: str | None = None) -> subprocess
 
 def found(dsn: str, name: str) -> list[DictRow]:
     """Current versions of the operations of that name."""
-    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+    with opened(dsn) as session:
         return session.execute(
             "select * from script_tracking.get_execution_history(1) where script_name = %s", (name,)
         ).fetchall()

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.metricmap import load
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, history, meddling, value
+from tests.fix_sessions import Session, history, meddling, opened, value
 from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
@@ -157,7 +156,7 @@ def audited_server() -> Iterator[LocalServer]:
 
 
 async def test_pgaudit_and_the_tracker_see_the_same_statements(audited_server: LocalServer) -> None:
-    with psycopg.connect(audited_server.dsn, autocommit=True, row_factory=dict_row) as session:
+    with opened(audited_server.dsn) as session:
         session.execute("create extension pgaudit")
         await installed(audited_server.dsn)
         start = len(audited_server.log())

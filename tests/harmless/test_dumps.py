@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 
 from exporter.errors import ForeignSchema
 from tests.fix_databases import new_database
-from tests.fix_sessions import MakeRole, Session, history, meddling, value
+from tests.fix_sessions import MakeRole, Session, history, meddling, opened, value
 from tests.harmless.tools import run
 from tests.installing import failed_checks, installed
 from tests.postgres_server import Server
@@ -49,10 +47,6 @@ def copy(postgres: Server) -> Iterator[str]:
         yield dsn
 
 
-def session(dsn: str) -> Session:
-    return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
-
-
 def errors(text: str) -> list[str]:
     """The errors that psql or pg_restore told of, in their order."""
     return re.findall(r"(?:ERROR|could not execute query: ERROR):  (.*)", text)
@@ -72,7 +66,7 @@ async def test_a_superusers_copy_keeps_the_record_and_goes_on_with_it(
     else:
         restored = run("pg_restore", postgres.major, "--exit-on-error", "--dbname", copy, file)
     assert (restored.returncode, restored.stderr) == (0, "")
-    with session(copy) as there:
+    with opened(copy) as there:
         assert there.execute(VERSIONS).fetchall() == original.execute(VERSIONS).fetchall()
         there.execute("create table public.before_upkeep ()")
         assert value(there, INCARNATION) == 2
@@ -118,7 +112,7 @@ def test_what_is_restored_into_a_tracked_database_is_recorded(
 def owned_copy(copy: str, make_role: MakeRole) -> Iterator[tuple[str, str]]:
     """A role, and the DSN as that role of the database to restore into, which is its own."""
     role = make_role()
-    with session(copy) as there:
+    with opened(copy) as there:
         there.execute(f"alter database {there.info.dbname} owner to {role}".encode())
         there.execute(f"grant all on schema public to {role}".encode())
         yield role, make_conninfo(copy, user=role)
@@ -160,7 +154,7 @@ def test_what_an_ordinary_owner_dumps_and_restores_has_no_tracker(
     # what cannot be created cannot be altered either, nor a publication given to its owner
     also = re.compile(r'event trigger "et_\w+" does not exist|must be (able to SET ROLE|member of role) "\w+"')
     assert len([text for text in found if not also.fullmatch(text)]) == len(triggers), found
-    with session(into) as there:
+    with opened(into) as there:
         assert value(there, "select count(*) from public.orders") == 10
         there.execute("create table public.more ()")
 
@@ -172,14 +166,14 @@ async def test_a_whole_dump_that_an_ordinary_owner_restores_leaves_schemas_that_
     file = str(tmp_path / "dump")
     run("pg_dump", postgres.major, "--format=custom", "--file", file, "-d", installed_database)
     assert 'permission denied to create event trigger "et_sql_drop"' in restore(postgres.major, "custom", file, into)
-    with session(into) as theirs:
+    with opened(into) as theirs:
         assert value(theirs, "select count(*) from public.orders") == 10
         theirs.execute("create table public.more ()")
         with pytest.raises(ForeignSchema, match="somebody else's schema stands in the way: script_tracking"):
             await installed(copy)
         theirs.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
         await installed(copy)
-    with session(copy) as there:
+    with opened(copy) as there:
         there.execute("drop table public.more")
         assert [row["script_name"] for row in history(there)] == ["DROP TABLE"]
 
@@ -191,7 +185,7 @@ async def test_a_copy_made_as_a_template_is_told_from_its_original(
     name = original.info.dbname
     stood = original.execute(VERSIONS).fetchall()
     original.close()
-    with new_database(postgres, template=name) as dsn, session(dsn) as there, session(installed_database) as here:
+    with new_database(postgres, template=name) as dsn, opened(dsn) as there, opened(installed_database) as here:
         assert there.execute(VERSIONS).fetchall() == stood
         assert value(there, INCARNATION) == 2
         assert value(here, INCARNATION) == 1

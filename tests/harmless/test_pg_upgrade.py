@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.demo.server import embedded_binaries
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import history, opened, value
 from tests.harmless.cluster import Cluster
 from tests.installing import failed_checks, installed
 from tests.vault_steps import counted, roll_up
@@ -35,15 +33,11 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
         yield old, new
 
 
-def opened(cluster: Cluster) -> Session:
-    return psycopg.connect(cluster.dsn, autocommit=True, row_factory=dict_row)
-
-
 async def test_the_record_stands_and_tracking_goes_on(clusters: tuple[Cluster, Cluster]) -> None:
     old, new = clusters
     old.start()
     await installed(old.dsn)
-    with opened(old) as session:
+    with opened(old.dsn) as session:
         session.execute("create table public.orders (id int primary key, note text)")
         key = value(session, "select script_tracking.track_operation('nightly', 'BATCH')")
         value(session, "select script_tracking.complete_operation(%s, true)", key)
@@ -65,7 +59,7 @@ async def test_the_record_stands_and_tracking_goes_on(clusters: tuple[Cluster, C
     code, said = new.run("pg_upgrade", "-U", "postgres", *folders)
     assert code == 0, said
     new.start()
-    with opened(new) as session:
+    with opened(new.dsn) as session:
         assert session.execute(VERSIONS).fetchall() == before
         session.execute("drop table public.orders")
         assert value(session, "select script_tracking_internal.ensure_incarnation()") == 2

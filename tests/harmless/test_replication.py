@@ -7,13 +7,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.errors import PublishedTables
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import Session, history, opened, value
 from tests.installing import installed
 from tests.postgres_server import Server
 from tests.vault_steps import roll_up
@@ -22,10 +20,6 @@ pytestmark = pytest.mark.majors  # a server in a container cannot reach itself b
 
 WITHIN_SECONDS = 30
 TABLE = "create table public.orders (id int primary key, note text)"
-
-
-def opened(dsn: str) -> Session:
-    return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ from contextlib import ExitStack
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.metricmap import load
 from tests.fix_exporter import Exporter, StartExporter, eventually
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import history, opened, value
 from tests.harmless.cluster import Cluster
 from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
@@ -37,10 +36,6 @@ async def clusters(postgres: Server) -> AsyncIterator[tuple[Cluster, Cluster]]:
         primary.start()
         standby.start()
         yield primary, standby
-
-
-def opened(dsn: str) -> Session:
-    return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
 
 
 def events(running: Exporter, *names: str) -> list[dict[str, object]]:

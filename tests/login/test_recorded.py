@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, opened, value
 from tests.login.steps import ACME, GLOBEX, LOGIN, REFUSED, REGISTER, Shop, everything
 
 YES = "begin return jsonb_build_object('success', true); end"
@@ -207,7 +206,7 @@ def test_attempts_that_no_longer_count_go_by_themselves(open_shop: Shop) -> None
 def test_an_old_encoding_and_its_bytes_are_no_error(admin: Session, installed_database: str, open_shop: Shop) -> None:
     dsn = make_conninfo(installed_database, user=open_shop.role, client_encoding="LATIN1")
     assert urlsplit(installed_database).path
-    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+    with opened(dsn) as session:
         assert value(session, LOGIN, "jos\u00e9@example.org", "x", ACME) == {"success": True}
     first = open_shop.last()["metadata"]["email_hmac"]
     open_shop.log_in("jos\u00e9@example.org", "x")

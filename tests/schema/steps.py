@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
-import psycopg
 from psycopg.pq import ExecStatus
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from exporter.cli import main
 from exporter.schema.verify import verify
-from tests.fix_sessions import meddling
+from tests.fix_sessions import meddling, opened
 from tests.installing import as_program
 
 S, SI = "script_tracking", "script_tracking_internal"
@@ -63,7 +62,7 @@ def rows(dsn: str, statement: str, *parameters: object) -> list[DictRow]:
     """Rows of one statement of a superuser, in a session of its own; none where it returns none. A row may have no
     column: `select from`.
     """
-    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+    with opened(dsn) as session:
         cursor = session.execute(statement.encode(), parameters or None)
         result = cursor.pgresult
         return cursor.fetchall() if result is not None and result.status == ExecStatus.TUPLES_OK else []

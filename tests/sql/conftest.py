@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from tests.fix_sessions import Login, MakeRole, Session
+from tests.fix_sessions import Login, MakeRole, Session, opened
 from tests.sql.interrupting import AFTER, Connect
 from tests.vault_steps import LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
@@ -16,15 +14,15 @@ from tests.vault_steps import LONG_AGO, THIS_MONTH, make_past, record, set_setti
 @pytest.fixture
 def connect(installed_database: str) -> Iterator[Connect]:
     """Opens a session that a test may end; whatever is left open goes at the end."""
-    opened: list[Session] = []
+    sessions: list[Session] = []
 
     def open_session() -> Session:
-        session = psycopg.connect(installed_database, autocommit=True, row_factory=dict_row)
-        opened.append(session)
+        session = opened(installed_database)
+        sessions.append(session)
         return session
 
     yield open_session
-    for session in opened:
+    for session in sessions:
         session.close()
 
 

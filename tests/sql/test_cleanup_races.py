@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 from tests.vault_steps import INTERNAL, LONG_AGO, RECORD, make_past, record, roll_up, set_setting
 
 CLEANUP = "select script_tracking.cleanup_old_data(0)"
@@ -48,7 +48,7 @@ def beside(dsn: str, statement: str) -> tuple[threading.Thread, list[object]]:
     found: list[object] = []
 
     def work() -> None:
-        with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as session:
+        with opened(dsn) as session:
             try:
                 found.append(value(session, statement))
             except psycopg.Error as error:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from tests.fix_servers import choose
-from tests.fix_sessions import Login, MakeRole, Session, one, value
+from tests.fix_sessions import Login, MakeRole, Session, one, opened, value
 from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
 
@@ -181,7 +181,7 @@ def test_what_pg_stat_statements_knows(postgres: Server, admin: Session, worker:
     server.start()
     try:
         asyncio.run(installed(server.dsn))
-        with psycopg.connect(server.dsn, autocommit=True, row_factory=dict_row) as session:
+        with opened(server.dsn) as session:
             began(session, "nightly")
             assert one(session, RUNNING)["query_calls"] is None, "the extension is not in this database"
             session.execute("create schema elsewhere; create extension pg_stat_statements schema elsewhere")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
-from tests.fix_sessions import Session, value
+from tests.fix_sessions import Session, opened, value
 from tests.sql.interrupting import AFTER, BEAT, COMPLETE, Connect, end, look, statuses, track
 from tests.vault_steps import counted, set_setting
 
@@ -77,7 +75,7 @@ def test_each_operation_ends_once_however_they_race(at_once: Session, installed_
     begun = threading.Barrier(3)
 
     def complete(mine: list[bytes]) -> None:
-        with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+        with opened(installed_database) as session:
             begun.wait()
             for key in mine:
                 answers[key] = value(session, COMPLETE, key)

@@ -9,10 +9,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, value
+from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, opened, value
 from tests.vault_steps import INTERNAL, counted
 
 TRACK = "select script_tracking.track_operations(%s)"
@@ -263,7 +262,7 @@ def test_two_calls_on_the_same_operations_do_not_deadlock(admin: Session, instal
     begun = threading.Barrier(2)
 
     def end(mine: list[bytes]) -> None:
-        with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+        with opened(installed_database) as session:
             begun.wait()
             found = complete(session, *({"execution_hk": key.hex(), "success": True} for key in mine))
             assert isinstance(found, list)

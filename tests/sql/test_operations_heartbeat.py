@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Login, MakeRole, Session, one, value
+from tests.fix_sessions import Login, MakeRole, Session, one, opened, value
 from tests.postgres_server import Server
 from tests.sql.interrupting import AFTER, BEAT, COMPLETE, STATE, Connect, end, final, look, track
 from tests.vault_steps import INTERNAL, record, set_setting
@@ -79,7 +78,7 @@ def test_a_restart_gives_everybody_time_to_come_back(
 ) -> None:
     beating, silent = beat_long_ago(admin), track(connect())
     postgres.restart()
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as again:
+    with opened(installed_database) as again:
         assert [look(again) for _ in range(3)] == [0, 0, 0]
         assert value(again, BEAT, beating) is True
         assert value(again, COMPLETE, silent) is True
@@ -100,7 +99,7 @@ def test_a_crash_counts_as_a_restart(installed_database: str, admin: Session) ->
 
     def reconnected() -> Session | None:
         try:
-            session: Session = psycopg.connect(installed_database, autocommit=True, row_factory=dict_row)
+            session: Session = opened(installed_database)
             if value(session, up, began):
                 return session
             session.close()

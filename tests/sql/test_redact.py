@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session, history, value
+from tests.fix_sessions import Session, history, opened, value
 from tests.postgres_server import Server
 from tests.sql.redact_cases import MISSPELT, REDACTED, UNQUOTED
 from tests.sql.redact_elsewhere import ELSEWHERE, SHAPES
@@ -24,7 +22,7 @@ def redacting(postgres: Server, _template: str) -> Iterator[Session]:
     """A session in one database for all, with hostile settings that must not matter."""
     with (
         new_database(postgres, _template) as dsn,
-        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection,
+        opened(dsn) as connection,
     ):
         connection.execute(
             "create schema evil; create function evil.lower(text) returns text language sql as 'select null'"

@@ -9,14 +9,12 @@ import os
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session
+from tests.fix_sessions import Session, opened
 from tests.postgres_server import Server
 
 EXAMPLES = settings(
@@ -202,7 +200,7 @@ def redacting(postgres: Server, _template: str) -> Iterator[Session]:
     """A session in one database for all."""
     with (
         new_database(postgres, _template) as dsn,
-        psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection,
+        opened(dsn) as connection,
     ):
         connection.execute("set statement_timeout = '60s'")
         yield connection

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep.keeper import Keeper
 from tests.fix_exporter import StartExporter
-from tests.fix_sessions import Session
+from tests.fix_sessions import Session, opened
 
 SHOWN = "select label, value from script_tracking_internal.shown_labels(%s, %s)"
 
 
 @pytest.fixture
 def admin(installed_database: str) -> Iterator[Session]:
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as session:
+    with opened(installed_database) as session:
         yield session
 
 
