@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from exporter.database import Connection, connect, drop, is_at_rest
+from exporter.door import Door
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.schedule import monotonic
 from exporter.targetconfig import TargetConfig
@@ -15,7 +16,6 @@ from exporter.targetconfig import TargetConfig
 APPLICATION = "script-tracking-exporter"
 OF_A_DATABASE = 2
 IDLE_SECONDS = 60.0  # after so long without work the second session of a database is closed
-YIELDING_SECONDS = 0.5  # an opening that takes longer holds no other one up
 NEWS_SECONDS = 5.0  # who waits says so that often
 
 
@@ -46,20 +46,18 @@ class Sessions:
         self.opened = 0
         self.waits = 0
         self.waited_seconds = 0.0
-        self._connecting = connecting
-        self._opening = 0
-        self._at_the_door: dict[asyncio.Future[None], None] = {}
+        self.door = Door(connecting)
         self._idle: dict[Session, TargetSessions] = {}  # in the order of their last use
         self._waiters: dict[_Waiter, None] = {}  # in the order in which they came
         self._serving = False
 
     def limit_to(self, limit: int, connecting: int) -> None:
         """Goes by other limits; what is open beyond them is closed when it is not used."""
-        self.limit, self._connecting = limit, connecting
+        self.limit = limit
         while self.open > self.limit and self._idle:
             self._close_longest_idle()
         self._serve()
-        self._let_in()
+        self.door.let_in(connecting)
 
     @property
     def waiting(self) -> int:
@@ -129,48 +127,6 @@ class Sessions:
         """Notes that one is open no more."""
         self.open -= 1
         self._serve()
-
-    @contextlib.asynccontextmanager
-    async def door(self) -> AsyncIterator[None]:
-        """Lets a few in at a time. Who takes long, as with a server that is silent, does not hold up those behind."""
-        if self._opening >= self._connecting:
-            turn = asyncio.get_running_loop().create_future()
-            self._at_the_door[turn] = None
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._leave_door()
-                self._at_the_door.pop(turn, None)
-                raise
-        else:
-            self._opening += 1
-        left = False
-
-        def leave() -> None:
-            nonlocal left
-            if not left:
-                left = True
-                self._leave_door()
-
-        timer = asyncio.get_running_loop().call_later(YIELDING_SECONDS, leave)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            leave()
-
-    def _leave_door(self) -> None:
-        self._opening -= 1
-        self._let_in()
-
-    def _let_in(self) -> None:
-        while self._at_the_door and self._opening < self._connecting:
-            turn = next(iter(self._at_the_door))
-            del self._at_the_door[turn]
-            if not turn.done():
-                self._opening += 1
-                turn.set_result(None)
 
 
 class TargetSessions:
@@ -251,7 +207,7 @@ class TargetSessions:
         connection = None
         self.era += self.count == 1  # a while without any
         try:
-            async with self._house.door():
+            async with self._house.door.through():
                 dsn = self._config.current_dsn()
                 connection = await connect(dsn, application_name=self._name, read_only=self._read_only)
         except ConfigurationError as error:

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from exporter import door
 from exporter import sessions as house
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.wal import AttemptReader
@@ -148,20 +149,20 @@ async def test_a_target_has_no_third_session_and_an_idle_second_one_goes(
 
 
 async def test_few_are_let_in_at_a_time_and_one_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(house, "YIELDING_SECONDS", 0.2)
+    monkeypatch.setattr(door, "YIELDING_SECONDS", 0.2)
     sessions = Sessions(connecting=3)
     inside, most = 0, 0
 
     async def quick() -> None:
         nonlocal inside, most
-        async with sessions.door():
+        async with sessions.door.through():
             inside += 1
             most = max(most, inside)
             await asyncio.sleep(0.001)
             inside -= 1
 
     async def hanging() -> None:
-        async with sessions.door():
+        async with sessions.door.through():
             await asyncio.Event().wait()
 
     await asyncio.gather(*(quick() for _ in range(50)))
