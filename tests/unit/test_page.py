@@ -309,7 +309,8 @@ def test_every_word_for_what_the_capture_lacks_is_known() -> None:
 def test_advice_that_may_name_something_is_known() -> None:
     """Of every other check it is one and the same text, whatever stands in the database."""
     checks, naming = set(), set()
-    for file in sorted((ROOT / "sql" / "code" / "health").glob("health_*.sql")):
+    code = ROOT / "sql" / "code"
+    for file in [*sorted(code.glob("health/health_*.sql")), code / "report" / "get_system_health.sql"]:
         parts = re.split(r"select '([a-z_]+)',", file.read_text(encoding="utf-8"))[1:]
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             advice = re.split(r"(?:true|false),\s+", body)[-1]

@@ -1,4 +1,4 @@
--- requires: rules/refusals.sql, health/unprotected_tables.sql
+-- requires: rules/refusals.sql
 -- Health checks of roles and tenants. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
 create or replace function script_tracking_internal.health_access()
@@ -16,12 +16,6 @@ as $function$
          and (to_jsonb(m) ->> 'set_option' = 'false' and to_jsonb(m) ->> 'inherit_option' = 'false') is true))::double precision,
     0, 'roles', 'critical', false,
     'Whoever is a member of script_tracking_owner can take over the next superuser''s DDL: revoke the membership.'
-  union all
-  select 'record_protected', count(*), 0, 'faults', 'critical', false,
-    'The record can be changed or seen past its protection: '
-      || coalesce((array_agg(u.relation || ' lacks ' || u.lacks order by u.relation, u.lacks))[1] || '. ', '')
-      || 'Run "script-tracking-exporter schema verify", then "schema upgrade", and find out who did it.'
-  from script_tracking_internal.unprotected_tables() as u
   union all
   select 'refused_tenant_claims', (select r.new_claims from script_tracking_internal.refusals() as r),
     0, 'claims', 'warning', false,

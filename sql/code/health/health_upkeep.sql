@@ -1,18 +1,27 @@
--- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, tenancy/session_identity.sql, collect/collect_storage.sql
+-- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, collect/collect_storage.sql
 -- Health checks of the upkeep: copies, partitions, totals, running operations. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
--- Processes and prepared transactions are other people's: only auditors and the daemon are told which ones.
+-- Processes and prepared transactions are other people's: only auditors and the daemon are told which ones. Operations and holds are
+-- counted as far as the caller sees their tenants, so that a reader learns nothing of what others do.
 create or replace function script_tracking_internal.health_upkeep()
 returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
   is_floor boolean, advice text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
-  with found as materialized (
-    select case when pg_has_role(c.identity, 'script_tracking_auditor', 'member') or pg_has_role(c.identity, 'script_tracking_daemon', 'member')
-      then h.holder else 'an auditor is told which one' end as holder, h.held_since
-    from script_tracking_internal.horizon_holder() as h
-    cross join script_tracking_internal.session_identity() as c (identity))
+  with asker as materialized (
+    select pg_has_role(c.identity, 'script_tracking_auditor', 'member') or d.is_daemon as is_told,
+      d.is_daemon and coalesce(current_setting('script_tracking.tenant', true), '') = '' as sees_all,
+      script_tracking_internal.visible_tenants() as tenants
+    from script_tracking_internal.session_identity() as c (identity)
+    cross join lateral (select pg_has_role(c.identity, 'script_tracking_daemon', 'member') as is_daemon) as d
+  ), found as materialized (
+    select case when a.is_told then h.holder else 'an auditor is told which one' end as holder, h.held_since
+    from script_tracking_internal.horizon_holder() as h cross join asker as a
+  ), running as materialized (
+    select r.execution_timestamp, r.gone_since
+    from script_tracking_internal.running_operation as r cross join asker as a
+    where a.sees_all or r.tenant_hk = any (a.tenants))
   select 'unconfirmed_copy', (select count(*) from script_tracking_internal.installation
      where script_tracking_internal.unconfirmed_copy() is not null), 0, 'databases', 'critical', false,
     'This is a copy of a tracked database, and the exporter publishes nothing of it until script_tracking.confirm_copy().'
@@ -32,7 +41,8 @@ as $function$
     'A partition still stands that is past every retention and hold: script_tracking.get_cleanup_candidates() tells what keeps it.'
   union all
   select 'legal_holds',
-    (select count(*) from script_tracking_internal.legal_hold as h where h.released_at is null)::double precision,
+    (select count(*) from script_tracking_internal.legal_hold as h cross join asker as a
+     where h.released_at is null and (a.sees_all or h.tenant_hk is null or h.tenant_hk = any (a.tenants)))::double precision,
     null, 'holds', 'warning', false,
     'Holds that keep records from being removed: script_tracking.get_holds(), release_hold().'
   union all
@@ -54,13 +64,13 @@ as $function$
     'A prepared transaction holds the horizon in every database: commit or roll it back by its gid.'
   union all
   select 'oldest_running_operation',
-    (select coalesce(extract(epoch from now() - min(r.execution_timestamp)), 0) from script_tracking_internal.running_operation as r)::double precision,
+    (select coalesce(extract(epoch from now() - min(r.execution_timestamp)), 0) from running as r)::double precision,
     86400, 'seconds', 'warning', false,
     'An operation was begun and never completed: find it by execution_status = ''RUNNING''.'
   union all
   -- the setting's time is how long one may be gone; nobody has ended these after as long again
   select 'orphaned_operations',
-    (select count(*) from script_tracking_internal.running_operation as r
+    (select count(*) from running as r
      where r.gone_since < clock_timestamp() - make_interval(secs => 600 + 2 * coalesce((
        select s.value::double precision from script_tracking_internal.setting as s
        where s.name = 'operation.interrupted_after_seconds' and s.value ~ '^[0-9]{1,9}$'), 300)))::double precision,

@@ -1,6 +1,7 @@
 -- requires: upkeep/partitioned_tables.sql
 -- What stands between the record and a change of it, and does not stand as it should: a row for each thing that is amiss.
--- The same as verify asks, for the health checks, which run all the time. Nobody but a superuser can bring that about.
+-- The same as verify asks, for the health checks, which run all the time; of rights only those by which the tracker itself works.
+-- Nobody but a superuser can bring that about.
 create or replace function script_tracking_internal.unprotected_tables()
 returns table (relation text, lacks text)
 language sql stable
@@ -72,4 +73,35 @@ as $function$
     and p.proowner is distinct from to_regrole('script_tracking_owner')::oid
     and p.proowner not in (select r.oid from pg_roles as r where r.rolsuper
       union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end')
+  union all
+  select format('%I.%I', n.nspname, c.relname), 'owner script_tracking_owner'
+  from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+  where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('v', 'S')
+    and c.relowner is distinct from to_regrole('script_tracking_owner')::oid
+  -- rights that its functions work by, and which somebody may have revoked from the owner himself
+  union all
+  select l.name, 'a right of its owner'
+  from (
+    select c.relkind, c.oid, format('%I.%I', n.nspname, c.relname) as name
+    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relacl is not null
+      and c.relowner = to_regrole('script_tracking_owner')::oid
+    union all
+    select 'n', n.oid, 'schema ' || n.nspname from pg_namespace as n
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and n.nspowner = to_regrole('script_tracking_owner')::oid
+    union all
+    select 'f', p.oid, 'a function of ' || n.nspname from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and p.proacl is not null
+      and p.proowner = to_regrole('script_tracking_owner')::oid) as l
+  where not case
+    when l.relkind in ('r', 'p') then has_table_privilege('script_tracking_owner', l.oid, 'select')
+      and has_table_privilege('script_tracking_owner', l.oid, 'insert') and has_table_privilege('script_tracking_owner', l.oid, 'update')
+      and has_table_privilege('script_tracking_owner', l.oid, 'delete')
+    when l.relkind = 'v' then has_table_privilege('script_tracking_owner', l.oid, 'select')
+    when l.relkind = 'S' then has_sequence_privilege('script_tracking_owner', l.oid, 'usage')
+      and has_sequence_privilege('script_tracking_owner', l.oid, 'select')
+      and has_sequence_privilege('script_tracking_owner', l.oid, 'update')
+    when l.relkind = 'n' then has_schema_privilege('script_tracking_owner', l.oid, 'usage')
+    when l.relkind = 'f' then has_function_privilege('script_tracking_owner', l.oid, 'execute')
+    else true end
 $function$;
