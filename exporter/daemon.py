@@ -30,6 +30,7 @@ from exporter.web import app as web
 from exporter.web.page import Scene, Source
 from exporter.web.server import Server, listen
 from exporter.web.settings import WebSettings
+from exporter.web.tally import Tally
 
 log = get_logger("daemon")
 
@@ -55,10 +56,12 @@ class Daemon:
             self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
         )
         self.prober = Prober(lambda: self.config, metricmap.load(), self._own_metrics, self.fleet.sessions)
-        self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions)
+        self.tally = Tally()
+        self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions, self.tally.news)
         self._applied = False
         self._was_ready = False
         self._web_well = True
+        self._not_after: float | None = None
         self._turn = asyncio.Lock()
         self._tell_reload(True)
 
@@ -81,6 +84,7 @@ class Daemon:
             web_refused=not self._web_well,
             files=self.inventory.problems,
             silent=self.inventory.silent,
+            not_after=self._not_after,
         )
         return Scene(
             self.config.web.page,
@@ -99,6 +103,8 @@ class Daemon:
 
     async def _apply(self) -> None:
         complete = self.inventory.is_known
+        if self.config.api.tokens:
+            self.tally.begin()
         await self.fleet.apply(self.config, self.inventory.targets())
         self._applied = self._applied or complete
 
@@ -147,10 +153,17 @@ class Daemon:
             values["config_reload_success_time"] = time.time()
         publish_values(self.snapshot, self._own_metrics, "", values)
 
-    def tell_web_reload(self, well: bool, at: float) -> None:
-        """Hands out whether the web configuration is in order, and when the one in force was read."""
+    def tell_web_reload(self, well: bool, at: float, not_after: float | None) -> None:
+        """Hands out whether the web configuration is in order, when the one in force was read, and when its certificate
+        ends.
+        """
         self._web_well = well
-        values = {"web_config_reload_successful": float(well), "web_config_reload_success_time": at}
+        self._not_after = not_after
+        values = {
+            "web_config_reload_successful": float(well),
+            "web_config_reload_success_time": at,
+            "web_certificate_not_after": not_after,
+        }
         publish_values(self.snapshot, self._own_metrics, "", values)
 
 
@@ -172,6 +185,7 @@ async def run(config: Config, reread: Callable[[], Config]) -> int:
         lambda: daemon.config.api.tokens,
         lambda: daemon.fleet.watches,
         daemon.prober,
+        daemon.tally,
     )
     server = Server(app, listener, settings.security)
     stop = asyncio.Event()

@@ -6,8 +6,10 @@ Told of what the watches know already. What may name an object, role or process 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from exporter.collect.digest import Check, Digest
@@ -15,6 +17,7 @@ from exporter.watch import Watch
 
 State = Literal["critical", "warning", "waiting", "ok"]
 AT_ONCE = 50
+CERTIFICATE_SECONDS = 14 * 86400.0  # as long before its end the alert fires
 STATES: tuple[State, ...] = ("critical", "warning", "waiting", "ok")  # the worst first
 
 # checks whose advice names processes, relations or settings; that of the others is the same in every database
@@ -108,9 +111,16 @@ def overview(watch: Watch) -> Overview:
 
 
 def of_exporter(
-    *, config_refused: bool, web_refused: bool, files: Sequence[str], silent: Sequence[str]
+    *,
+    config_refused: bool,
+    web_refused: bool,
+    files: Sequence[str],
+    silent: Sequence[str],
+    not_after: float | None = None,
 ) -> Iterator[Problem]:
-    """What is wrong with the exporter itself: files that were refused, servers that do not name their databases."""
+    """What is wrong with the exporter itself: files that were refused, servers that do not name their databases, a
+    certificate that ends at `not_after`, in seconds of the epoch.
+    """
     for refused, what, event in (
         (config_refused, "The configuration was refused", "configuration_refused"),
         (web_refused, "The web configuration was refused", "web_config_refused"),
@@ -118,6 +128,16 @@ def of_exporter(
         if refused:
             advice = f"The last good one is in force. The exporter's log names each mistake ({event})."
             yield Problem("warning", what, advice, "ScriptTrackingConfigReloadFailed")
+    left = CERTIFICATE_SECONDS if not_after is None else not_after - time.time()
+    if not_after is not None and left < CERTIFICATE_SECONDS:
+        day = datetime.fromtimestamp(not_after, UTC)
+        state: State = "critical" if left <= 0 else "warning"
+        yield Problem(
+            state, f"The exporter's certificate {'ended' if left <= 0 else 'ends'} on {day:%Y-%m-%d at %H:%M UTC}",
+            "From then on nobody who checks it gets in, Prometheus included. Put a new one in its place "
+            "(tls_server_config): it is taken up within seconds.",
+            "ScriptTrackingCertificateExpiring",
+        )  # fmt: skip
     if files:
         advice = "What they said before is in force. The exporter's log names each mistake (target_file_refused)."
         yield Problem(

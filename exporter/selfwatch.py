@@ -9,8 +9,9 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_values
 from exporter.logs import get_logger
@@ -29,10 +30,18 @@ STUCK_SECONDS = 2.0  # then a line of the log tells what the event loop is at
 class SelfWatch:
     """Measures, and hands out what it finds."""
 
-    def __init__(self, snapshot: Snapshot, specs: Mapping[str, MetricSpec], sessions: Sessions) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        specs: Mapping[str, MetricSpec],
+        sessions: Sessions,
+        news: Callable[[Mapping[str, MetricSpec]], Iterable[Family]] = lambda _: (),
+    ) -> None:
+        """`news` gives what else is to be told of the process, where it has changed."""
         self._snapshot = snapshot
         self._specs = specs
         self._sessions = sessions
+        self._news = news
         self._lags = deque([0.0], maxlen=WINDOWS)
         self._blocked = 0
         self._beat = time.monotonic()
@@ -72,6 +81,7 @@ class SelfWatch:
             "session_wait_seconds": sessions.waited_seconds,
         }
         publish_values(self._snapshot, self._specs, "", values)
+        self._snapshot.put("", "news", self._news(self._specs))
 
     def _guard(self, thread: int) -> None:
         """In a thread of its own: tells, once each time, where the event loop does not go on."""

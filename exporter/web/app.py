@@ -21,6 +21,7 @@ from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_open
 from exporter.web.page import Page, Source
 from exporter.web.rate import RateLimited
 from exporter.web.settings import WebSettings
+from exporter.web.tally import Tally
 from exporter.web.turns import InTurn
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ def create(
     tokens: Callable[[], Sequence[ApiToken]] = tuple,
     watches: Callable[[], Sequence[Watch]] = tuple,
     prober: Prober | None = None,
+    tally: Tally | None = None,
 ) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
     `source` tells what the page for people shows; without it there is none.
     `prober` answers `/probe`.
-    With one of `tokens()` the API answers from `watches()`.
+    With one of `tokens()` the API answers from `watches()`, and `tally` counts what it is asked.
     """
     settings = settings or WebSettings()
     app = FastAPI(
@@ -121,5 +123,5 @@ def create(
         return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code, headers=headers)
 
     allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
-    limited = RateLimited(Gate(allowed, tokens, watches), lambda: settings.current.rate_limit)
+    limited = RateLimited(Gate(allowed, tokens, watches, tally or Tally()), lambda: settings.current.rate_limit)
     return ResponseHeaders(InTurn(limited), lambda: settings.current.headers)

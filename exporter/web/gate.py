@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.logs import get_logger
 from exporter.web.bodies import BodyLimit
+from exporter.web.tally import Tally
 
 if TYPE_CHECKING:
     from exporter.apiconfig import ApiToken
@@ -33,11 +35,16 @@ class Gate:
     """Passes what is below /api/v1 to the API where there are tokens, all else to another application."""
 
     def __init__(
-        self, otherwise: ASGIApp, tokens: Callable[[], Sequence[ApiToken]], watches: Callable[[], Sequence[Watch]]
+        self,
+        otherwise: ASGIApp,
+        tokens: Callable[[], Sequence[ApiToken]],
+        watches: Callable[[], Sequence[Watch]],
+        tally: Tally,
     ) -> None:
         self._otherwise = otherwise
         self._tokens = tokens
         self._watches = watches
+        self._tally = tally
         self._api: ASGIApp | None = None
         self._building = asyncio.Lock()
         self._answering: Counter[str] = Counter()
@@ -52,10 +59,12 @@ class Gate:
         bearer = scheme.lower() == "bearer"
         token = _matching(tokens, given.strip()) if bearer else None
         if token is None:
+            self._tally.note(None, 401, 0.0)
             await _unauthorized(bearer)(scope, receive, send)
             return
         if self._answering[token.name] >= MOST_AT_ONCE:
             detail = f"{MOST_AT_ONCE} requests of this token are being answered"
+            self._tally.note(None, 429, 0.0)
             await _refusal(429, detail, {"Retry-After": "1"})(scope, receive, send)
             return
         self._answering[token.name] += 1
@@ -68,16 +77,19 @@ class Gate:
         api = self._api or await self._built()
         # a HEAD is answered as a GET is; the server keeps the body back
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        status = 0
+        status, began = 0, time.perf_counter()
 
         async def noting(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
+        # FastAPI notes in it which route it takes
+        asked: Scope = {**scope, "method": method, "exporter.token": token}
         try:
-            await api({**scope, "method": method, "exporter.token": token}, receive, noting)
+            await api(asked, receive, noting)
         finally:
+            self._tally.note(getattr(asked.get("route"), "path", None), status or 500, time.perf_counter() - began)
             log.info("api_request", token=token.name, method=scope["method"], path=path[:200], status=status)
 
     async def _built(self) -> ASGIApp:

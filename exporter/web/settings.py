@@ -34,6 +34,7 @@ class Settings:
     headers: Mapping[str, str] = field(default_factory=dict)
     rate_limit: RateLimit | None = None
     files: tuple[Path, ...] = ()
+    not_after: float | None = None  # when the certificate ends, in seconds of the epoch
 
     @property
     def authenticates(self) -> bool:
@@ -44,7 +45,7 @@ class Settings:
 def load(path: Path) -> Settings:
     """Settings of a file and of those that it names. Raises ConfigurationError."""
     from exporter.configfile import validate  # heavy, all of it, and needed by few
-    from exporter.web.tls import make_context, make_vet
+    from exporter.web.tls import ends_at, make_context, make_vet
     from exporter.web.webfile import WebFile
     from exporter.yamlfile import read
 
@@ -59,7 +60,8 @@ def load(path: Path) -> Settings:
         raise ConfigurationError(f"{path}: tls_server_config: {error}") from None
     vet = None if tls is None else make_vet(tls)
     headers = file.http_server_config.headers
-    return Settings(context, vet, file.basic_auth_users, headers, file.rate_limit, (path, *file.files))
+    ends = None if tls is None else ends_at(tls)
+    return Settings(context, vet, file.basic_auth_users, headers, file.rate_limit, (path, *file.files), ends)
 
 
 class WebSettings:
@@ -74,15 +76,16 @@ class WebSettings:
         """What a new connection has to go through."""
         return self.current.context, self.current.vet
 
-    async def watch(self, tell: Callable[[bool, float], None]) -> None:
+    async def watch(self, tell: Callable[[bool, float, float | None], None]) -> None:
         """Loads the files anew whenever they change, until cancelled.
 
-        `tell` learns whether they were good when they were last loaded, and when they were good last.
+        `tell` learns whether they were good when they were last loaded, when they were good last, and when the
+        certificate of then ends.
         """
         if self.path is None:
             await asyncio.Event().wait()
             return
-        tell(True, self._loaded_at)
+        tell(True, self._loaded_at, self.current.not_after)
         loaded = seen = await asyncio.to_thread(self._signature)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
@@ -91,7 +94,8 @@ class WebSettings:
                 continue
             loaded = seen
             files = self.current.files
-            tell(await self._load(self.path), self._loaded_at)
+            well = await self._load(self.path)
+            tell(well, self._loaded_at, self.current.not_after)
             if self.current.files != files:
                 loaded = seen = await asyncio.to_thread(self._signature)
 

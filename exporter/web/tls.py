@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
+from exporter.web.certificate import not_after
 from exporter.web.connection import Vet
 from exporter.web.webfile import CURVES, SUITES, TlsServerConfig
 
@@ -66,6 +67,15 @@ def make_context(tls: TlsServerConfig) -> ssl.SSLContext:
             raise _refused("client authority", error, tls.client_ca_file) from None
     context.verify_mode = _VERIFICATIONS[tls.client_auth_type]
     return context
+
+
+def ends_at(tls: TlsServerConfig) -> float | None:
+    """When the certificate that is presented ends, or one of its chain before it; None where that cannot be told."""
+    try:
+        text = tls.cert if tls.cert_file is None else tls.cert_file.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    return None if text is None else not_after(text)
 
 
 def _refused(what: str, error: Exception, *paths: Path | None) -> ConfigurationError:

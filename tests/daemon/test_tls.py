@@ -86,6 +86,24 @@ def test_curl_gets_metrics_over_tls_and_only_over_tls(secured: StartSecured) -> 
     assert "ALPN protocol: http/1.1" in running.s_client("-alpn", "h2,http/1.1")
 
 
+def test_the_end_of_the_certificate_is_a_metric_and_follows_the_file(
+    secured: StartSecured, authority: Authority
+) -> None:
+    name = "script_tracking_web_certificate_not_after_timestamp_seconds "
+
+    def told() -> float:
+        _, output = running.curl()
+        (line,) = [line for line in output.splitlines() if line.startswith(name)]
+        return float(line.removeprefix(name)) - time.time()
+
+    running = secured(tls_server_config=TLS)
+    assert 86400 < told() < 2 * 86400 + 60
+    authority.sign("server", days=30)
+    eventually(lambda: 29 * 86400 < told() < 30 * 86400 + 60, 30)
+    code, output = running.curl("/")
+    assert code == 0 and "certificate ends on" not in output
+
+
 def test_versions_and_suites_are_those_of_the_file(secured: StartSecured) -> None:
     suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
     running = secured(tls_server_config={**TLS, "max_version": "TLS12", "cipher_suites": [suite]})
