@@ -89,7 +89,12 @@ def test_csv_and_ndjson_are_as_json(api: Api) -> None:
 
     def steady(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         moving = {"running_seconds", "operations_per_minute", "executions_per_minute", *stable}
-        return [{key: value for key, value in one.items() if key not in moving} for one in records]
+        # whose transaction is the oldest changes from one moment to the next
+        also = {"horizon_holder": {"advice"}}
+        return [
+            {key: value for key, value in one.items() if key not in moving | also.get(one.get("check_name", ""), set())}
+            for one in records
+        ]
 
     for path in (*LISTS, "/tenants"):
         expected = json.loads(asked(path, "json"))["items"]

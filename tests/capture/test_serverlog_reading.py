@@ -5,26 +5,31 @@ from __future__ import annotations
 import time
 
 import pytest
+from psycopg.rows import DictRow
 
 from exporter.capture import serverlog
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
 from tests.capture.fix_serverlog import current, log_database, log_server, shell
 from tests.fix_exporter import eventually
-from tests.fix_sessions import Session, opened, value
+from tests.fix_sessions import Session, one, opened, value
 
 __all__ = ["admin", "log_database", "log_server", "readers"]
 
 
+def position(admin: Session) -> DictRow:
+    """How far the log was read, and what was counted on the way."""
+    return one(admin, f"select * from {SI}.log_position")
+
+
 def test_who_does_not_get_the_turn_keeps_what_was_read(admin: Session, readers: Readers, log_database: str) -> None:
-    position = f"select file_name, read_to from {SI}.log_position"
     with opened(log_database) as other:
         fails(admin, "create tabel known (i int) /* kept */")
         with other.transaction():
             assert value(other, f"select {SI}.lock_capture()") is True
-            before = admin.execute(position.encode()).fetchall()
+            before = position(admin)
             for _ in range(3):
                 readers.round()
-            assert admin.execute(position.encode()).fetchall() == before
+            assert position(admin) == before
             assert readers.log._held is not None
     failures(admin, readers, 1, "%/* kept */")
 
@@ -51,53 +56,50 @@ def test_a_rotated_log_is_read_to_its_end_and_then_the_next(admin: Session, read
     fails(admin, "create tabel t2 () /* rotated */")
     assert current(admin) != first
     failures(admin, readers, 3, "%/* rotated */")
-    assert value(admin, f"select file_name from {SI}.log_position") == current(admin)
+    assert position(admin)["file_name"] == current(admin)
 
 
 def test_a_log_that_is_copied_and_truncated_loses_nothing(admin: Session, readers: Readers) -> None:
     readers.round()
     readers.round()
-    gaps = value(admin, f"select gaps from {SI}.log_position")
+    gaps = position(admin)["gaps"]
     fails(admin, "create tabel t0 () /* copied */")
     name = current(admin)
     shell(admin, f"cp {name} {name}.1 && : > {name}")
     fails(admin, "create tabel t1 () /* copied */")
     failures(admin, readers, 2, "%/* copied */")
-    assert value(admin, f"select gaps from {SI}.log_position") == gaps
+    assert position(admin)["gaps"] == gaps
     shell(admin, f"rm {name}.1")
 
 
 def test_a_log_that_is_cut_short_is_a_gap_and_read_from_its_beginning(admin: Session, readers: Readers) -> None:
     readers.round()
     readers.round()
-    gaps = value(admin, f"select gaps from {SI}.log_position")
-    assert isinstance(gaps, int)
+    gaps = position(admin)["gaps"]
     shell(admin, f": > {current(admin)}")
     fails(admin, "create tabel t1 () /* cut short */")
     failures(admin, readers, 1, "%/* cut short */")
-    assert value(admin, f"select gaps from {SI}.log_position") == gaps + 1
+    assert position(admin)["gaps"] == gaps + 1
 
 
 def test_a_line_that_is_no_entry_is_counted_and_stops_nothing(admin: Session, readers: Readers) -> None:
-    unparsed = value(admin, f"select unparsed_lines from {SI}.log_position")
-    assert isinstance(unparsed, int)
+    unparsed = position(admin)["unparsed_lines"]
     shell(admin, f"echo 'half a line' >> {current(admin)}")
     fails(admin, "create tabel t2 () /* after damage */")
     failures(admin, readers, 1, "%/* after damage */")
-    assert value(admin, f"select unparsed_lines from {SI}.log_position") == unparsed + 1
+    assert position(admin)["unparsed_lines"] == unparsed + 1
 
 
 def test_half_an_entry_that_nobody_goes_on_writing_takes_no_other_with_it(
     admin: Session, readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serverlog, "STALL_SECONDS", 0.0)
-    unparsed = f"select unparsed_lines from {SI}.log_position"
-    before = value(admin, unparsed)
+    before = position(admin)["unparsed_lines"]
     shell(admin, f"printf 'half a line' >> {current(admin)}")
 
     def counted() -> bool:
         readers.round()
-        return value(admin, unparsed) != before
+        return bool(position(admin)["unparsed_lines"] != before)
 
     eventually(counted, 30)
     fails(admin, "create tabel t3 () /* after half */")
@@ -111,10 +113,9 @@ def test_an_entry_that_is_too_long_to_be_read_is_passed_by_and_counted(
     monkeypatch.setattr(serverlog, "LONGEST_RECORD", 16384)
     readers.round()
     readers.round()
-    before = value(admin, f"select unparsed_lines from {SI}.log_position")
-    assert isinstance(before, int)
+    before = position(admin)["unparsed_lines"]
     fails(admin, f"create tabel t4 () /* too long */ -- {'x' * 60_000}")
     fails(admin, "create tabel t5 () /* after long */")
     failures(admin, readers, 1, "%/* after long */")
     failures(admin, readers, 0, "%/* too long */%")
-    assert value(admin, f"select unparsed_lines from {SI}.log_position") == before + 1
+    assert position(admin)["unparsed_lines"] == before + 1
