@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 Session = psycopg.Connection[DictRow]
 MakeRole = Callable[..., str]
-Login = Callable[[str], Session]
+Login = Callable[..., Session]
 
 # What a session may have set, none of which may change what is recorded.
 HOSTILE = (
@@ -65,11 +65,11 @@ def make_role(admin: Session) -> Iterator[MakeRole]:
 
 @pytest.fixture
 def login(installed_database: str) -> Iterator[Login]:
-    """Opens a session as a role."""
+    """Opens sessions, as a role or else as the superuser; whatever is left open goes at the end."""
     sessions: list[Session] = []
 
-    def open_session(role: str) -> Session:
-        session = opened(installed_database, user=role)
+    def open_session(role: str | None = None) -> Session:
+        session = opened(installed_database, **({} if role is None else {"user": role}))
         sessions.append(session)
         return session
 

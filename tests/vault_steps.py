@@ -22,6 +22,14 @@ from script_tracking.tenant_h as t, script_tracking_internal.installation as i
 where t.tenant_bk = %(tenant)s
 """
 
+# every version, as it stands in each copy of a record
+VERSIONS = """
+select h.script_execution_bk, s.execution_status, s.version_number, encode(s.hash_diff, 'hex') as hash_diff,
+  s.record_source, s.incarnation
+from script_tracking.script_execution_h as h
+join script_tracking.script_execution_s as s using (script_execution_hk) order by s.version_number
+"""
+
 # what the vault's own upkeep does when it splits the newest partition, done to the first one
 PAST = """
 alter table script_tracking.{0} detach partition {1}.{0}_first;

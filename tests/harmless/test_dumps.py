@@ -15,14 +15,8 @@ from tests.fix_sessions import MakeRole, Session, history, meddling, opened, val
 from tests.harmless.tools import run
 from tests.installing import failed_checks, installed
 from tests.postgres_server import Server
-from tests.vault_steps import counted, roll_up
+from tests.vault_steps import VERSIONS, counted, roll_up
 
-VERSIONS = """
-select h.script_execution_bk, s.execution_status, s.version_number, encode(s.hash_diff, 'hex') as hash_diff,
-  s.record_source, s.incarnation
-from script_tracking.script_execution_h as h
-join script_tracking.script_execution_s as s using (script_execution_hk) order by s.version_number
-"""
 WITHOUT = ("--exclude-schema=script_tracking", "--exclude-schema=script_tracking_internal")
 INCARNATION = "select script_tracking_internal.ensure_incarnation()"
 

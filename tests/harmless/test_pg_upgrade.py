@@ -11,14 +11,7 @@ from exporter.demo.server import embedded_binaries
 from tests.fix_sessions import history, opened, value
 from tests.harmless.cluster import Cluster
 from tests.installing import failed_checks, installed
-from tests.vault_steps import counted, roll_up
-
-VERSIONS = """
-select h.script_execution_bk, s.execution_status, s.version_number, encode(s.hash_diff, 'hex') as hash_diff,
-  s.record_source, s.incarnation
-from script_tracking.script_execution_h as h
-join script_tracking.script_execution_s as s using (script_execution_hk) order by s.version_number
-"""
+from tests.vault_steps import VERSIONS, counted, roll_up
 
 
 @pytest.fixture

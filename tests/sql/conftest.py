@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.fix_sessions import Login, MakeRole, Session, opened
+from tests.fix_sessions import Login, MakeRole, Session
 from tests.sql.interrupting import AFTER, Connect
 from tests.vault_steps import LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 
 @pytest.fixture
-def connect(installed_database: str) -> Iterator[Connect]:
-    """Opens a session that a test may end; whatever is left open goes at the end."""
-    sessions: list[Session] = []
-
-    def open_session() -> Session:
-        session = opened(installed_database)
-        sessions.append(session)
-        return session
-
-    yield open_session
-    for session in sessions:
-        session.close()
+def connect(login: Login) -> Connect:
+    """Opens a session that a test may end."""
+    return login
 
 
 @pytest.fixture
