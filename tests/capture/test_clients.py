@@ -19,8 +19,8 @@ from tests.capture.client_case import Case, Left
 from tests.capture.client_cases import CASES
 from tests.capture.client_ways import WAYS, Script, Server, Way
 from tests.capture.fix_readers import SI, Readers, admin, failures, readers
-from tests.capture.fix_serverlog import connected, log_database, log_server
-from tests.fix_sessions import Session, value
+from tests.capture.fix_serverlog import log_database, log_server
+from tests.fix_sessions import Session, opened, value
 from tests.harmless.pooler import Pooler, program
 from tests.harmless.tools import tool
 from tests.postgres_server import Server as PostgresServer
@@ -112,7 +112,7 @@ def outcomes(
     scripts = {name: scripts_of(number, way, admin) for number, (name, way) in enumerate(ways.items())}
     settle(admin, readers)
     before = {row["hk"] for row in admin.execute(RECORDS.encode()).fetchall()}
-    with connected(log_database) as holder:
+    with opened(log_database) as holder:
         holder.execute("begin; lock table busy in access share mode")
         for name, way in ways.items():
             way.send(server, scripts[name])
