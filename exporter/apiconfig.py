@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
-from exporter.values import File, Model, no_name_twice, secret_in
+from exporter.values import File, Model, no_name_twice, one_of_two, secret_in
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what an Authorization header may hold
 _LEAST_CHARACTERS = 32
@@ -63,8 +63,7 @@ class ApiToken(Model):
     @field_validator("token_file")
     @classmethod
     def _one_source(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if "token_sha256" in info.data and (info.data["token_sha256"] is None) == (path is None):
-            raise ValueError("one of token_file and token_sha256 is needed, and not both")
+        one_of_two(path, info, "token_sha256", "token_file and token_sha256")
         if path is not None:
             text = secret_in(path)
             if len(text) < _LEAST_CHARACTERS or _TOKEN.fullmatch(text) is None:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError
-from exporter.values import File, Model, SecretDsn, parsed, secret_in
+from exporter.values import File, Model, SecretDsn, one_of_two, parsed, secret_in
 
 
 class DsnSource(Model):
@@ -29,8 +29,7 @@ class DsnSource(Model):
     @field_validator("dsn_file")
     @classmethod
     def _one_source(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        if "given_dsn" in info.data and (info.data["given_dsn"] is None) == (path is None):
-            raise ValueError("one of dsn and dsn_file is needed, and not both")
+        one_of_two(path, info, "given_dsn", "dsn and dsn_file")
         if path is not None:
             parsed(secret_in(path))
         return path

@@ -69,6 +69,12 @@ def secret_in(path: Path) -> str:
         raise ValueError(str(error)) from None
 
 
+def one_of_two(path: Path | None, info: ValidationInfo, other: str, names: str) -> None:
+    """Raises ValueError where both a file and the field that it may stand for are given, or neither is."""
+    if other in info.data and (info.data[other] is None) == (path is None):  # else that field was refused already
+        raise ValueError(f"one of {names} is needed, and not both")
+
+
 def no_name_twice(names: Iterable[str]) -> None:
     """Raises ValueError where a name of a list's entries stands twice."""
     twice = sorted(name for name, times in Counter(names).items() if times > 1)

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fix_injected",
     "tests.fix_monitoring",
     "tests.fix_passwords",
+    "tests.fix_secured",
     "tests.fix_sessions",
     "tests.fix_shop",
 ]

@@ -26,6 +26,13 @@ def fail(client: Session, name: str) -> None:
         client.execute(f"alter table {name} add column more text".encode())
 
 
+def takes_notes_when_asked(client: Session) -> bool:
+    """Whether the server notes which transactions run when it is asked to; by itself it does so every 15 seconds."""
+    asked = value(client, "select to_regprocedure('pg_log_standby_snapshot()') is not null")
+    assert asked == (client.info.server_version >= 160000)
+    return bool(asked)
+
+
 def readers(client: Session) -> set[int]:
     """Processes of the capture's sessions with this database."""
     return {row["pid"] for row in client.execute((READERS + " and datname = current_database()").encode())}
@@ -65,9 +72,7 @@ async def test_after_a_slow_read_another_session_goes_on(
 async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
     shared_database: str, client: Session
 ) -> None:
-    if client.info.server_version < 160000:
-        noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
-        assert value(client, noted)  # the server's own note comes every 15 seconds
+    if not takes_notes_when_asked(client):
         return
     async with reading(shared_database) as reader:
         client.execute("create table if not exists much as select repeat('x', 1000) from generate_series(1, 20000)")
@@ -81,9 +86,7 @@ async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
 async def test_the_horizon_of_the_catalogs_follows_without_waiting_for_the_server(
     shared_database: str, client: Session
 ) -> None:
-    if client.info.server_version < 160000:
-        noted = "select to_regprocedure('pg_log_standby_snapshot()') is null"
-        assert value(client, noted)  # the server's own note comes every 15 seconds
+    if not takes_notes_when_asked(client):
         return
     async with reading(shared_database) as reader:
         for _ in range(5):

@@ -1,8 +1,7 @@
-"""TLS, client certificates and passwords, as curl, openssl and Prometheus find them."""
+"""TLS, client certificates and passwords, as curl and openssl find them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -10,68 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import bcrypt
 import pytest
 import yaml
 
-from exporter.demo.processes import free_port
-from tests.fix_certificates import Authority, need, openssl
-from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.fix_certificates import Authority, openssl
+from tests.fix_exporter import eventually
+from tests.fix_secured import ALICE, MUTUAL, NOWHERE, TLS, Secured, StartSecured
 
-NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 DOCKERFILE = Path(__file__).resolve().parents[2] / "Dockerfile"
-ALICE = {"alice": bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()}
-TLS = {"cert_file": "server.crt", "key_file": "server.key"}
-MUTUAL = {**TLS, "client_ca_file": "authority.crt", "client_auth_type": "RequireAndVerifyClientCert"}
-
-
-@dataclass(frozen=True)
-class Secured:
-    """An exporter with a web file, and the folder of that."""
-
-    exporter: Exporter
-    folder: Path
-
-    def curl(self, path: str = "/metrics", *options: str, scheme: str = "https") -> tuple[int, str]:
-        """Exit code of curl, and status and body, or what it complains of."""
-        url = f"{scheme}://localhost:{self.exporter.port}{path}"
-        trust = ["--cacert", str(self.folder / "authority.crt"), "--ipv4", "--max-time", "10"]
-        command = ["curl", "--silent", "--show-error", "--write-out", "\\n%{http_code}", *trust, *options, url]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        return result.returncode, result.stdout if result.returncode == 0 else result.stderr
-
-    def s_client(self, *options: str) -> str:
-        """What openssl's client tells of a handshake."""
-        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.exporter.port}", *options]
-        result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=20)
-        return (result.stdout + result.stderr).decode(errors="replace")
-
-    def identity(self, name: str) -> list[str]:
-        """Options of curl for a client's certificate."""
-        return ["--cert", str(self.folder / f"{name}.crt"), "--key", str(self.folder / f"{name}.key")]
-
-
-StartSecured = Callable[..., Secured]
-
-
-@pytest.fixture
-def secured(authority: Authority, exporter: StartExporter) -> StartSecured:
-    """Starts an exporter with a web file: secured(**settings of that file)."""
-    need("curl")
-    authority.sign("server")
-
-    def start(dsn: str = NOWHERE, **settings: object) -> Secured:
-        file = authority.folder / "web.yml"
-        file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        return Secured(exporter(dsn, web={"config_file": "web.yml"}), authority.folder)
-
-    return start
 
 
 def test_curl_gets_metrics_over_tls_and_only_over_tls(secured: StartSecured) -> None:
@@ -275,76 +223,3 @@ def test_the_images_health_check_knows_whether_it_answers(secured: StartSecured,
         running.exporter.process.send_signal(signal.SIGCONT)
     running.exporter.stop()
     assert health(running.exporter.port) == 1
-
-
-@pytest.fixture
-def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], str]]:
-    """Starts a Prometheus with one scrape configuration; the base of its URLs."""
-    need("prometheus")
-    with contextlib.ExitStack() as stack:
-
-        def start(scrape: dict[str, object]) -> str:
-            port = free_port()
-            file = tmp_path / "prometheus.yml"
-            job = {"job_name": "exporter", "scrape_interval": "1s", **scrape}
-            file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")
-            process = subprocess.Popen(
-                [
-                    "prometheus", f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                    f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
-                ],
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            stack.callback(process.wait, 20)
-            stack.callback(process.kill)
-            return f"http://127.0.0.1:{port}"
-
-        yield start
-
-
-def value(base: str, expression: str) -> float | None:
-    """Value of the only sample of an expression."""
-    try:
-        with urlopen(f"{base}/api/v1/query?query={expression}", timeout=5) as response:
-            found = json.load(response)["data"]["result"]
-    except URLError:
-        return None
-    return float(found[0]["value"][1]) if len(found) == 1 else None
-
-
-def test_prometheus_scrapes_with_certificate_and_password(
-    secured: StartSecured, authority: Authority, prometheus: Callable[[dict[str, object]], str]
-) -> None:
-    authority.sign("prometheus", "DNS:prometheus.example")
-    tls = {**MUTUAL, "client_allowed_sans": ["prometheus.example"]}
-    running = secured(tls_server_config=tls, basic_auth_users=ALICE)
-    scrape: dict[str, object] = {
-        "scheme": "https",
-        "static_configs": [{"targets": [f"localhost:{running.exporter.port}"]}],
-        "basic_auth": {"username": "alice", "password": "secret"},
-        "tls_config": {
-            "ca_file": str(authority.certificate),
-            "cert_file": str(authority.folder / "prometheus.crt"),
-            "key_file": str(authority.folder / "prometheus.key"),
-        },
-    }
-    base = prometheus(scrape)
-    eventually(lambda: value(base, "up") == 1, 30)
-    eventually(lambda: value(base, "script_tracking_up") == 0, 30)
-    eventually(lambda: value(base, "script_tracking_web_config_last_reload_successful") == 1, 30)
-    eventually(lambda: (value(base, "count_over_time(up[1m])") or 0) >= 5, 30)
-    assert value(base, "min_over_time(up[1m])") == 1, "scrapes over the kept connection work as well"
-
-
-def test_prometheus_without_the_password_finds_it_down(
-    secured: StartSecured, authority: Authority, prometheus: Callable[[dict[str, object]], str]
-) -> None:
-    running = secured(tls_server_config=TLS, basic_auth_users=ALICE)
-    base = prometheus(
-        {
-            "scheme": "https",
-            "static_configs": [{"targets": [f"localhost:{running.exporter.port}"]}],
-            "tls_config": {"ca_file": str(authority.certificate)},
-        }
-    )
-    eventually(lambda: value(base, "up") == 0, 30)
