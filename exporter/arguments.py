@@ -112,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
             help="run a command and record what becomes of it; exits with the command's own code",
         )
     )
+    archive = commands.add_parser(
+        "archive",
+        parents=[source],
+        help="check archives of past partitions, and whether those that a database names are there",
+    )
+    archive.add_argument("action", choices=("verify",), help="1 where anything is missing or not as it was written")
+    archive.add_argument("directory", type=Path, metavar="DIRECTORY", help="folder of the archives, or one below it")
     demo = commands.add_parser(
         "demo",
         parents=[source],

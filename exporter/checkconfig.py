@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,8 @@ def describe(config: Config) -> Iterator[str]:
     for token in config.api.tokens:
         narrowed = "" if token.tenant is None else f", tenant {token.tenant}"
         yield f"api: token {token.name} reads {', '.join(token.targets)} as {token.role}{narrowed}"
+    if config.archive is not None:
+        yield f"archive: {config.archive.directory}, {_about_archive(config.archive.directory)}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     count = len(metricmap.load())
@@ -62,6 +66,17 @@ def _about_web(path: Path) -> Iterator[str]:
         with_certificate = settings.context.verify_mode is not ssl.CERT_NONE
         yield "TLS" + (" with client certificates" if with_certificate else "")
     yield f"{len(settings.users)} user(s)" if settings.users else "without passwords"
+
+
+def _about_archive(directory: Path) -> str:
+    """Raises ConfigurationError where nothing can be written there."""
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+        free = shutil.disk_usage(directory).free
+    except OSError as error:
+        raise ConfigurationError(f"archive.directory: {directory}: {error.strerror}") from None
+    return f"{free // 1024**2} MiB free"
 
 
 def _about(target: TargetConfig, config: Config) -> Iterator[str]:

@@ -121,6 +121,25 @@ def _check_config(arguments: argparse.Namespace) -> int:
     return checkconfig.run(config)
 
 
+def _archive(arguments: argparse.Namespace) -> int:
+    """Asks databases only where some are named: archives are looked at by themselves as well, far from any."""
+    import asyncio
+
+    from exporter import archivecheck
+
+    named = any(source is not None for source in (arguments.config, arguments.dsn, arguments.dsn_file))
+
+    async def run() -> int:
+        config = _configured(arguments) if named else None
+        if config is not None and (config.file_sd is not None or any(target.discover for target in config.targets)):
+            from exporter.inventory import expanded
+
+            config = await expanded(config)
+        return await archivecheck.run(arguments.directory, config)
+
+    return asyncio.run(run())
+
+
 def _daemon(arguments: argparse.Namespace) -> int:
     import asyncio
     import gc
@@ -157,6 +176,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _schema(arguments)
             case "demo":
                 return _demo(arguments)
+            case "archive":
+                return _archive(arguments)
             case "check-config":
                 return _check_config(arguments)
             case _:

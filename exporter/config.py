@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from exporter import logs
 from exporter.apiconfig import ApiConfig
+from exporter.archiveconfig import ArchiveConfig
 from exporter.probeconfig import ProbeConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig
 from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds, no_name_twice
@@ -122,6 +123,10 @@ class Config(Model):
     limits: LimitsConfig = Field(default=LimitsConfig(), description="how much is told at most")
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
+    )
+    archive: ArchiveConfig | None = Field(
+        default=None,
+        description="archives past partitions of the record before they go (docs/archive.md); without the key none",
     )
     sessions: SessionsConfig = Field(
         default=SessionsConfig(), description="how many sessions with databases the program has"

@@ -76,6 +76,7 @@ class Fleet:
             self._own_metrics,
             schema_mode=config.schema_mode,
             capture=config.capture,
+            archive=config.archive,
             sessions=self.sessions,
             limits=config.limits,
         )
@@ -149,7 +150,7 @@ def _carries_on(watch: Watch, config: Config, target: TargetConfig) -> bool:
 
     One whose database does not answer begins anew, so that other credentials are tried at once.
     """
-    if watch.settings != (config.schema_mode, target.capture or config.capture):
+    if watch.settings != (config.schema_mode, target.capture or config.capture, config.archive):
         return False
     if watch.config == target:
         return True

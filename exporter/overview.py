@@ -23,6 +23,7 @@ STATES: tuple[State, ...] = ("critical", "warning", "waiting", "ok")  # the wors
 # checks whose advice names processes, relations or settings; that of the others is the same in every database
 NAMING = frozenset({"capture_level", "horizon_holder", "record_protected"})
 RUNBOOKS: Mapping[str, str] = {  # of what a check finds
+    "archive": "ScriptTrackingArchiveFailing",
     "capture_slot_lag": "ScriptTrackingCaptureSlotDropped",
     "catalog_compared": "ScriptTrackingReconcilerStopped",
     "event_triggers_enabled": "ScriptTrackingEventTriggerDisabled",

@@ -21,7 +21,7 @@ LIVENESS_TIMEOUT_SECONDS = 3.0
 
 class Target:
     """State of one database, and its sessions: two that what collects, keeps house and captures there have in turn, and
-    one that answers the API, read-only, while somebody asks.
+    one that answers the API, read-only, while somebody asks, and one that archives, while there is something to.
     """
 
     def __init__(self, config: TargetConfig, sessions: Sessions | None = None) -> None:
@@ -30,6 +30,7 @@ class Target:
         sessions = sessions or Sessions()
         self.sessions = TargetSessions(config, sessions)
         self.answering = TargetSessions(config, sessions, most=1, read_only=True, name=f"{APPLICATION} api")
+        self.archiving = TargetSessions(config, sessions, most=1, name=f"{APPLICATION} archive")
         self.on_wait: Callable[[], None] = lambda: None  # called while a sign of life waits for a session
         self.up: bool | None = None  # None until the first attempt
         self.reason: str | None = None  # why it does not answer
@@ -43,6 +44,7 @@ class Target:
         """Goes on by other credentials."""
         self.sessions.renew(config)
         self.answering.renew(config)
+        self.archiving.renew(config)
 
     async def probe(self) -> None:
         """Asks the server for a sign of life. Raises TargetUnavailable."""
@@ -86,3 +88,4 @@ class Target:
         """Closes all sessions for good."""
         self.sessions.end()
         self.answering.end()
+        self.archiving.end()

@@ -1,10 +1,12 @@
-"""One target's tasks: what collects, what installs and keeps house, and what captures."""
+"""One target's tasks: what collects, what installs and keeps house, what captures, and what archives."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
+from exporter.archiveconfig import ArchiveConfig
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
@@ -22,6 +24,7 @@ from exporter.schema.plan import Ledger, may_collect, read_ledger
 from exporter.sessions import Sessions
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
+from exporter.upkeep.archiver import Archiver
 from exporter.upkeep.keeper import Keeper
 from exporter.values import SchemaMode
 
@@ -32,6 +35,8 @@ SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
 END_SECONDS = 1.5  # a task that is slower than that to end loses its session all the same
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
+ARCHIVE_VERSION = 22  # and what archives
+ARCHIVE_SECONDS = 600.0
 
 
 class Watch:
@@ -47,16 +52,18 @@ class Watch:
         schema_mode: SchemaMode,
         capture: CaptureConfig,
         sessions: Sessions,
+        archive: ArchiveConfig | None = None,
         limits: LimitsConfig | None = None,
     ) -> None:
         self.config = config
-        self.settings = (schema_mode, config.capture or capture)
+        self.settings = (schema_mode, config.capture or capture, archive)
         self._snapshot = snapshot
         self._tasks: list[asyncio.Task[None]] = []
         self.target = Target(config, sessions)
         self.status = TargetStatus(config.name, own_metrics)
         self.collector = TargetCollector(self.target, collectors, snapshot, self.status, limits)
         self._keeper = Keeper(self.target)
+        self._archiver = None if archive is None else Archiver(self.target, archive)
         capture = config.capture or capture
         self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (
             AttemptReader(self.target, capture),
@@ -72,7 +79,10 @@ class Watch:
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begins the tasks; `ended` is called with one that ends by itself, which none of them should."""
-        self._tasks = [asyncio.create_task(job) for job in (self.keep(), self.collector.run(), self.capture())]
+        jobs = [self.keep(), self.collector.run(), self.capture()]
+        if self._archiver is not None:
+            jobs.append(self.archive(self._archiver))
+        self._tasks = [asyncio.create_task(job) for job in jobs]
         for task in self._tasks:
             task.add_done_callback(lambda task: None if task.cancelled() else ended(task))
 
@@ -249,3 +259,19 @@ class Watch:
                     due[number] = monotonic() + waits[number].next()
             self.status.set("capture_success", float(all(wells)))
             await asyncio.sleep(CAPTURE_TICK_SECONDS)
+
+    async def archive(self, archiver: Archiver) -> None:
+        """Archives what is due, again and again, until cancelled; nothing else waits for it."""
+        back_off = BackOff(first=5.0, longest=ARCHIVE_SECONDS)
+        await self.target.schema_known.wait()
+        while True:
+            ready = self.target.schema_version >= ARCHIVE_VERSION and self.target.may_collect
+            well = await archiver.round() if ready and not self.target.standby and self.target.up is not False else None
+            self.status.set("archive_partitions", archiver.partitions)
+            self.status.set("archive_bytes", archiver.bytes)
+            if well is not None:
+                self.status.set("archive_success", float(well))
+            if well:
+                self.status.set("archive_last_success", time.time())
+                back_off.reset()
+            await asyncio.sleep(KEEPER_TICK_SECONDS if well is None else ARCHIVE_SECONDS if well else back_off.next())

@@ -84,7 +84,8 @@ grant execute on function
   script_tracking.vault_check(double precision)
 to script_tracking_auditor;
 grant execute on function
-  script_tracking.get_retention(), script_tracking.get_holds(), script_tracking.get_cleanup_candidates(integer)
+  script_tracking.get_retention(), script_tracking.get_holds(), script_tracking.get_cleanup_candidates(integer),
+  script_tracking.get_archives()
 to script_tracking_auditor;
 -- The read policies and the views call these for whoever reads.
 grant execute on function
@@ -93,7 +94,8 @@ grant execute on function
   script_tracking_internal.object_class(text), script_tracking_internal.object_identity(oid, text, boolean, boolean)
   to script_tracking_auditor;
 
--- The daemon reads numbers and keeps house through functions; of the record itself it sees nothing.
+-- The daemon reads numbers and keeps house through functions; of the record itself it sees nothing, but where the setting
+-- retention.archive has it archive what goes.
 grant select on script_tracking_internal.schema_migration, script_tracking_internal.schema_code to script_tracking_daemon;
 grant execute on function
   script_tracking_internal.collect_operations(), script_tracking_internal.collect_operation_durations(),
@@ -112,6 +114,8 @@ grant execute on function
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.cut_newest(), script_tracking_internal.collect_retention(), script_tracking_internal.collect_partitions_kept(),
   script_tracking_internal.storage_report(), script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
+  script_tracking_internal.ask_archive(), script_tracking_internal.standing_archives(text),
+  script_tracking_internal.open_archive(timestamptz[]), script_tracking_internal.note_archive(timestamptz, jsonb, text),
   script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
   script_tracking_internal.advance_vault_check(double precision, boolean, double precision),
   script_tracking_internal.collect_vault_check(), script_tracking_internal.collect_links(),

@@ -89,3 +89,23 @@ def test_it_connects_only_when_it_is_told_to_and_by_each_of_libpqs_ways(
     assert done.returncode == 1
     assert done.stderr.count("password authentication failed") == 5
     assert was not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"), [("there", None), ("nowhere", "No such file"), ("a file", "Not a directory")]
+)
+def test_a_folder_for_archives_that_cannot_be_written_to_is_named(
+    tmp_path: Path, place: str, problem: str | None
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a file").touch()
+    config = tmp_path / "exporter.yaml"
+    config.write_text(f"archive: {{directory: {place}}}\ntargets: [{{name: shop, dsn: host=db.example}}]\n")
+    done = check(config)
+    assert done.returncode == (0 if problem is None else 2), done.stderr
+    shown = f"archive: {tmp_path / place}, " if problem is None else f"archive.directory: {tmp_path / place}: {problem}"
+    assert shown in (done.stdout if problem is None else done.stderr)
+    config.write_text(
+        "archive: {directory: there, compression_level: 10}\ntargets: [{name: shop, dsn: host=db.example}]\n"
+    )
+    assert "archive.compression_level: expected at most 9, found 10" in check(config).stderr

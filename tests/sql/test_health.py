@@ -67,6 +67,11 @@ CASES = {
     ),
     "untracked_changes": Case("critical", UNTRACKED, ACKNOWLEDGED),
     "catalog_coverage": Case("warning", UNTRACKED, ACKNOWLEDGED),
+    "archive": Case(
+        "warning",
+        (f"update {INTERNAL}.setting set value = 'on' where name = 'retention.archive'",),
+        (f"select {INTERNAL}.ask_archive()",),
+    ),
     "partitions_overdue": Case(
         "warning",
         (

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 as $function$
   select r.reason, count(distinct k.lower_bound), extract(epoch from min(k.upper_bound))::double precision
-  from unnest(array['retention', 'delivery', 'hold', 'in_use', 'not_disposable', 'due']) as r (reason)
+  from unnest(array['retention', 'delivery', 'hold', 'in_use', 'not_disposable', 'not_archived', 'due']) as r (reason)
   left join script_tracking_internal.partition_kept as k on k.reason = r.reason
   group by r.reason
 $function$;

@@ -40,6 +40,14 @@ as $function$
     0, 'partitions', 'warning', false,
     'A partition still stands that is past every retention and hold: script_tracking.get_cleanup_candidates() tells what keeps it.'
   union all
+  select 'archive',
+    (select case a.value when 'on' then coalesce(r.archive_asked_at < now() - interval '1 hour', true)
+       else coalesce(r.archive_asked_at > now() - interval '1 day', false) end::integer
+     from script_tracking_internal.setting as a cross join script_tracking_internal.retention_state as r
+     where a.name = 'retention.archive')::double precision,
+    0, 'disagreements', 'warning', false,
+    'The setting retention.archive is on and for an hour no exporter was configured to archive, or the other way round: nothing is archived, and nothing goes.'
+  union all
   select 'legal_holds',
     (select count(*) from script_tracking_internal.legal_hold as h cross join asker as a
      where h.released_at is null and (a.sees_all or h.tenant_hk is null or h.tenant_hk = any (a.tenants)))::double precision,

@@ -15,6 +15,7 @@ as $function$
   ), append_only (base, triggers) as (
     values ('script_execution_h', '{protect_rows,protect_truncate}'::name[]),
       ('script_execution_s', '{protect_deletes,protect_truncate,protect_updates}'),
+      ('partition_archive', '{protect_rows,protect_truncate}'),
       ('tenant_h', '{protect_columns,protect_deletes,protect_truncate}'),
       ('tenant_s', '{protect_deletes,protect_truncate,protect_updates}')
   ), guarded as materialized (

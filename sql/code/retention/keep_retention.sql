@@ -1,4 +1,4 @@
--- requires: retention/remove_partitions.sql, retention/is_disposable.sql
+-- requires: retention/remove_partitions.sql, retention/disposal.sql
 -- For the daemon: removes the oldest partition that nothing keeps, if any, by the setting retention.days and the tenants'
 -- own. Returns how many executions went. By default nothing goes: retention.days is none, and nothing is disposable.
 create or replace function script_tracking_internal.keep_retention()
@@ -16,7 +16,7 @@ as $function$
 declare
   v_days integer := (select nullif(s.value, 'none')::integer from script_tracking_internal.setting as s where s.name = 'retention.days');
 begin
-  if not script_tracking_internal.is_disposable(now())
+  if script_tracking_internal.disposal() in ('none', 'disputed')
     or (v_days is null and not exists (select from script_tracking_internal.tenant_retention))
   then
     return 0;

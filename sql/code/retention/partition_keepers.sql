@@ -1,6 +1,6 @@
--- requires: retention/partition_tenants.sql, retention/is_partition_in_use.sql, retention/is_disposable.sql
+-- requires: retention/partition_tenants.sql, retention/is_partition_in_use.sql, retention/disposal.sql, retention/is_archived.sql
 -- What keeps a past partition (of the satellite, with its bounds) from being removed, one row each: retention (of the tenant
--- whose goes longest), delivery, hold, in_use, not_disposable. None: it can go. p_days is the retention of tenants that have none of
+-- whose goes longest), delivery, hold, in_use, not_disposable, not_archived. None: it can go. p_days is the retention of tenants that have none of
 -- their own, NULL for good.
 create or replace function script_tracking_internal.partition_keepers(
   p_partition regclass, p_lower timestamptz, p_upper timestamptz, p_days integer)
@@ -35,8 +35,17 @@ begin
   if script_tracking_internal.is_partition_in_use(p_partition, p_lower, p_upper) then
     return query select 'in_use', 'an operation that runs, or records that the totals have not taken in yet', null::timestamptz;
   end if;
-  if not script_tracking_internal.is_disposable(p_upper) then
-    return query select 'not_disposable', 'the setting retention.disposable, as there is no archive', null::timestamptz;
-  end if;
+  case script_tracking_internal.disposal()
+    when 'none' then
+      return query select 'not_disposable', 'the setting retention.disposable', null::timestamptz;
+    when 'disputed' then
+      return query select 'not_archived', 'an exporter that is configured to archive, while the setting retention.archive is off',
+        null::timestamptz;
+    when 'archived' then
+      if not script_tracking_internal.is_archived(p_partition, p_lower, p_upper) then
+        return query select 'not_archived', 'that no archive holds it as it is', null::timestamptz;
+      end if;
+    else null;
+  end case;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql, upkeep/lock_partitions.sql, upkeep/roll_up.sql, retention/carry_partition.sql, retention/is_partition_in_use.sql, retention/partition_keepers.sql, rules/record_change.sql
+-- requires: upkeep/vault_partition.sql, upkeep/lock_partitions.sql, upkeep/roll_up.sql, retention/carry_partition.sql, retention/is_partition_in_use.sql, retention/partition_keepers.sql, retention/disposal.sql, retention/fits_archive.sql, rules/record_change.sql
 -- Removes whole partitions that nothing keeps, the oldest first, at most p_at_most, and returns how many executions went.
 -- p_days as in partition_keepers(). A NOTICE tells of each partition that is past p_days and stays.
 -- What takes long, to find out and to reckon what has to outlive it, is done while everybody reads and writes; then all
@@ -10,6 +10,7 @@ as $function$
 declare
   v_part    record;
   v_keepers text;
+  v_archived boolean := script_tracking_internal.disposal() = 'archived';
   v_ends    timestamptz[] := '{}';
   v_rows    bigint;
   v_removed bigint := 0;
@@ -42,6 +43,10 @@ begin
     elsif cardinality(v_ends) = p_at_most then
       raise notice '% and perhaps more can go as well: call again', v_part.partition;
       exit;
+    elsif v_archived and not script_tracking_internal.fits_archive(v_part.upper_bound) then
+      -- nothing that the tracker does leads there
+      raise notice '% stays: it does not hold as many rows as its archive', v_part.partition;
+      continue;
     end if;
     perform script_tracking_internal.carry_partition(v_part.partition);
     execute format('select count(*) from %s', v_part.hub) into strict v_rows;
@@ -56,7 +61,8 @@ begin
   set removed_at = clock_timestamp(), removed_partitions = s.removed_partitions + cardinality(v_ends),
       removed_executions = s.removed_executions + v_removed;
   perform script_tracking_internal.record_change('remove_partitions', null,
-    jsonb_build_object('executions', v_removed, 'began_before', v_ends[cardinality(v_ends)], 'partitions', (
+    jsonb_build_object('executions', v_removed, 'began_before', v_ends[cardinality(v_ends)], 'archived', nullif(v_archived, false),
+      'partitions', (
       select jsonb_agg(p.partition_name order by p.upper_bound, p.place)
       from script_tracking_internal.vault_partition as p where p.upper_bound = any (v_ends))), null);
   for v_try in 1..10 loop
