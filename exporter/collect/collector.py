@@ -230,7 +230,7 @@ class TargetCollector:
         copied_from = row["copied_from"]
         if copied_from is not None and self._status.alone is None:
             self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
-            self.digester.forget_all()
+            self.digester.forget_all(past=True)
             log.warning(
                 "copy_not_confirmed",
                 target=self._target.name,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.collect.course import Course, Stretch
 from exporter.collect.names import Names
 from exporter.database import Row
 from exporter.schedule import monotonic
@@ -70,6 +71,7 @@ class Digest:
     days: Sequence[Day] | None = None
     ddl: Mapping[str, int] | None = None  # statements by their final status
     names: Names | None = None  # which not everybody may see
+    stretch: Stretch | None = None  # the last hours, those included in which the database did not answer
 
 
 def _checks(rows: Sequence[Row]) -> Sequence[Check]:
@@ -142,9 +144,12 @@ class Digester:
 
     def __init__(self) -> None:
         self._told: dict[str, tuple[float, Any]] = {}
+        self._course = Course()
 
     def take(self, collector: str, rows: Sequence[Row], end: float) -> None:
         """Keeps what is wanted of the rows of a collector, until `end` by the monotonic clock."""
+        if collector == "operations":
+            self._course.note(rows)
         if collector in _TAKEN:
             name, reduce = _TAKEN[collector]
             self._told[name] = end, reduce(rows)
@@ -159,11 +164,14 @@ class Digester:
             if collector in _TAKEN:
                 self._told.pop(_TAKEN[collector][0], None)
 
-    def forget_all(self) -> None:
-        """Nothing is known any more."""
+    def forget_all(self, *, past: bool = False) -> None:
+        """Nothing is known any more; with `past` not even what was once."""
         self._told.clear()
+        if past:
+            self._course = Course()
 
     def digest(self) -> Digest:
         """What is known now."""
         now = monotonic()
-        return Digest(**{name: told for name, (end, told) in self._told.items() if end > now})
+        known = {name: told for name, (end, told) in self._told.items() if end > now}
+        return Digest(**known, stretch=self._course.stretch)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from markupsafe import Markup, escape
 
 LONGEST = 300
-VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "path", "polyline", "rect"})
+VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta"})
 _HIDDEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")  # controls, marks of direction, what is no character
 
 Part = str | Markup

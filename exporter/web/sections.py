@@ -11,6 +11,7 @@ from exporter.collect.digest import Check, Digest
 from exporter.collect.names import Names
 from exporter.overview import Overview, Problem, amount, lacks
 from exporter.web.markup import Part, el, join, value
+from exporter.web.sparkline import hours, sparkline, words
 
 NOT_KNOWN = el("span", "unknown", class_="quiet")
 STATUSES = {"critical": "critical", "warning": "warning", "ok": "ok"}  # of checks, to states
@@ -95,10 +96,10 @@ def table_of_databases(
     of_pages = f", page {number} of {pages}" if pages > 1 else ""
     columns = [
         ("Database", ""), ("State", ""), ("Capture", ""), ("Records lost", "number"), ("Executions, 24 h", "number"),
-        ("Failed, 24 h", "number"),
+        ("Failed, 24 h", "number"), (f"Last {hours()}", ""),
     ]  # fmt: skip
     return table(
-        f"Watched databases, those that need attention first{of_pages}",
+        f"Watched databases, those that need attention first{of_pages}; bars: DDL above the line, failures below",
         columns,
         [
             [
@@ -108,6 +109,7 @@ def table_of_databases(
                 NOT_KNOWN if one.digest.capture is None else f"{one.digest.capture.lost:,}",
                 _sum_of_days(one.digest, "operations"),
                 _sum_of_days(one.digest, "failed"),
+                NOT_KNOWN if one.digest.stretch is None else sparkline(one.digest.stretch),
             ]
             for one in databases
         ],
@@ -153,6 +155,9 @@ def _facts(one: Overview) -> Markup:
         NOT_KNOWN if ddl is None else ", ".join(f"{ddl[status]:,} {status}" for status in sorted(ddl) if ddl[status])
     )
     facts.append(("DDL on record", counts or "none yet"))
+    stretch = one.digest.stretch
+    if stretch is not None:
+        facts.append((f"DDL and failures, {hours()}", join(sparkline(stretch), words(stretch))))
     pairs = [join(el("dt", name), el("dd", fact)) for name, fact in facts]
     return el("dl", *pairs)
 

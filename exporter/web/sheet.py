@@ -64,6 +64,11 @@ dd { margin: 0; }
   thead th, time { white-space: normal; }
   td.number, th.number { min-width: 4.5rem; }
 }
+svg.course { display: block; width: 7rem; height: 1.5rem; }
+dd svg.course { width: 18rem; max-width: 100%; height: 3rem; }
+.course .axis { stroke: var(--line); }
+.course .ddl { fill: var(--link); }
+.course .failed { fill: var(--bad); }
 details { margin: .6rem 0; }
 summary { cursor: pointer; }
 code { font-family: ui-monospace, monospace; font-size: .92em; }

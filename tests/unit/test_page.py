@@ -16,6 +16,7 @@ import html5lib
 import httpx
 import pytest
 
+from exporter.collect.course import SLOTS, Stretch
 from exporter.collect.digest import Capture, Check, Day, Digest, Failure
 from exporter.collect.names import Named, Names
 from exporter.collect.packing import Piece, Text
@@ -52,6 +53,7 @@ DIGEST = Digest(
     days=(Day("acme", 1234, 7, 1764400000.0), Day("globex", 0, 0, None)),
     ddl={"COMPLETED": 12, "FAILED": 0},
     names=Names((NAMED,), (replace(NAMED, errors=None, objects=("public.a", "<b>")),)),
+    stretch=Stretch((0, 3, 12), (1, 0, 0), 1764399600.0, 1764400000.0),
 )
 LOST = Problem("critical", "lost_records: 3", "See the log.", "ScriptTrackingRecordsLost", "a detail")
 
@@ -320,3 +322,22 @@ def test_advice_that_may_name_something_is_known() -> None:
     assert len(checks) > 25
     assert naming == NAMING
     assert set(RUNBOOKS) <= checks
+
+
+async def test_the_last_hours_are_drawn_and_told_in_words() -> None:
+    page = await shown(database())
+    (picture,) = page.findall(".//{http://www.w3.org/2000/svg}svg")
+    assert picture.get("role") == "img"
+    ddl, failed = (picture.findall(f".//*[@class='{name}']")[0].get("d", "") for name in ("ddl", "failed"))
+    assert re.findall(r"M(\d+) 11v-(\d+)", ddl) == [(str(3 * (SLOTS - 2)), "2"), (str(3 * (SLOTS - 1)), "10")]
+    assert re.findall(r"M(\d+) 13v(\d+)", failed) == [(str(3 * (SLOTS - 3)), "10")]
+    assert words(page).count("15 DDL statements, 1 failure since 07:06 UTC") == 2, "in the picture and beside it"
+    several = await shown(database(), database("new", "waiting", digest=Digest()))
+    assert len(several.findall(".//{http://www.w3.org/2000/svg}svg")) == 1
+
+
+async def test_hours_in_which_nothing_was_are_an_empty_line() -> None:
+    page = await shown(database(digest=Digest(stretch=Stretch((0,) * SLOTS, (0,) * SLOTS, 0.0, 0.0))))
+    drawn = [e.get("d") for e in page.iter() if e.get("d") is not None]
+    assert drawn == [f"M0 12H{3 * SLOTS}", "", ""]
+    assert "0 DDL statements, 0 failures since 00:00 UTC" in words(page)
