@@ -17,7 +17,7 @@ BEHIND = (
     "select (pg_current_wal_insert_lsn() - restart_lsn)::bigint from pg_replication_slots"
     f" where slot_name = {SI}.slot_name()"
 )
-HORIZON = f"select {SI}.slot_horizon()"
+KEPT = f"select catalog_xmin::text::bigint from pg_replication_slots where slot_name = {SI}.slot_name()"
 
 
 def fail(client: Session, name: str) -> None:
@@ -89,9 +89,12 @@ async def test_the_horizon_of_the_catalogs_follows_without_waiting_for_the_serve
     if not takes_notes_when_asked(client):
         return
     async with reading(shared_database) as reader:
-        for _ in range(5):
+        for _ in range(5):  # sooner, one after the other, than the server's own note comes once
+            begun = int(str(value(client, "select pg_current_xact_id()")))
             for _ in range(150):
                 client.execute("select pg_current_xact_id()")
-            assert int(str(value(client, HORIZON))) > 100
-            assert await reader.round()
-            assert int(str(value(client, HORIZON))) <= 100
+            for _ in range(10):  # transactions of other databases may hold it for a moment
+                assert await reader.round()
+                if (kept := int(str(value(client, KEPT)))) >= begun:
+                    break
+            assert kept >= begun
