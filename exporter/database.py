@@ -7,11 +7,14 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import dict_row
 
 from exporter.dsn import Dsn
@@ -24,6 +27,7 @@ Connection = psycopg.AsyncConnection[Row]
 CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
 PORTION_ROWS = 1000
+MARKED_VALUES = 2000  # of an answer that is known again when it comes again
 
 
 async def connect(
@@ -124,10 +128,21 @@ async def fetch(
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
+    return (await _asked(connection, statement, timeout, statement_timeout, read_only, None)).rows
+
+
+async def _asked(
+    connection: Connection,
+    statement: str | sql.Composed,
+    timeout: float,
+    statement_timeout: float,
+    read_only: bool,
+    known: int | None,
+) -> Answer:
     # one message to the server, whose statements are one transaction: no way to and fro is added
-    text = sql.SQL(statement) if isinstance(statement, str) else statement
-    guards = _guards(statement_timeout, read_only=read_only or bool(connection.read_only))
-    answer = asyncio.create_task(_rows(connection, sql.SQL(";\n").join([guards, text])))
+    guards = _guards_text(statement_timeout, read_only=read_only or bool(connection.read_only))
+    text = statement.encode() if isinstance(statement, str) else statement.as_bytes(connection)
+    answer = asyncio.create_task(_answer(connection, guards + text, known))
     try:
         async with asyncio.timeout(timeout):
             return await asyncio.shield(answer)
@@ -143,19 +158,44 @@ async def fetch(
         raise
 
 
-async def _rows(connection: Connection, statements: sql.Composed) -> list[Row]:
-    """Rows of the last one."""
+@lru_cache
+def _guards_text(statement_timeout: float, *, read_only: bool) -> bytes:
+    return _guards(statement_timeout, read_only=read_only).as_bytes(None) + b";\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of the last statement, and a mark by which the same answer is known again; none of a long one."""
+
+    rows: list[Row]
+    mark: int | None = None
+    is_known: bool = False  # the mark is the one that was given: the rows, the same as then, were not made anew
+    count: int = 0
+
+
+async def _answer(connection: Connection, statements: bytes, known: int | None) -> Answer:
     async with failures_named("query"):
         cursor = await connection.execute(statements)
         while cursor.nextset():
             pass
+        mark = None if cursor.pgresult is None else _mark(cursor.pgresult)
+        if mark is not None and mark == known:
+            return Answer([], mark, True, cursor.rowcount)
         rows: list[Row] = []
         while portion := await cursor.fetchmany(PORTION_ROWS):
             rows += portion
             if len(portion) < PORTION_ROWS:
                 break
             await asyncio.sleep(0)  # to make thousands of rows takes so long that others should have their turn
-        return rows
+        return Answer(rows, mark, count=len(rows))
+
+
+def _mark(result: PGresult) -> int | None:
+    if result.ntuples * result.nfields > MARKED_VALUES:
+        return None
+    columns = range(result.nfields)
+    names = [result.fname(column) for column in columns]
+    return hash((*names, *[result.get_value(row, column) for row in range(result.ntuples) for column in columns]))
 
 
 async def _cancel(connection: Connection) -> None:
@@ -164,7 +204,7 @@ async def _cancel(connection: Connection) -> None:
         await connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
-async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> None:
+async def _hang_up(connection: Connection, answer: asyncio.Task[Answer]) -> None:
     """Ends the session from this side, so that whoever waits for its answer gets an error at once.
 
     To cancel the task would make the driver ask the server to cancel the statement, and wait for a silent server again.
@@ -176,12 +216,18 @@ async def _hang_up(connection: Connection, answer: asyncio.Task[list[Row]]) -> N
         answer.exception()  # it is known already why
 
 
-async def call(connection: Connection, function: str, *, timeout: float, limit: int | None = None) -> list[Row]:
+async def call(
+    connection: Connection, function: str, *, timeout: float, limit: int | None = None, known: int | None = None
+) -> Answer:
     """Rows of a function without arguments, named schema.function, at most so many, read-only; raises like fetch().
 
     The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
+    `known` is the mark of an answer that need not be told again.
     """
-    statement = sql.SQL(query("target", "collect")).format(
-        function=sql.Identifier(*function.split(".")), limit=sql.Literal(limit)
-    )
-    return await fetch(connection, statement, timeout=timeout + 1, statement_timeout=timeout, read_only=True)
+    return await _asked(connection, _call_text(function, limit), timeout + 1, timeout, True, known)
+
+
+@lru_cache
+def _call_text(function: str, limit: int | None) -> str:
+    statement = sql.SQL(query("target", "collect"))
+    return statement.format(function=sql.Identifier(*function.split(".")), limit=sql.Literal(limit)).as_string(None)

@@ -140,10 +140,12 @@ class TargetSessions:
         most: int = OF_A_DATABASE,
         read_only: bool = False,
         name: str = APPLICATION,
+        on_break: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._read_only = read_only
         self._name = name
+        self._on_break = on_break
         self.most = most
         self._house = house
         self._idle: list[Session] = []  # the last used one last
@@ -182,6 +184,7 @@ class TargetSessions:
         except TargetUnavailable:
             session.is_retired = True
             self.era += 1
+            self._on_break()
             for other in list(self._idle):  # whatever broke this one may have broken that
                 self.close_idle(other)
             raise

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -136,6 +137,38 @@ def grants(base: Path | None = None) -> SqlFile:
     base = base or root()
     path, text, checksum, _, _ = _read(base, base / "grants.sql")
     return SqlFile(path, text, checksum, "installer")
+
+
+def digest(migrations: Mapping[int, str], code: Mapping[str, str]) -> str:
+    """What stands, in one value: of checksums by the migration's number and by the path, as the database makes it."""
+    lines = [f"{number} {checksum}" for number, checksum in sorted(migrations.items())]
+    lines += [f"{path} {checksum}" for path, checksum in sorted(code.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Release:
+    """What stands in a database after an installation by this program: the number of the newest migration, and digests
+    by the options.
+    """
+
+    version: int
+    digests: Mapping[frozenset[str], str]
+
+
+@cache
+def release() -> Release:
+    """Of the installed files, which are read once: they are asked for again and again, for hundreds of databases."""
+    applied = {migration.version: migration.checksum for migration in migrations()}
+    code = {file.path: file.checksum for file in [*code_files(options=OPTIONS), grants()]}
+    choices = [frozenset(chosen) for size in range(len(OPTIONS) + 1) for chosen in combinations(OPTIONS, size)]
+    return Release(
+        max(applied, default=0),
+        {
+            chosen: digest(applied, {path: code[path] for path in code if option_of(path) in (None, *chosen)})
+            for chosen in choices
+        },
+    )
 
 
 def released(base: Path | None = None, options: Collection[str] = ()) -> str:

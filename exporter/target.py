@@ -10,6 +10,7 @@ from psycopg.sql import Composed
 from exporter.database import Connection, Row, fetch
 from exporter.errors import TargetUnavailable
 from exporter.logs import get_logger
+from exporter.schedule import monotonic
 from exporter.sessions import APPLICATION, Sessions, TargetSessions
 from exporter.sqlfiles import query
 from exporter.targetconfig import TargetConfig
@@ -17,6 +18,7 @@ from exporter.targetconfig import TargetConfig
 log = get_logger("target")
 
 LIVENESS_TIMEOUT_SECONDS = 3.0
+IDLE_AFTER_SECONDS = 60.0  # without anything to be seen, which is when less is asked
 
 
 class Target:
@@ -28,7 +30,8 @@ class Target:
         """`sessions` are those of the process; without them the target is the only one."""
         self.name = config.name
         sessions = sessions or Sessions()
-        self.sessions = TargetSessions(config, sessions)
+        self.doubted = asyncio.Event()  # set where a session broke: whether the database answers is to be asked anew
+        self.sessions = TargetSessions(config, sessions, on_break=self.doubted.set)
         self.answering = TargetSessions(config, sessions, most=1, read_only=True, name=f"{APPLICATION} api")
         self.archiving = TargetSessions(config, sessions, most=1, name=f"{APPLICATION} archive")
         self.on_wait: Callable[[], None] = lambda: None  # called while a sign of life waits for a session
@@ -39,6 +42,16 @@ class Target:
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
         self.may_collect = True
+        self._seen_at = monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing has been seen to happen in the database for a while."""
+        return monotonic() - self._seen_at > IDLE_AFTER_SECONDS
+
+    def saw(self) -> None:
+        """Notes that something happens: it is asked at the full pace from now on."""
+        self._seen_at = monotonic()
 
     def renew(self, config: TargetConfig) -> None:
         """Goes on by other credentials."""
@@ -53,6 +66,7 @@ class Target:
         if self.up is not True:
             log.info("target_up", target=self.name)
             self.times_up += 1
+            self.saw()
         self.up, self.reason = True, None
 
     async def look(self, connection: Connection) -> None:

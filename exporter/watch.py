@@ -20,7 +20,7 @@ from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.schedule import BackOff, monotonic
 from exporter.schema.installer import install
-from exporter.schema.plan import Ledger, may_collect, read_ledger
+from exporter.schema.plan import Ledger, Standing, glance, may_collect, read_ledger
 from exporter.sessions import Sessions
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
@@ -135,6 +135,10 @@ class Watch:
         ledger: Ledger | None = None
         try:
             await self.target.look(connection)
+            standing = await self._glance(connection)
+            if standing is not None and self._is_wanted(standing):
+                self._settled(standing.version, standing.may_collect)
+                return self._is_usable
             ledger = await read_ledger(connection)
             if self._seen and not ledger.is_whole:
                 reason = (
@@ -153,48 +157,60 @@ class Watch:
             if isinstance(error, QueryFailed) and error.is_locked_out:
                 raise
             reason = str(error)
+        version, readable = 0, self.target.may_collect
         try:
-            await self._learn_version(connection, ledger)
+            ledger = ledger or await read_ledger(connection)
+            version, readable = ledger.version if ledger.is_whole else 0, not ledger.is_whole or may_collect(ledger)
         except TargetUnavailable:
             raise
         except ScriptTrackingError as error:
             if isinstance(error, QueryFailed) and error.is_locked_out:
                 raise
-            self.target.schema_version = 0
             reason = reason or (
                 f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
                 "script_tracking_daemon to the exporter's role"
             )
-        self.status.set("schema_version", self.target.schema_version)
-        if reason is None and self.target.schema_version == 0:
+        if reason is None and version == 0:
             reason = "the schema is not installed: " + (
                 "a standby gets it from its primary"
                 if self.target.standby
                 else "a superuser must run: script-tracking-exporter schema install --dsn DSN"
             )
         if reason is not None and reason != self._refused and self._schema_mode != "off":
-            tell = log.error if self._seen and not self.target.schema_version else log.warning
+            tell = log.error if self._seen and not version else log.warning
             tell("schema_not_settled", target=self.target.name, reason=reason)
-        self._refused = reason
-        self.target.schema_known.set()
+        self._settled(version, readable, reason)
         return self._is_usable
 
-    async def _learn_version(self, connection: Connection, ledger: Ledger | None = None) -> None:
-        """Learns which schema the database has, and whether this program may read it; asks where that was not read."""
-        ledger = ledger or await read_ledger(connection)
-        self.target.schema_version = ledger.version if ledger.is_whole else 0
-        self.target.may_collect = not ledger.is_whole or may_collect(ledger)
-        self._seen = self._seen or ledger.is_whole
+    def _settled(self, version: int, readable: bool, refused: str | None = None) -> None:
+        """Notes which schema the database has, and whether this program may read it."""
+        self.target.schema_version, self.target.may_collect = version, readable
+        self.status.set("schema_version", version)
+        self._seen = self._seen or version > 0
+        self._refused = refused
+        self.target.schema_known.set()
+
+    def _is_wanted(self, standing: Standing) -> bool:
+        """Whether the schema is that of this program, with the parts that this target is to have."""
+        return standing.options is not None and standing.options >= (self._options or {}).keys()
+
+    async def _glance(self, connection: Connection) -> Standing | None:
+        """What stands; None where that takes a closer look. Raises TargetUnavailable, and QueryFailed for a lock."""
+        try:
+            return await glance(connection)
+        except QueryFailed as error:
+            if error.is_locked_out:
+                raise
+            return None
 
     async def _has_moved(self) -> bool:
         """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
-        settled = (self.target.schema_version, self.target.may_collect)
         try:
             async with self.target.sessions.session() as session:
-                await self._learn_version(session.connection)
+                standing = await self._glance(session.connection)
         except ScriptTrackingError as error:
             return not (isinstance(error, QueryFailed) and error.is_locked_out)
-        return (self.target.schema_version, self.target.may_collect) != settled
+        return standing is None or standing.settled != (self.target.schema_version, self.target.may_collect)
 
     async def keep(self) -> None:
         """Settles the schema, then keeps house, until cancelled; tries again for ever."""
@@ -230,11 +246,12 @@ class Watch:
     async def capture(self) -> None:
         """Lets each reader have its turn, again and again, until cancelled; they share one session.
 
-        One that fails waits longer each time, and holds none of the others up; no longer than until the target, which
-        did not answer, answers again.
+        One that sees nothing happen pauses. One that fails waits longer each time, and holds none of the others up; no
+        longer than until the target, which did not answer, answers again.
         """
         waits = [BackOff() for _ in self._readers]
         due = [0.0 for _ in self._readers]
+        begun = [0.0 for _ in self._readers]
         wells = [True for _ in self._readers]
         times_up = self.target.times_up
         await self.target.schema_known.wait()
@@ -249,9 +266,11 @@ class Watch:
             if times_up != self.target.times_up:
                 times_up = self.target.times_up
                 waits, due = [BackOff() for _ in self._readers], [0.0 for _ in self._readers]
+                begun = due.copy()
             for number, reader in enumerate(self._readers):
-                if due[number] > monotonic():
+                if max(due[number], begun[number] + reader.pause) > monotonic():
                     continue
+                begun[number] = monotonic()
                 wells[number] = await reader.round()
                 if wells[number]:
                     waits[number].reset()

@@ -29,6 +29,11 @@ class Reconciler:
         self._due = 0.0
         self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="reconciler")
 
+    @property
+    def pause(self) -> float:
+        """Seconds from the beginning of a round for which no other one is needed: it knows itself when it is due."""
+        return 0.0
+
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
         if monotonic() < self._due:

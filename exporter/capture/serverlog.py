@@ -27,6 +27,8 @@ READ_BYTES = 1024 * 1024
 LONGEST_RECORD = 8 * READ_BYTES
 ROUND_BYTES = 8 * READ_BYTES
 STALL_SECONDS = 10.0  # after so long nobody goes on writing half an entry
+IDLE_PAUSE_SECONDS = 2.0  # between two rounds while nothing happens in the database
+UNREADABLE_PAUSE_SECONDS = 5.0  # where there is no log to be read, which is looked into when the probe is due
 IDLE_SECONDS = 10.0  # how often the position is confirmed while nothing is written
 BUSY = ("55P03", "57014")
 
@@ -55,6 +57,15 @@ class LogReader:
         self._stalled: tuple[str, int, float] | None = None
         self._missing: list[str] | None = None
         self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="server_log")
+
+    @property
+    def pause(self) -> float:
+        """Seconds from the beginning of a round for which no other one is needed."""
+        if self._probe.due <= monotonic():  # also after a fault
+            return 0.0
+        if self._missing:
+            return UNREADABLE_PAUSE_SECONDS
+        return IDLE_PAUSE_SECONDS if self._target.is_idle else 0.0
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database. A log that cannot be read is no
@@ -167,6 +178,8 @@ class LogReader:
         stretch.end = Place.of(here, at, tail)
         stretch.behind = unread(here, at, files)
         self._held = stretch
+        if stretch.entries:
+            self._target.saw()
 
     async def _bytes(self, file: str, offset: int, length: int) -> bytes:
         (row,) = await self._ask("read", file=file, offset=offset, length=length)

@@ -22,6 +22,9 @@ SLOW_READ_SECONDS = 1.0  # the next read begins in a fresh session
 PROBE_INTERVAL_SECONDS = 15.0
 ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
+JUDGE_INTERVAL_SECONDS = 15.0  # of a database in which nothing is announced
+IDLE_PAUSE_SECONDS = 2.0  # between two rounds there
+BASIC_PAUSE_SECONDS = 5.0  # where nothing can be announced
 LOCKED_OUT_SECONDS = 60.0  # another exporter has its turn for no longer
 
 OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
@@ -39,12 +42,22 @@ class AttemptReader:
         self._probe = Timer("probe_capture", PROBE_INTERVAL_SECONDS)
         self._advance = Timer("advance_messages", ADVANCE_INTERVAL_SECONDS)
         self._purge = Timer("purge_attempts", PURGE_INTERVAL_SECONDS)
+        self._judge = Timer("judge_attempts", JUDGE_INTERVAL_SECONDS)
         self._era: int | None = None  # of the sessions, when the database was last told how to capture
         self._found: tuple[str, str] | None = None  # level, and what keeps it from being higher
         self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="wal")
         self._unreadable = 0
         self._was_slow = False
         self._waits_since: float | None = None  # for its turn
+
+    @property
+    def pause(self) -> float:
+        """Seconds from the beginning of a round for which no other one is needed."""
+        if self._probe.due <= monotonic():  # also after a fault
+            return 0.0
+        if self._found is not None and self._found[0] == "basic":
+            return BASIC_PAUSE_SECONDS
+        return IDLE_PAUSE_SECONDS if self._target.is_idle else 0.0
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
@@ -67,11 +80,11 @@ class AttemptReader:
                 slot_wanted=self._config.slot != "off",
                 slot_bound=self._config.slot_max_bytes,
             )
-            restart((self._probe, self._advance))
+            restart((self._probe, self._advance, self._judge))
             self._era = era
             self._waits_since = None
-        await self._guard(None)
         if self._probe.due <= monotonic():
+            await self._guard(None)
             await self._find_level()
             self._probe.done(monotonic())
         if self._purge.due <= monotonic():
@@ -81,7 +94,10 @@ class AttemptReader:
             await self._read()
         else:
             self._waits_since = None
-            await self._ask("judge_attempts")  # what was announced before the level fell
+            row = await self._ask("idle_round")
+            self._note_dropped(row["dropped"])
+            if row["judged"]:
+                self._target.saw()
 
     async def _ask(self, name: str, *, statement_timeout: float = 0, **values: object) -> Row:
         text = sql.SQL(query("capture", name)).format(**values)
@@ -90,7 +106,9 @@ class AttemptReader:
 
     async def _guard(self, broken: str | None) -> None:
         """Drops the slot where it must not stand."""
-        dropped = (await self._ask("guard_slot", broken=broken))["dropped"]
+        self._note_dropped((await self._ask("guard_slot", broken=broken))["dropped"])
+
+    def _note_dropped(self, dropped: str | None) -> None:
         if dropped is not None:
             log.warning("capture_slot_dropped", target=self._target.name, reason=dropped)
             self._probe.due = 0.0
@@ -116,8 +134,10 @@ class AttemptReader:
         end = monotonic() + READING_SECONDS
         while monotonic() < end:
             self._freshen()
-            await self._ask("note_activity")
-            written = (await self._ask("flush_messages"))["written"]
+            begun = await self._ask("begin_round")
+            if begun["dropped"] is not None:
+                self._note_dropped(begun["dropped"])
+                return
             began = monotonic()
             try:
                 row = await self._ask("read_messages")
@@ -136,11 +156,16 @@ class AttemptReader:
             log.debug("messages_read", target=self._target.name, started=row["started"], refused=row["refused"])
             if row["refused"]:
                 log.warning("capture_message_refused", target=self._target.name, messages=row["refused"])
-            if written or row["started"] or row["refused"] or row["behind"] or self._advance.due <= monotonic():
+            seen = row["started"] or row["refused"] or row["behind"]
+            if begun["written"] or seen or self._advance.due <= monotonic():
                 await self._ask("advance_messages")
                 self._advance.done(monotonic())
             self._was_slow = monotonic() - began > SLOW_READ_SECONDS
-            await self._ask("judge_attempts")
+            if begun["open"] or seen:
+                self._target.saw()
+            if not self._target.is_idle or self._judge.due <= monotonic():
+                await self._ask("judge_attempts")
+                self._judge.done(monotonic())
             if not row["started"] and not row["behind"]:
                 return
 

@@ -110,8 +110,9 @@ class Caps:
         statement = SQL(query("target", "shown_labels")).format(
             tenants=limits["tenant"], script_types=limits["script_type"]
         )
-        found = await fetch(connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True)
-        self.shown = Shown.of(limits, found)
+        found = Shown.of(limits, await fetch(connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True))
+        if found != self.shown:  # by which is known whether what was made of rows would be made of them again
+            self.shown = found
 
     def cut(self, spec: CollectorSpec, families: Sequence[Family], others: int) -> int:
         """Leaves as many samples as there is room for beside those of the others; how many went."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 
 from exporter.collect.caps import Caps
-from exporter.collect.digest import Digester
-from exporter.collect.families import Families
 from exporter.collect.names import NameReader
-from exporter.collect.render import samples_in_turns
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
+from exporter.collect.teller import Teller
 from exporter.config import CollectorConfig, LimitsConfig
 from exporter.database import call, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
@@ -26,11 +25,11 @@ from exporter.target import Target
 log = get_logger("collect")
 
 PROBE_INTERVAL_SECONDS = 2.0
+IDLE_PROBE_INTERVAL_SECONDS = 5.0  # of a database in which nothing happens; at once where a session with it broke
 STALE_AFTER_INTERVALS = 3
 COPY_VERSION = 12  # the migration that brings what tells a copy from its original
 COPY_TIMEOUT_SECONDS = 3.0
 SHOWN_VERSION = 21  # the migration since which the database tells which tenants and types came first
-PORTION_ROWS = 500  # of which samples are made in one turn of the event loop
 ORIGINAL = "original"  # noted of a session that is known to be in no copy
 STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
 
@@ -66,8 +65,9 @@ class TargetCollector:
         self._snapshot = snapshot
         self._status = status
         self.caps = Caps(target.name, limits or LimitsConfig())
+        self._teller = Teller(target.name, snapshot, self.caps)
+        self.digester = self._teller.digester
         self._failing: dict[str, str] = {} if failing is None else failing
-        self.digester = Digester()
         self.names = NameReader()
         self._back_off = BackOff()
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
@@ -81,8 +81,7 @@ class TargetCollector:
         before = {spec.name: spec for spec in self._specs}
         self._specs = [before[spec.name] if before.get(spec.name) == spec else spec for spec in specs]
         gone = before.keys() - {spec.name for spec in specs}
-        self._snapshot.withdraw(self._target.name, gone)
-        self.digester.forget(gone)
+        self._teller.withdraw(gone)
         for name in gone:
             self._failing.pop(name, None)
             self._status.drop("collector", name)
@@ -119,7 +118,10 @@ class TargetCollector:
             timer = earliest(timers)
             if timer.due > monotonic():
                 self.attempted.set()
-                await asyncio.sleep(timer.due - monotonic())
+                if await self._is_doubted(timer.due - monotonic()):
+                    timers[0].due = 0.0
+                    continue
+            self._target.doubted.clear()
             try:
                 if timer.job is None or self._target.up is not True:
                     await self._target.probe()
@@ -139,10 +141,18 @@ class TargetCollector:
                 continue
             finally:
                 self._status.publish(self._snapshot)
+            timers[0].interval = IDLE_PROBE_INTERVAL_SECONDS if self._target.is_idle else PROBE_INTERVAL_SECONDS
             timer.done(monotonic())
 
+    async def _is_doubted(self, seconds: float) -> bool:
+        """Waits so long, or until a session with the database broke, and tells which."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._target.doubted.wait()
+        return False
+
     def _beat(self, seconds: float) -> None:
-        self.pulse.beat(PROBE_INTERVAL_SECONDS + seconds + STALLED_SECONDS)
+        self.pulse.beat(IDLE_PROBE_INTERVAL_SECONDS + seconds + STALLED_SECONDS)
 
     def _waits(self) -> None:
         """Gives a sign of life while both sessions are somebody else's."""
@@ -183,19 +193,13 @@ class TargetCollector:
                 if await self._is_unconfirmed_copy(session):
                     return
                 began = time.perf_counter()
-                limit = spec.row_limit + 1
-                rows = await call(session.connection, spec.function, timeout=spec.timeout, limit=limit)
-                if len(rows) == limit:
+                limit, known = spec.row_limit + 1, self._teller.known(spec)
+                answer = await call(session.connection, spec.function, timeout=spec.timeout, limit=limit, known=known)
+                if answer.count == limit:
                     raise QueryFailed(f"{spec.function}() returns more than {spec.row_limit} rows (row_limit)")
-                if self._target.schema_version >= SHOWN_VERSION:
-                    await self.caps.learn(session.connection, spec, rows)
-            made = Families(spec, self._target.name, self.caps.shown)
-            for begin in range(0, len(rows), PORTION_ROWS):
-                made.add(rows[begin : begin + PORTION_ROWS])
-                await asyncio.sleep(0)
-            others = self._snapshot.samples - self._snapshot.samples_of(self._target.name, spec.name)
-            dropped = made.dropped + self.caps.cut(spec, made.families, others)
-            told = [(family, await samples_in_turns(family)) for family in made.families]
+                if not answer.is_known and self._target.schema_version >= SHOWN_VERSION:
+                    await self.caps.learn(session.connection, spec, answer.rows)
+            telling = await self._teller.prepare(spec, answer)
         except QueryFailed as error:
             if not self._is_run(spec):
                 return
@@ -204,12 +208,11 @@ class TargetCollector:
             if not self._is_run(spec):
                 return
             end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
-            self._snapshot.put_rendered(self._target.name, spec.name, told, end)
-            self.digester.take(spec.name, rows, end)
+            self._teller.tell(telling, end)
             self._status.set("collector_success", 1, collector=spec.name)
             self._status.set("collector_last_success", time.time(), collector=spec.name)
-            self._status.add("dropped_series", dropped, collector=spec.name)
-            log.debug("collected", target=self._target.name, collector=spec.name, rows=len(rows))
+            self._status.add("dropped_series", telling.dropped, collector=spec.name)
+            log.debug("collected", target=self._target.name, collector=spec.name, rows=answer.count)
             if self._failing.pop(spec.name, None) is not None:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
@@ -229,8 +232,7 @@ class TargetCollector:
         (row,) = await fetch(session.connection, statement, timeout=COPY_TIMEOUT_SECONDS, read_only=True)
         copied_from = row["copied_from"]
         if copied_from is not None and self._status.alone is None:
-            self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
-            self.digester.forget_all(past=True)
+            self._forget(past=True)
             log.warning(
                 "copy_not_confirmed",
                 target=self._target.name,
@@ -265,10 +267,13 @@ class TargetCollector:
         self.withdraw()
         self.attempted.set()
 
+    def _forget(self, *, past: bool = False) -> None:
+        self._teller.withdraw([spec.name for spec in self._specs])
+        self.digester.forget_all(past=past)
+
     def withdraw(self) -> None:
         """Hands out no more of the database than that it is not known to answer."""
-        self._snapshot.withdraw(self._target.name, [spec.name for spec in self._specs])
-        self.digester.forget_all()
+        self._forget()
         self._status.set("up", 0)
         for spec in self._specs:
             self._status.set("collector_success", 0, collector=spec.name)

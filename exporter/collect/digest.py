@@ -154,6 +154,11 @@ class Digester:
             name, reduce = _TAKEN[collector]
             self._told[name] = end, reduce(rows)
 
+    def prolong(self, collector: str, end: float) -> None:
+        """What a collector told holds until another end."""
+        if collector in _TAKEN and (told := self._told.get(_TAKEN[collector][0])) is not None:
+            self._told[_TAKEN[collector][0]] = end, told[1]
+
     def name(self, names: Names, end: float) -> None:
         """Keeps names until `end`."""
         self._told["names"] = end, names

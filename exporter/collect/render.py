@@ -78,12 +78,33 @@ def header(spec: MetricSpec, documentation: str) -> Texts:
 
 def samples(family: Family) -> Texts:
     """Sample lines of a family; the formats differ in the exemplars alone."""
-    metric = _filled(family, exemplars=False)
-    text = _lines(generate_latest(_Once(metric)), comments=False)
+    text = "".join(_sample_lines(family)).encode()
     if not family.exemplars:
         return Texts(text, text)
-    once = _Once(_filled(family, exemplars=True))
+    once = _Once(_with_exemplars(family))
     return Texts(text, _lines(openmetrics.generate_latest(once), comments=False))  # type: ignore[no-untyped-call]
+
+
+def _sample_lines(family: Family) -> Iterator[str]:
+    """As the library writes them, which takes five times as long: there may be hundreds of targets."""
+    name = family.spec.name
+    for labels, value in family.values.items():
+        yield f"{name}{_braced(labels)} {_go_float(value)}\n"
+    for labels, bounds in family.buckets.items():
+        bounds.sort()
+        for bound, count in bounds:
+            yield f"{name}_bucket{_braced((*labels, ('le', _go_float(bound))))} {_go_float(count)}\n"
+        if bounds:
+            own = _braced(labels)
+            yield f"{name}_count{own} {_go_float(bounds[-1][1])}\n{name}_sum{own} {_go_float(family.sums[labels])}\n"
+
+
+def _braced(labels: LabelSet) -> str:
+    return "{" + ",".join([f'{name}="{_escaped(value)}"' for name, value in sorted(labels)]) + "}" if labels else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def portions(family: Family, size: int = PORTION) -> Iterator[Family]:
@@ -118,18 +139,10 @@ async def samples_in_turns(family: Family) -> Texts:
     return Texts(text, text if same else b"".join([part.openmetrics for part in texts]))
 
 
-def _filled(family: Family, *, exemplars: bool) -> Metric:
-    spec = family.spec
-    metric = _metric(spec, [], "")
+def _with_exemplars(family: Family) -> Metric:
+    metric = _metric(family.spec, [], "")
     for labels, value in family.values.items():
-        known = family.exemplars.get(labels) if exemplars else None
+        known = family.exemplars.get(labels)
         exemplar = None if known is None else Exemplar(dict(known.labels), 1.0, known.timestamp)
-        metric.add_sample(spec.name, dict(labels), value, exemplar=exemplar)
-    for labels, bounds in family.buckets.items():
-        bounds.sort()
-        for bound, count in bounds:
-            metric.add_sample(f"{spec.name}_bucket", {**dict(labels), "le": _go_float(bound)}, count)
-        if bounds:
-            metric.add_sample(f"{spec.name}_count", dict(labels), bounds[-1][1])
-            metric.add_sample(f"{spec.name}_sum", dict(labels), family.sums[labels])
+        metric.add_sample(family.spec.name, dict(labels), value, exemplar=exemplar)
     return metric

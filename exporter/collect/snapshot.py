@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from exporter.collect import render
 from exporter.collect.families import Family
@@ -14,7 +14,7 @@ from exporter.schedule import monotonic
 NEVER = float("inf")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Told:
     """Lines of a family in both formats, until when they hold, and as pieces of the whole."""
 
@@ -71,12 +71,22 @@ class Snapshot:
             known = pieces.get((target, source))
             self.samples += family.size - (0 if known is None else known.size)
             if known is not None and known.texts == texts:
-                pieces[target, source] = replace(known, end=end)
+                self._prolong(known, end, now)
             else:
                 pieces[target, source] = _Told.of(texts, end, family.size)
                 self._texts.clear()
-            if known is not None and known.end <= now:
-                self._texts.clear()
+
+    def prolong(self, target: str, source: str, end: float) -> None:
+        """What a source said of a target holds until another end."""
+        now = monotonic()
+        for name, own in self._told.get(target, ()):
+            if own == source and (known := self._pieces[name].get((target, source))) is not None:
+                self._prolong(known, end, now)
+
+    def _prolong(self, told: _Told, end: float, now: float) -> None:
+        if told.end <= now or end < told.end:  # the text does not have it, or may hold too long
+            self._texts.clear()
+        told.end = end
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""

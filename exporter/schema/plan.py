@@ -7,13 +7,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from psycopg.sql import SQL
+
 import exporter
 from exporter import sqlfiles
-from exporter.database import Connection, failures_named, guarded
+from exporter.database import Connection, failures_named, fetch, guarded
 from exporter.errors import ForeignSchema, MigrationEdited, MissingPrivilege, QueryFailed, SchemaTooNew
 from exporter.sqlfiles import CodeFile, Migration, SqlFile, query
 
 INSUFFICIENT_PRIVILEGE = "42501"
+GLANCE_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,37 @@ async def read_ledger(connection: Connection) -> Ledger:
     )
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a glance at the ledger tells."""
+
+    version: int  # 0 where the schema is not there as a whole
+    may_collect: bool
+    options: frozenset[str] | None  # those of this program's release, where exactly that stands
+
+    @property
+    def settled(self) -> tuple[int, bool]:
+        """What a watch goes by."""
+        return self.version, self.may_collect
+
+
+async def glance(connection: Connection) -> Standing | None:
+    """What stands, in one row where a ledger has hundreds; None where there is no ledger to be believed, of which
+    read_ledger() tells why. Raises QueryFailed or TargetUnavailable.
+    """
+    # first whose it is: what somebody else has put in its place is not to be run
+    (standing,) = await fetch(connection, query("schema", "standing"), timeout=GLANCE_TIMEOUT_SECONDS, read_only=True)
+    if not standing["ledger"]:
+        return None
+    known = sqlfiles.release()
+    text = SQL(query("schema", "glance")).format(known=known.version)
+    (row,) = await fetch(connection, text, timeout=GLANCE_TIMEOUT_SECONDS, read_only=True)
+    if not (row["version"] and row["whole"]):
+        return Standing(0, True, None)
+    options = [options for options, digest in known.digests.items() if digest == row["digest"]]
+    return Standing(row["version"], not row["breaking"], options[0] if options else None)
+
+
 def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version, to compare by."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
@@ -97,7 +131,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 def may_collect(ledger: Ledger, base: Path | None = None) -> bool:
     """Whether this program may go on reading a database: no newer migration is marked breaking."""
-    known = len(sqlfiles.migrations(base))
+    known = sqlfiles.release().version if base is None else len(sqlfiles.migrations(base))
     return ledger.version > 0 and not any(
         breaking for version, (_, _, breaking) in ledger.migrations.items() if version > known
     )

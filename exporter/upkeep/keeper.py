@@ -35,6 +35,8 @@ TIMEOUTS_SECONDS = {
 CATCH_UP_SECONDS = 60.0  # so long does a job that goes by steps keep the others waiting
 BUSY_VERSIONS = 1000  # roll-ups that bring less are made less often: each rewrites a row for every tenant and type
 QUIET_ROLL_UP_SECONDS = 30.0
+IDLE_SECONDS = {"interrupt_operations": 15.0, "derive_links": 15.0}  # where nothing happens
+SEEN = ("roll_up", "interrupt_operations", "derive_links")  # what they do tells that something has happened
 LOCKED_OUT_SECONDS = 60.0
 
 
@@ -103,6 +105,11 @@ class Keeper:
             if timer.job == "roll_up":
                 busy = outcome["done"] >= BUSY_VERSIONS
                 timer.interval = INTERVALS_SECONDS["roll_up"] if busy else QUIET_ROLL_UP_SECONDS
+            elif timer.job in IDLE_SECONDS:
+                idle = self._target.is_idle and not outcome["done"]
+                timer.interval = (IDLE_SECONDS if idle else INTERVALS_SECONDS)[timer.job]
+            if outcome["done"] and timer.job in SEEN:
+                self._target.saw()
             timer.done(monotonic())
             log.debug("upkeep_done", target=self._target.name, job=timer.job, done=outcome["done"])
         else:

@@ -9,17 +9,20 @@ select level, lacks, missing from script_tracking_internal.probe_capture()
 -- name: guard_slot
 select script_tracking_internal.guard_slot({broken}) as dropped
 
+-- name: begin_round
+-- The slot looked after, and the first steps of a round.
+select script_tracking_internal.guard_slot(null) as dropped, script_tracking_internal.note_activity() as open,
+  script_tracking_internal.flush_messages() as written
+
+-- name: idle_round
+-- Where nothing can be read: the slot looked after, and verdicts on what was announced before.
+select script_tracking_internal.guard_slot(null) as dropped, script_tracking_internal.judge_attempts() as judged
+
 -- name: begin_slot
 select script_tracking_internal.begin_slot()::text as begins_at
 
 -- name: note_slot_failure
 select script_tracking_internal.note_slot_failure({failure}) as done
-
--- name: note_activity
-select script_tracking_internal.note_activity() as open
-
--- name: flush_messages
-select script_tracking_internal.flush_messages() as written
 
 -- name: read_messages
 select started, refused, behind from script_tracking_internal.read_messages()

@@ -80,6 +80,18 @@ select version, name, checksum, breaking from script_tracking_internal.schema_mi
 -- name: applied_code
 select path, checksum, program_version from script_tracking_internal.schema_code
 
+-- name: glance
+-- The same two tables in one row, for whoever asks again and again. {known}: the newest migration that the program
+-- knows; digest: of all checksums, as the program makes it.
+select m.version, m.breaking, c.lines is not null as whole,
+  encode(sha256(convert_to(concat_ws(E'\n', m.lines, c.lines), 'UTF8')), 'hex') as digest
+from (
+  select coalesce(max(a.version), 0) as version, coalesce(bool_or(a.breaking and a.version > {known}), false) as breaking,
+    string_agg(a.version || ' ' || a.checksum, E'\n' order by a.version) as lines
+  from script_tracking_internal.schema_migration as a) as m,
+  (select string_agg(a.path || ' ' || a.checksum, E'\n' order by a.path collate "C") as lines
+   from script_tracking_internal.schema_code as a) as c
+
 -- name: privileges
 select r.rolname as role_name, r.rolsuper as superuser,
   (select a.rolname from pg_roles as a

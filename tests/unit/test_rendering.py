@@ -6,12 +6,17 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Exemplar, Timestamp
 
 from exporter.collect import render
-from exporter.collect.families import from_rows
+from exporter.collect.families import Family, LabelSet, from_rows
 from exporter.errors import QueryFailed
 from exporter.metricmap import CollectorSpec
 
@@ -93,3 +98,53 @@ def test_a_schema_without_the_exemplars_columns_gives_its_samples() -> None:
     texts = render.samples(family)
     assert texts.openmetrics is texts.text
     assert texts.text == b'script_tracking_x_total{target="shop",tenant="a"} 3.0\n'
+
+
+class _Once:
+    """A registry's collector of one family."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+
+    def collect(self) -> list[Any]:
+        return [self._metric]
+
+
+def by_the_library(metric: Any) -> bytes:
+    """Sample lines of a family as prometheus-client writes them."""
+    registry = CollectorRegistry()
+    registry.register(_Once(metric))
+    text = generate_latest(registry)
+    return b"".join(line + b"\n" for line in text.split(b"\n") if line and not line.startswith(b"# "))
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+NUMBER = st.one_of(st.floats(allow_nan=True), st.integers(-(2**70), 2**70).map(float), st.floats(0, 1e9))
+
+
+@given(st.dictionaries(TEXT, NUMBER, min_size=1, max_size=5))
+def test_lines_are_those_of_the_library(values: dict[str, float]) -> None:
+    family = Family(collector(GAUGE).metrics[0])
+    theirs = GaugeMetricFamily("script_tracking_x", "X.", labels=["target", "tenant"])
+    for tenant, value in values.items():
+        family.values[("target", "sh\\op"), ("tenant", tenant)] = value
+        theirs.add_metric(["sh\\op", tenant], value)
+    assert render.samples(family).text == by_the_library(theirs)
+
+
+HISTOGRAM = {
+    "name": "script_tracking_x_seconds", "type": "histogram", "help": "X.", "bucket": "count", "le": "bound",
+    "sum": "total", "labels": {"zone": "zone"},
+}  # fmt: skip
+
+
+@given(st.dictionaries(TEXT, st.sets(st.floats(0, 1e12), min_size=1, max_size=4), min_size=1, max_size=3))
+def test_lines_of_a_histogram_are_those_of_the_library(bounds: dict[str, set[float]]) -> None:
+    family = Family(collector(HISTOGRAM).metrics[0])
+    theirs = HistogramMetricFamily("script_tracking_x_seconds", "X.", labels=["target", "zone"])
+    for zone, own in bounds.items():
+        counts = [(bound, float(number)) for number, bound in enumerate(sorted({*own, math.inf}))]
+        labels: LabelSet = (("target", "shop"), ("zone", zone))
+        family.buckets[labels], family.sums[labels] = counts[::-1], 2.5
+        theirs.add_metric(["shop", zone], [(render._go_float(bound), count) for bound, count in counts], 2.5)
+    assert render.samples(family).text == by_the_library(theirs)
