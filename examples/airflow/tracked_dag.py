@@ -1,7 +1,7 @@
 """An Airflow DAG whose tasks are recorded: a Python task by the client, a shell task by `track`.
 
-Run by `airflow dags test tracked` with Airflow 2.10.5 against PostgreSQL 18; the tests compile it and check
-the command's options.
+Run by `airflow dags test tracked` with Airflow 3.3.2 against PostgreSQL 18, as `make test-examples` does. With
+Airflow 2 `dag`, `task` and `get_current_context` come from airflow.decorators and airflow.operators.python.
 
 The workers need script-tracking-exporter, and SCRIPT_TRACKING_DSN_FILE names a file with the DSN of a role with
 script_tracking_app. Without a database the tasks run all the same.
@@ -10,9 +10,8 @@ script_tracking_app. Without a database the tasks run all the same.
 import os
 
 import pendulum
-from airflow.decorators import dag, task
-from airflow.operators.bash import BashOperator
-from airflow.operators.python import get_current_context
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import dag, get_current_context, task
 
 DSN_FILE = os.environ.get("SCRIPT_TRACKING_DSN_FILE", "/etc/script-tracking/dsn")
 
