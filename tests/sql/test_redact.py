@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,22 @@ def test_what_holds_no_secret_stands(redacting: Session) -> None:
         assert value(redacting, REDACT, statement) == statement
     large = "create table t (); -- " + "x" * 1_000_000
     assert value(redacting, REDACT, large) == large
+
+
+@pytest.mark.parametrize("conforming", ["on", "off"])
+def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -> None:
+    redacting.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
+    may_hold = "select script_tracking_internal.may_hold_secret(%s)"
+    for words in ("secret_words", "login_words"):
+        patterns = value(redacting, f"select script_tracking_internal.{words}()")
+        assert isinstance(patterns, list)
+        for pattern in patterns:
+            word = re.sub(r"(?<!\\)_", "x", pattern.strip("%"))  # a bare one stands for any character
+            text = re.sub(r"\\(.)", r"\1", word)
+            assert value(redacting, may_hold, f"ä {text.upper()}ß") is True, pattern
+    for statement in ("comment on table grün is 'ä'", "create table t (id bigint)", "drop index i", "", None):
+        assert value(redacting, may_hold, statement) is not True, statement
+    redacting.execute("reset standard_conforming_strings; reset escape_string_warning")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ declare
   v_oid        oid;
   v_type       text;
   v_member     boolean;
+  v_plain      boolean;
   v_objects    jsonb;
   v_told       text;
   v_more       jsonb;
@@ -95,20 +96,23 @@ begin
     loop
     end loop;
     -- one test for all on the way that is usually taken: every expression costs, in every transaction
-    if v_command.number = 1 and v_command.schema is not null and not v_command.member
+    v_plain := v_command.number = 1 and v_command.schema is not null and not v_command.member
       and v_command.name !~~ all (array['%script_tracking%', 'auth%', '% auth.%', '%pg_temp%'])
-      and tg_tag <> all (array['GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'CREATE EXTENSION', 'ALTER EXTENSION'])
-      and (tg_tag <> 'ALTER TABLE' or v_query !~~* '%tach%partition%')
-      and (tg_tag not in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') or strpos(v_query, 'script_tracking') = 0)
       and v_pg_context !~~ e'%\n%'
       and concat(current_setting('script_tracking_internal.dropped', true),
-                 current_setting('script_tracking_internal.installing', true)) = ''
-    then
-      v_told := format('[{"type": "%s", "schema": %s, "name": %s, "oid": "%s"}]',
-        v_command.type, to_json(v_command.schema), to_json(v_command.name), v_command.oid);
+                 current_setting('script_tracking_internal.installing', true)) = '';
+    if v_plain and tg_tag in ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'CREATE EXTENSION', 'ALTER EXTENSION',
+                              'CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE')
+    then  -- what is said of a table may need a closer look
+      v_plain := tg_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE')
+        and v_query !~~* all (array['%script_tracking%', '%tach%partition%']);
+    end if;
+    if v_plain then
+      v_told := format('[{"oid": "%s", "name": %s, "type": "%s", "schema": %s}]',
+        v_command.oid, to_json(v_command.name), v_command.type, to_json(v_command.schema));
       v_names := array[v_command.name];
     else
-      v_outer := split_part(split_part(v_state, ';', 3), ',', -2);
+      v_outer := nullif(split_part(split_part(v_state, ';', 3), ',', -2), '');
       if v_command.number > 0 then
         select r.objects, r.names, r.class, r.object, r.type, r.member, r.temporary
           into v_objects, v_names, v_class, v_oid, v_type, v_member, v_temporary
@@ -230,7 +234,7 @@ begin
         v_count := nextval('script_tracking_internal.refused_claim_seq');
       end if;
     end if;
-    if v_context.noise_rules or v_context.capture_level <> 'basic' or v_outer <> '' or v_id is null or v_again then
+    if v_context.noise_rules or v_context.capture_level <> 'basic' or v_outer is not null or v_id is null or v_again then
       if v_context.noise_rules then
         v_objects := v_told::jsonb;
         if script_tracking_internal.matching_noise_rule(tg_tag, session_user, v_role, v_objects, v_query) is not null then
@@ -288,12 +292,13 @@ begin
         else script_tracking_internal.redacted_query(v_context.state_key, v_batch) end;
     end if;
     v_duration := greatest((extract(epoch from v_began - v_started_at) * 1000000)::bigint, 0);
-    -- as text, which is quicker than any builder of JSON; what is no number and was not made here is quoted by to_json
-    v_metadata := format('{"evidence": "trigger", "pid": %s, "effective_role": %s%s, "attempt_id": "%s", "batch_id": "%s", '
-        '"ordinal": %s, "duration_us": %s, "objects": %s, "tracking_us": %s}',
-      pg_backend_pid(), to_json(v_role), v_said, v_id, v_batch,
-      case when v_attempt is not null then split_part(v_attempt, ':', 3)::integer::text else 'null' end, v_duration, coalesce(v_told, 'null'),
-      (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint)::jsonb;
+    -- as text, which is quicker than any builder of JSON; what is no number and was not made here is quoted by to_json.
+    -- The members in the order that jsonb keeps them in, shorter names first, which spares it to sort.
+    v_metadata := format('{"pid": %s, "objects": %s, "ordinal": %s, "batch_id": "%s", "evidence": "trigger", "attempt_id": "%s", '
+        '"duration_us": %s, "tracking_us": %s, "effective_role": %s%s}',
+      pg_backend_pid(), coalesce(v_told, 'null'),
+      case when v_attempt is not null then split_part(v_attempt, ':', 3)::integer::text else 'null' end, v_batch, v_id, v_duration,
+      (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint, to_json(v_role), v_said)::jsonb;
     if v_attempt is null or v_told is null or v_special is not null then
       v_metadata := jsonb_strip_nulls(v_metadata) || coalesce(v_special, '{}');
     end if;

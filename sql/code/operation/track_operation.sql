@@ -65,8 +65,8 @@ begin
     script_name := script_tracking_internal.redact_text(track_operation.script_name);
     sql_command := script_tracking_internal.redact(track_operation.sql_command);
   end if;
-  -- as text, which is quicker than any builder of JSON
-  v_metadata := format('{"evidence": "client", "pid": %s, "effective_role": %s%s}', pg_backend_pid(), to_json(v_role), v_said)::jsonb;
+  -- as text, which is quicker than any builder of JSON, in the order that jsonb keeps
+  v_metadata := format('{"pid": %s, "evidence": "client", "effective_role": %s%s}', pg_backend_pid(), to_json(v_role), v_said)::jsonb;
   if track_operation.metadata is not null then
     if jsonb_typeof(track_operation.metadata) <> 'object' then
       raise exception using errcode = 'ST003', message = 'metadata must be a JSON object';
