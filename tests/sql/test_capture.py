@@ -181,7 +181,8 @@ BREAKAGES = (
     "drop function script_tracking_internal.statement_batch cascade",
     "drop sequence script_tracking_internal.execution_version_seq cascade",
     "drop function script_tracking_internal.hash_diff cascade",
-    "drop table script_tracking_internal.tenant_membership cascade",
+    "select script_tracking.register_tenant('acme'), script_tracking.grant_tenant('acme', 'script_tracking_reader');"
+    " drop table script_tracking_internal.tenant_membership cascade",
     "revoke all on script_tracking.script_execution_h from script_tracking_owner",
 )
 

@@ -62,6 +62,28 @@ def test_a_renamed_tenant_keeps_its_key_and_its_record(admin: Session, acme: Ses
     )
 
 
+def test_writers_look_memberships_up_from_the_first_on(admin: Session, make_role: MakeRole, login: Login) -> None:
+    role = make_role("script_tracking_app")
+    admin.execute(f"create schema shop authorization {role}".encode())
+    noted = "select memberships from script_tracking_internal.installation"
+    session = login(role)
+    session.execute("create table shop.before ()")
+    operations = [value(session, TRACK)]
+    assert value(admin, noted) is False
+    admin.execute("select script_tracking.register_tenant('acme')")
+    admin.execute("select script_tracking.grant_tenant('acme', %s)", (role,))
+    assert value(admin, noted) is True
+    session.execute("create table shop.during ()")
+    operations.append(value(session, TRACK))
+    admin.execute("select script_tracking.revoke_tenant('acme', %s)", (role,))
+    session.execute("create table shop.after ()")
+    operations.append(value(session, TRACK))
+    assert value(admin, noted) is True, "another membership may be on its way"
+    tenants = {row["execution_hk"]: row["tenant"] for row in history(admin)}
+    assert [tenants[key] for key in operations] == ["system", "acme", "system"]
+    assert [row["tenant"] for row in history(admin, "CREATE TABLE")] == ["system", "acme", "system"]
+
+
 def test_a_code_is_one_tenants_for_good(admin: Session) -> None:
     admin.execute("select script_tracking.register_tenant('acme'), script_tracking.register_tenant('other', 'k')")
     admin.execute("select script_tracking.rename_tenant('acme', 'new', 'x')")

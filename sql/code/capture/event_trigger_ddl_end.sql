@@ -24,6 +24,7 @@ declare
   v_outer      text;
   v_id         text;
   v_role       name;
+  v_members    bytea[];
   v_tenant     bytea;
   v_writer     record;
   v_dropped    text;
@@ -82,12 +83,15 @@ begin
     v_role := script_tracking_internal.session_identity();
     -- what writing_context() reads
     select i.incarnation, i.record_source, i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key,
-      i.noise_rules, i.restricted_tenants,
-      array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
-            where case when current_setting('is_superuser') = 'on' then m.role::text = quote_ident(v_role)
-              else pg_has_role(v_role, m.role, 'member') end) as members
+      i.noise_rules, i.restricted_tenants, i.memberships
       into strict v_context
     from script_tracking_internal.installation as i;
+    if v_context.memberships then
+      select array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
+                   where case when current_setting('is_superuser') = 'on' then m.role::text = quote_ident(v_role)
+                     else pg_has_role(v_role, m.role, 'member') end)
+        into v_members;
+    end if;
 
     -- after the loop the last one, and how many there were; a query for the first one alone costs as much
     for v_command in
@@ -221,8 +225,8 @@ begin
     end if;
 
     -- decided here where there is no choice, without a call
-    if v_claim is null and cardinality(v_context.members) < 2 and not v_context.restricted_tenants then
-      v_tenant := coalesce(v_context.members[1], sha256('system'));
+    if v_claim is null and v_members[2] is null and not v_context.restricted_tenants then
+      v_tenant := coalesce(v_members[1], sha256('system'));
     else
       v_writer := script_tracking_internal.writing_context(v_claim);
       v_tenant := v_writer.tenant_hk;

@@ -20,6 +20,7 @@ declare
   v_role       name := script_tracking_internal.session_identity();
   v_context    record;
   v_writer     record;
+  v_members    bytea[];
   v_tenant     bytea;
   v_said       text;
   v_metadata   jsonb;
@@ -37,14 +38,16 @@ begin
       message = 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones';
   end if;
   -- what writing_context() reads, and decides where there is no choice, without the call
-  select i.incarnation, i.record_source, i.restricted_tenants,
-    array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
-          where case when current_setting('is_superuser') = 'on' then m.role::text = quote_ident(v_role)
-            else pg_has_role(v_role, m.role, 'member') end) as members
-    into strict v_context
+  select i.incarnation, i.record_source, i.restricted_tenants, i.memberships into strict v_context
   from script_tracking_internal.installation as i;
-  if v_claim is null and cardinality(v_context.members) < 2 and not v_context.restricted_tenants then
-    v_tenant := coalesce(v_context.members[1], sha256('system'));
+  if v_context.memberships then
+    select array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
+                 where case when current_setting('is_superuser') = 'on' then m.role::text = quote_ident(v_role)
+                   else pg_has_role(v_role, m.role, 'member') end)
+      into v_members;
+  end if;
+  if v_claim is null and v_members[2] is null and not v_context.restricted_tenants then
+    v_tenant := coalesce(v_members[1], sha256('system'));
   else
     v_writer := script_tracking_internal.writing_context(v_claim);
     if v_writer.refused is not null then

@@ -25,6 +25,7 @@ begin
   insert into script_tracking_internal.tenant_membership as m (tenant_hk, role)
   values (v_hk, v_oid::regrole) on conflict do nothing;
   if found then
+    update script_tracking_internal.installation set memberships = true where not memberships;
     perform script_tracking_internal.record_change('grant_tenant', null, null,
       jsonb_build_object('tenant', grant_tenant.code, 'role', grant_tenant.role_name));
   end if;
