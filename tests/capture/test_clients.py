@@ -85,8 +85,8 @@ def settle(session: Session, reading: Readers) -> None:
         assert time.monotonic() < deadline
         reading.round()
         waiting = value(session, f"select count(*) from {SI}.log_error where settled_at is null")
-        opened = value(session, OPENED)
-        quiet = quiet + 1 if (waiting, opened) == (0, 0) else 0
+        unread = value(session, OPENED)
+        quiet = quiet + 1 if (waiting, unread) == (0, 0) else 0
         time.sleep(0.1)
 
 

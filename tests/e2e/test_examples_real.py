@@ -57,7 +57,9 @@ def test_dbt_records_each_model_seed_and_test(installed_database: str, tmp_path:
         f"      password: {where.get('password', 'none')}\n      dbname: {where['dbname']}\n",
         encoding="utf-8",
     )
-    (project / "models" / "broken.sql").write_text("{{ config(materialized='table') }} select 1 / 0 as \"it's\"\n", encoding="utf-8")
+    (project / "models" / "broken.sql").write_text(
+        "{{ config(materialized='table') }} select 1 / 0 as \"it's\"\n", encoding="utf-8"
+    )
     (project / "models" / "checks.yml").write_text(
         "models:\n  - name: customers\n    columns:\n      - name: id\n        data_tests: [unique]\n", encoding="utf-8"
     )
