@@ -1,4 +1,4 @@
-"""The FastAPI application."""
+"""The application: what is not the API. It is Starlette's, which starts and answers in a fraction of FastAPI's time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.probe import Prober, Refusal
@@ -50,16 +52,8 @@ def create(
     With one of `tokens()` the API answers from `watches()`, and `tally` counts what it is asked.
     """
     settings = settings or WebSettings()
-    app = FastAPI(
-        title="script-tracking-exporter",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirection would go to wherever the request's Host says
-    )
     exposition = Exposition(render)
 
-    @app.api_route("/metrics", methods=["GET", "HEAD"])
     async def metrics(request: Request) -> Response:
         openmetrics = wants_openmetrics(", ".join(request.headers.getlist("accept")))
         may_pack = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
@@ -69,19 +63,16 @@ def create(
             headers["Content-Encoding"] = "gzip"
         return Response(body, media_type=OPENMETRICS if openmetrics else TEXT, headers=headers)
 
-    @app.api_route("/-/healthy", methods=["GET", "HEAD"])
-    async def healthy() -> Response:
+    async def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")
 
-    @app.api_route("/-/ready", methods=["GET", "HEAD"])
-    async def ready() -> Response:
+    async def ready(_: Request) -> Response:
         reason = not_ready()
         if reason is None:
             return PlainTextResponse("ready\n")
         return PlainTextResponse(f"{reason}\n", status_code=503)
 
-    @app.api_route("/-/reload", methods=["POST", "PUT"])
-    async def reloaded() -> Response:
+    async def reloaded(_: Request) -> Response:
         allowed = reload()
         if allowed is None:
             return PlainTextResponse("not enabled: web.enable_lifecycle\n", status_code=403)
@@ -90,10 +81,15 @@ def create(
             return PlainTextResponse("".join(f"{problem}\n" for problem in problems), status_code=500)
         return PlainTextResponse("reloaded\n")
 
+    routes = [
+        Route("/metrics", metrics),
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/-/reload", reloaded, methods=["POST", "PUT"]),
+    ]
     if prober is not None:
         probing = prober
 
-        @app.api_route("/probe", methods=["GET", "HEAD"])
         async def probe(request: Request) -> Response:
             query, headers = request.query_params, request.headers
             openmetrics = wants_openmetrics(", ".join(headers.getlist("accept")))
@@ -112,16 +108,20 @@ def create(
             body = await asyncio.to_thread(answer.packed) if packs else answer.plain
             return Response(body, media_type=OPENMETRICS if openmetrics else TEXT, headers=told)
 
-    if source is not None:
-        Page(source, lambda: settings.current.authenticates).serve(app)
+        routes.append(Route("/probe", probe))
 
-    @app.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> Response:
+    if source is not None:
+        routes += Page(source, lambda: settings.current.authenticates).routes
+
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
         headers = dict(error.headers or {})
         if "Allow" in headers:
             headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
         return PlainTextResponse(f"{error.detail}\n", status_code=error.status_code, headers=headers)
 
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
+    app.router.redirect_slashes = False  # a redirection would go to wherever the request's Host says
     allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
     limited = RateLimited(Gate(allowed, tokens, watches, tally or Tally()), lambda: settings.current.rate_limit)
     return ResponseHeaders(InTurn(limited), lambda: settings.current.headers)

@@ -10,8 +10,8 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 WAITING = 32

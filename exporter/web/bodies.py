@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi.responses import PlainTextResponse
 from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_BODY_BYTES = 65536

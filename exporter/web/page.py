@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from exporter.overview import Overview, Problem
 from exporter.schedule import monotonic
@@ -58,10 +59,10 @@ class Page:
         self._authenticates = authenticates
         self._kept: dict[tuple[str | None, int], tuple[float, bytes, bool]] = {}
 
-    def serve(self, app: FastAPI) -> None:
-        """Adds its paths."""
+    @property
+    def routes(self) -> list[Route]:
+        """Its paths."""
 
-        @app.api_route("/", methods=["GET", "HEAD"])
         async def page(request: Request) -> Response:
             if self._source.mode() == "off":
                 raise HTTPException(404)
@@ -82,12 +83,13 @@ class Page:
                 return Response(status_code=304, headers=headers)
             return Response(body, media_type="text/html; charset=utf-8", headers=headers)
 
-        @app.api_route("/runbooks/{name}.md", methods=["GET", "HEAD"])
-        async def runbook(name: str) -> Response:
-            text = None if self._source.mode() == "off" else runbooks.read(name)
+        async def runbook(request: Request) -> Response:
+            text = None if self._source.mode() == "off" else runbooks.read(request.path_params["name"])
             if text is None:
                 raise HTTPException(404)
             return PlainTextResponse(text, headers={"Cache-Control": "private, max-age=3600"})
+
+        return [Route("/", page), Route("/runbooks/{name}.md", runbook)]
 
     async def body(self, target: str | None, number: int) -> tuple[bytes, bool]:
         """The page, and whether it names what no metric names. Raises HTTPException where there is no such page."""

@@ -48,3 +48,12 @@ def test_to_track_a_command_the_driver_is_loaded_and_nothing_of_the_daemon() -> 
 
 def test_what_checks_a_configuration_loads_it() -> None:
     assert {"pydantic", "yaml"} <= loaded("check-config", "--dsn", "dbname=x")
+
+
+def test_to_serve_metrics_nothing_of_the_api_is_loaded() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", "import sys, exporter.daemon; print(*sys.modules)"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout.split()  # fmt: skip
+    assert {"exporter.web.app", "starlette"} <= set(found)
+    assert not {"fastapi", "exporter.web.api.routes"} & set(found)
