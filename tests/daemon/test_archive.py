@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -306,6 +307,28 @@ def test_a_program_that_is_killed_before_it_entered_the_archive_does_it_again(
     assert running.stop() == 0
 
 
+def test_an_archive_that_fails_holds_nothing_else_up(
+    past: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    place = tmp_path / "archive"
+    running = exporter(installed_database, archive={"directory": str(place)})
+    running.wait_for_value(0, "script_tracking_archive_success", 60.0, target="shop")
+    running.wait_for_value(1, "script_tracking_upkeep_success", 60.0, target="shop")
+    past.execute("create table public.seen (id int)")
+    running.wait_for_value(
+        1, "script_tracking_operations_total", 60.0,
+        target="shop", tenant="system", script_type="DDL", status="COMPLETED",
+    )  # fmt: skip
+    running.wait_for_value(1, "script_tracking_partitions_kept", 120.0, target="shop", reason="not_archived")
+    assert len(running.events("archive_failed")) == 1
+    assert running.value("script_tracking_archive_last_success_timestamp_seconds", target="shop") is None
+    assert value(past, STANDS) is True
+    place.mkdir()
+    running.wait_for_value(1, "script_tracking_archive_success", 120.0, target="shop")
+    assert running.value("script_tracking_archive_last_success_timestamp_seconds", target="shop")
+    assert len(running.events("archive_recovered")) == 1
+
+
 def test_folders_of_targets_are_told_apart_and_stay_below_the_directory() -> None:
     base = Path("/archives")
     targets = ["shop", "db:5432/shop", "..", ".", "a/../b", "x" * 200, "x" * 199 + "y", "ü", "%2E", "db%3A5432%2Fshop"]
@@ -314,3 +337,31 @@ def test_folders_of_targets_are_told_apart_and_stay_below_the_directory() -> Non
     assert all(folder.parent == base and folder.name not in (".", "..") for folder in folders)
     assert all(len(folder.name) < 255 for folder in folders)
     assert folders[0] == base / "shop"
+
+
+@pytest.mark.majors  # thousands of rows to write first
+async def test_a_large_partition_is_archived_in_bounded_memory(
+    past: Session, archiving: Archiver, tmp_path: Path
+) -> None:
+    with past.transaction():
+        past.execute("set local role script_tracking_owner")
+        past.execute(
+            f"select count({INTERNAL}.record_execution(t.tenant_hk, 1, 'test', 'large', 'BATCH', 'COMPLETED', %s, 1000,"
+            " null, repeat(md5(n::text), 60), jsonb_build_object('duration_us', 1000), null))"
+            " from script_tracking.tenant_h as t, generate_series(1, 20000) as n where t.tenant_bk = 'system'".encode(),
+            (LONG_AGO,),
+        )
+    roll_up(past)
+    tracemalloc.start()
+    try:
+        assert await archiving.round() is True
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (satellite,) = (file for file in manifest_of(tmp_path / "shop").files if file.relation == "script_execution_s")
+    lines = len(gzip.decompress((tmp_path / "shop" / satellite.file).read_bytes()))
+    print(f"peak {peak} of {lines} bytes")
+    assert satellite.rows == 20121
+    assert lines > 50_000_000
+    assert peak < lines / 3
+    assert verify(tmp_path) == 0
