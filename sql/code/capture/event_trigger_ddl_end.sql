@@ -71,8 +71,11 @@ begin
       -- no regular expression on the way of every statement: it would build its automaton each time
       if v_attempt like concat('_________________:________________________________:%:', tg_tag, ':%') then
         v_state := set_config('script_tracking_internal.attempts', replace(v_state, v_attempt || ',', ''), false);
-        if v_again is null then  -- an error where it is no time or no id
-          v_id := replace(substr(v_attempt, 19, 32)::uuid::text, '-', '');
+        if v_again is null then  -- an error where it is no time
+          v_id := substr(v_attempt, 19, 32);
+          if v_id ~ '[^0-9a-f]' then  -- a class of characters is cheap
+            v_id := null;
+          end if;
           v_started_at := least(greatest(statement_timestamp(), to_timestamp(left(v_attempt, 17)::float8)), v_began);
         end if;
       else
