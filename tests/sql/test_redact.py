@@ -97,7 +97,7 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
         (
             'unterminated quoted string at or near "\'role joe"',
             "create role joe pasword 'role joe",
-            "unterminated quoted string at [redacted] near \"'[redacted]'\"",
+            "unterminated quoted string at or near \"'[redacted]'\"",
         ),
         (
             "syntax error at or near \"'2030'\"",
@@ -107,6 +107,28 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
         ('unrecognized role option "pasword"', "create role joe pasword 'x7'", 'unrecognized role option "pasword"'),
         ('role "joe" does not exist', "alter role joe password 'hunter2'", 'role "joe" does not exist'),
         ('syntax error at or near "tabel"', "create tabel t ()", 'syntax error at or near "tabel"'),
+        (
+            "PL/pgSQL function f() line 7 at RAISE",
+            "set app.token = 'hunter72'",
+            "PL/pgSQL function f() line 7 at RAISE",
+        ),
+        (
+            'invalid input syntax for type date: "hunter2"',
+            "alter table t alter token type date using token::date",
+            'invalid input syntax for type date: "[redacted]"',
+        ),
+        (
+            "ungültige Eingabesyntax für Typ date: »hunter2«",
+            "alter table t alter token type date using token::date",
+            "ungültige Eingabesyntax für Typ date: »[redacted]«",
+        ),
+        (
+            'invalid input syntax for type date: "hunter2"',
+            "alter table t alter name type date using name::date",
+            'invalid input syntax for type date: "hunter2"',
+        ),
+        ("Key (lower(token))=(hunter2) is duplicated.", None, "Key (lower(token))=([redacted]) is duplicated."),
+        ("it is 7", "set app.token = '7 hunter'", "it is [redacted]"),
         (
             'invalid connection option "hun\'ter2"',
             "create subscription s connection 'x=hun''ter2' publication p",

@@ -17,6 +17,11 @@ begin
     -- within a statement's own statements the context quotes those
     script_tracking_internal.redact_message(v_context, v_query) is distinct from v_context);
 exception when others then
-  raise log 'script_tracking: %: %', p_fault, p_sqlstate;
+  -- what cannot be judged may hold a secret
+  begin
+    perform script_tracking_internal.log_line(format('%s: %s', p_fault, p_sqlstate), true, true);
+  exception when others then
+    raise log 'script_tracking: %: %', p_fault, p_sqlstate;
+  end;
 end
 $function$;

@@ -1,4 +1,4 @@
--- requires: vault/redact.sql, redaction/redact_text.sql, redaction/unescape.sql, redaction/lex.sql
+-- requires: vault/redact.sql, redaction/redact_text.sql, redaction/is_suspect.sql, redaction/unescape.sql, redaction/lex.sql
 -- What may be stored of a message about a statement: as redact_text(), and also without any word of it that stands in the
 -- statement, but no longer in what may be stored of that: 'syntax error at or near "..."' announces no secret. A string
 -- goes whole: its words may stand elsewhere in the statement.
@@ -46,6 +46,19 @@ begin
       end loop;
     end if;
   end if;
+  -- a value of a row, which the statement does not hold, but says to be a secret: invalid input syntax for type date: ".."
+  if script_tracking_internal.is_suspect(p_statement) then
+    for v_string in
+      -- in whatever quotes the server's language has
+      select m.quoted[1] from regexp_matches(v_message,
+        e': (?:"|[^\\u0001-\\u007f]{1,3})([^\n]+)(?:"|[^\\u0001-\\u007f]{1,3})$', 'gn') as m (quoted)
+      where strpos(v_kept, m.quoted[1]) = 0
+      union
+      select m.quoted[1] from regexp_matches(v_message, e'^(?:JSON data, line [0-9]+: |Token ["\'])([^\n]+)', 'gn') as m (quoted)
+    loop
+      v_message := replace(v_message, v_string, '[redacted]');
+    end loop;
+  end if;
   v_message := script_tracking_internal.redact_text(v_message);
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
@@ -55,7 +68,10 @@ begin
   return (
     select coalesce(string_agg(
         case
-          when b.bare = '' or strpos(v_kept, b.bare) > 0 or strpos('[redacted]', b.bare) > 0 or strpos(v_whole, b.bare) = 0 then m.piece[1]
+          when b.bare = '' or strpos(v_kept, b.bare) > 0 or strpos('[redacted]', b.bare) > 0 or strpos(v_whole, b.bare) = 0
+            -- the 7 of 'line 7' tells nothing of hunter7
+            or b.bare ~ '^[[:alnum:]]{1,3}$' and v_whole !~ ('(?:^|[^[:alnum:]])' || b.bare || '(?:[^[:alnum:]]|$)')
+          then m.piece[1]
           else replace(m.piece[1], b.bare, '[redacted]') end, '' order by m.position), '')
     from regexp_matches(v_message collate "C", e'[^[:space:]"]+|[[:space:]"]+', 'g') with ordinality as m (piece, position)
     cross join lateral (select btrim(m.piece[1], e' \t\r\n".,;:()''')) as b (bare));

@@ -69,7 +69,7 @@ begin
   v_text := regexp_replace(v_text, e'(\\midentified[[:space:]]+(?:with[[:space:]]+[[:alnum:]_]+[[:space:]]+)?by[[:space:]]+)(?:' || c_single || '|' || c_double || e'|[^[:space:]]+)',
     e'\\1[redacted]', 'gi');
   -- what the server quotes of rows and parameters
-  v_text := regexp_replace(v_text, e'([(][^()]*' || c_name || e'[^()]*[)]=[(])[^\r\n]*[)]', e'\\1[redacted])', 'gi');
+  v_text := regexp_replace(v_text, e'([(][^\r\n=]*' || c_name || e'[^\r\n=]*[)]=[(])[^\r\n]*[)]', e'\\1[redacted])', 'gi');
   v_text := regexp_replace(v_text, e'(failing row contains [(])[^\r\n]*', e'\\1[redacted])', 'gi');
   v_text := regexp_replace(v_text, e'([$][0-9]+ = )\'(?:[^\']|\'\')*(?:\'|$)', e'\\1[redacted]', 'g');
   return v_text;
