@@ -87,6 +87,9 @@ def test_what_is_not_there_or_not_understood_is_said(api: Api) -> None:
         assert status == (409 if len(asked) == 2 else 422), asked
         assert detail.startswith(next(iter(asked)).rstrip("_")) and "select" not in detail.lower()
     assert problem(api.ask("/errors", hours="-1"))[0] == 422
+    for path in ("/executions?tenant=acme&tenant=rival", "/targets?format=csv&format=json"):
+        status, detail = problem(api.ask(path))
+        assert (status, detail.partition(": ")[2]) == (422, "given twice")
     assert problem(api.ask("/objects/history")) == (422, "identity: Field required")
     assert problem(api.ask("/executions/xyz"))[0] == 422
     assert problem(api.ask(f"/executions/{'0' * 64}")) == (404, "there is no such execution")

@@ -240,6 +240,10 @@ def _token(request: Request) -> ApiToken:
 
 
 def _format(request: Request, asked: Question, offered: Sequence[Format] = ("json", "csv", "ndjson")) -> Format:
+    given = [name for name, _ in request.query_params.multi_items()]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    if twice is not None:  # else the last would be taken, and the answer be to another question
+        raise Problem(422, f"{twice[:100]}: given twice")
     return formats.chosen(asked.format, ", ".join(request.headers.getlist("accept")), offered)
 
 
