@@ -69,7 +69,7 @@ async def test_an_upgrade_that_fails_leaves_the_old_release_at_work(empty: str, 
     await installed(empty)
     before = dump(empty)
     edit(release, BOUNDS, lambda text: text.replace("1000, 5000", "2000, 5000"))
-    edit(release, HEALTH, lambda text: text.replace("language sql", "language nonesuch"))
+    edit(release, HEALTH, lambda text: text.replace("language plpgsql", "language nonesuch"))
     with pytest.raises(QueryFailed, match=r"code/report/get_system_health\.sql"):
         await installed(empty, release)
     assert dump(empty) == before
