@@ -149,15 +149,20 @@ def _daemon(arguments: argparse.Namespace) -> int:
     if arguments.command == "run":
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it has what reads the configuration anew
     config = _configured(arguments)
+    listener = None
+    if arguments.command == "run":
+        from exporter.web.listener import listen
+
+        listener = listen(config.listen_host, config.listen_port)  # who asks from here on waits for what is loaded next
     from exporter import daemon  # the slowest to load
 
     gc.freeze()
     gc.enable()
-    if arguments.command == "collect":
+    if listener is None:
         return asyncio.run(daemon.collect_once(config))
 
     async def run() -> int:
-        daemon.leave(await daemon.run(config, lambda: _config(arguments)))
+        daemon.leave(await daemon.run(config, lambda: _config(arguments), listener))
 
     return asyncio.run(run())
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
 from exporter.web import app as web
 from exporter.web.page import Scene, Source
-from exporter.web.server import Server, listen
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 from exporter.web.tally import Tally
 
@@ -167,15 +168,14 @@ class Daemon:
         publish_values(self.snapshot, self._own_metrics, "", values)
 
 
-async def run(config: Config, reread: Callable[[], Config]) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError where it cannot listen.
+async def run(config: Config, reread: Callable[[], Config], listener: socket.socket) -> int:
+    """Serves on a listening socket until SIGTERM or SIGINT; returns the exit code.
 
     SIGHUP has the configuration read anew by `reread`.
     """
     _allow_files()
     daemon = Daemon(config, reread)
     settings = WebSettings(config.web.config_file)
-    listener = listen(config.listen_host, config.listen_port)
     app = web.create(
         lambda openmetrics: daemon.snapshot.text(openmetrics=openmetrics),
         daemon.not_ready,

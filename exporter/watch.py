@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -33,6 +34,7 @@ log = get_logger("watch")
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
+FIRST_SECONDS = 5.0  # after so long capture begins although not everything was collected yet
 END_SECONDS = 1.5  # a task that is slower than that to end loses its session all the same
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
 ARCHIVE_VERSION = 22  # and what archives
@@ -255,6 +257,10 @@ class Watch:
         wells = [True for _ in self._readers]
         times_up = self.target.times_up
         await self.target.schema_known.wait()
+        # the first comparison of the catalogs takes as long as the first snapshot, for which somebody waits
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self.collector.attempted.wait()
         while True:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
             # while it does not answer it is not asked; when it does again it may be a standby
@@ -283,6 +289,10 @@ class Watch:
         """Archives what is due, again and again, until cancelled; nothing else waits for it."""
         back_off = BackOff(first=5.0, longest=ARCHIVE_SECONDS)
         await self.target.schema_known.wait()
+        # the first comparison of the catalogs takes as long as the first snapshot, for which somebody waits
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self.collector.attempted.wait()
         while True:
             ready = self.target.schema_version >= ARCHIVE_VERSION and self.target.may_collect
             well = await archiver.round() if ready and not self.target.standby and self.target.up is not False else None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from exporter.collect.packing import Piece, Text
 from exporter.web import app as web
-from exporter.web.server import Server, listen
+from exporter.web.listener import listen
+from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 
 SAMPLES = 17_000

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
 from exporter.web.acceptor import Acceptor, Security
 from exporter.web.connection import MAX_HEAD_BYTES, Connection
@@ -18,7 +17,6 @@ from exporter.web.guests import Limits
 
 log = get_logger("web")
 
-BACKLOG = 1024
 STOP_SECONDS = 1
 TICKS_A_SECOND = 10  # of uvicorn's main loop
 
@@ -29,21 +27,6 @@ class _ToLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line."""
         log.error("http_error", reason=record.getMessage().strip(), exc_info=record.exc_info)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket: from here on a client waits for its answer and is not refused. Raises ConfigurationError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only where the protocol is named; without it a kept connection waits 40 ms for its answer
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(f"listen: {host}:{port}: {error.strerror or error}") from None
-    return listener
 
 
 class Server(uvicorn.Server):

@@ -166,6 +166,7 @@ async def test_a_reader_that_pauses_is_not_asked_and_holds_no_other_up(
 ) -> None:
     monkeypatch.setattr(watch, "CAPTURE_TICK_SECONDS", 0.01)
     async with watched(installed_database) as (made, _):
+        made.collector.attempted.set()
         resting, busy = Reader(3600), Reader(0)
         made._readers = (resting, busy)
         task = asyncio.create_task(made.capture())

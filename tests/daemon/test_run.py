@@ -198,6 +198,8 @@ def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     running.wait_for_value(1, "script_tracking_collector_success", collector="health")
     operate(installed_database, success=True)
     running.wait_for_value(1, "script_tracking_operation_duration_seconds_count", tenant="system", script_type="BATCH")
+    checked = b"\nscript_tracking_vault_checked_rows{"  # by upkeep, which may come after the first collection
+    eventually(lambda: checked in running.get("/metrics").body, 60)
     body = running.get("/metrics").body
     served = {line.split()[2].decode() for line in body.splitlines() if line.startswith(b"# TYPE")}
     # history, the login wrappers, or a past period whose partitions something keeps: a new database has none

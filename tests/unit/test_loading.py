@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -57,3 +58,9 @@ def test_to_serve_metrics_nothing_of_the_api_is_loaded() -> None:
     ).stdout.split()  # fmt: skip
     assert {"exporter.web.app", "starlette"} <= set(found)
     assert not {"fastapi", "exporter.web.api.routes"} & set(found)
+
+
+def test_it_listens_before_what_answers_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert not {"uvicorn", "prometheus_client"} & loaded("run", "--dsn", "dbname=x", code=2)

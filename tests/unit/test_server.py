@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.web.acceptor import client_of
 from exporter.web.guests import Limits
-from exporter.web.server import Server, listen
+from exporter.web.listener import listen
+from exporter.web.server import Server
 
 HASTY = Limits(
     connections=8, connections_of_a_client=6, silent=0.5, greeting=0.5, asking=0.5, idle=0.5, taking=0.5, leaving=0.5
