@@ -103,7 +103,13 @@ def test_each_function_that_takes_a_key_or_a_name_is_timed(admin: Session) -> No
     }
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(name, marks=[pytest.mark.majors] * (name in ("get_execution_tree", "complete_operations")))
+        for name in CALLS
+    ],
+)
 @pytest.mark.parametrize("state", ["running", "ended"])
 def test_the_median_of_ten_thousand_calls_is_the_same(spy: Spy, victim: Victim, call: str, state: str) -> None:
     key = victim.running if state == "running" else victim.ended
