@@ -128,6 +128,22 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
             'invalid input syntax for type date: "hunter2"',
         ),
         ("Key (lower(token))=(hunter2) is duplicated.", None, "Key (lower(token))=([redacted]) is duplicated."),
+        # of an operation only what may be stored of its statement is known at its end
+        (
+            'syntax error at or near "hunter2"\nLINE 1: alter role joe pasword hunter2\n        ^',
+            "alter role joe pasword [redacted]",
+            'syntax error at or near "[redacted]"\nLINE 1: [redacted]\n        ^',
+        ),
+        (
+            'syntax error at or near "login"\nLINE 2: login x\n        ^',
+            "create role joe password '[redacted]'\nlogin x",
+            'syntax error at or near "login"\nLINE 2: login x\n        ^',
+        ),
+        (
+            'syntax error at or near "tabel"\nLINE 1: create tabel t ()\n        ^',
+            "create tabel t (a int)",
+            'syntax error at or near "tabel"\nLINE 1: create tabel t ()\n        ^',
+        ),
         ("it is 7", "set app.token = '7 hunter'", "it is [redacted]"),
         (
             'invalid connection option "hun\'ter2"',

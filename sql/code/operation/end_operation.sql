@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/redact_message.sql, tenancy/member_tenants.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -67,7 +67,11 @@ begin
   if p_error_message is not null or p_error_sqlstate is not null or p_affected_rows is not null
     or p_identity is distinct from v_started_by
   then
-    p_error_message := script_tracking_internal.redact_text(p_error_message);
+    if v_version.sql_command is null then
+      p_error_message := script_tracking_internal.redact_text(p_error_message);
+    elsif p_error_message is not null then  -- it may quote what is no longer in the statement
+      p_error_message := script_tracking_internal.redact_message(p_error_message, v_version.sql_command);
+    end if;
     v_metadata := v_metadata || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
       'completed_by', nullif(coalesce(p_identity, script_tracking_internal.session_identity()), v_started_by),
       'sqlstate', p_error_sqlstate,

@@ -12,6 +12,7 @@ declare
   v_kept    text := script_tracking_internal.redact(p_statement);
   v_whole   text;
   v_string  text;
+  v_marked  boolean := p_statement ~ '[[](?:redacted[]]|withheld: )';  -- of the statement nothing but what may be stored is known
 begin
   -- what is quoted as a whole is read as SQL, as in prose its comments and quotes would mislead: the statement itself, and
   -- those that the context and a client's QUERY tell of
@@ -27,7 +28,7 @@ begin
   loop
     v_message := replace(v_message, v_string, script_tracking_internal.redact(v_string));
   end loop;
-  if v_kept <> p_statement then
+  if v_kept <> p_statement or v_marked then
     -- What is quoted in part is known by the statement: of a comment or string that it begins or ends within it tells nothing.
     -- A client shows of the line in error what fits, with spaces for tabs: as it is stored, or not at all.
     for v_string in
@@ -36,7 +37,19 @@ begin
     loop
       v_message := replace(v_message, v_string, '[redacted]');
     end loop;
-    if length(p_statement) <= 100000 and v_message ~ e'[\'$/]' then
+    if v_marked then
+      -- what ends the message or a line of it in quotes, in whatever language
+      for v_string in
+        select m.quoted[1] from regexp_matches(v_message, e'at or near "((?:[^"]|"(?!\n|$))+)"(?=\n|$)', 'g') as m (quoted)
+        where strpos(v_kept, m.quoted[1]) = 0
+        union
+        select m.quoted[1] from regexp_matches(v_message,
+          e'[[:space:]](?:"|[^\\u0001-\\u007f]{1,3})([^\n]+)(?:"|[^\\u0001-\\u007f]{1,3})$', 'gn') as m (quoted)
+        where strpos(v_kept, m.quoted[1]) = 0
+      loop
+        v_message := replace(v_message, v_string, '[redacted]');
+      end loop;
+    elsif length(p_statement) <= 100000 and v_message ~ e'[\'$/]' then
       for v_string in
         select t.raw from script_tracking_internal.lex(p_statement) as t
         where t.kind not in ('w', 'n', 'o', 'c', 'i') and (t.value <> '' or t.kind = 'x') and strpos(v_kept, t.raw) = 0
