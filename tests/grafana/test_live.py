@@ -34,11 +34,13 @@ UNKNOWN_AT_FIRST = {
 }
 
 
-# Served where there are files of targets or servers to discover, as the tests of these see
+# Served where there are files of targets, servers to discover, an archive or a certificate, as the tests of these see
 WHERE_CONFIGURED = {
+    "script_tracking_archive_success",
     "script_tracking_discovery_databases_left_out",
     "script_tracking_discovery_success",
     "script_tracking_target_file_success",
+    "script_tracking_web_certificate_not_after_timestamp_seconds",
 }
 
 
