@@ -227,6 +227,20 @@ async def test_another_record_s_archive_is_never_overwritten(
     assert verify(tmp_path) == 0
 
 
+async def test_two_exporters_at_once_write_one_archive(
+    past: Session, archiving: Archiver, tmp_path: Path, installed_database: str
+) -> None:
+    target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+    other = Archiver(target, ArchiveConfig(directory=tmp_path))
+    try:
+        assert list(await asyncio.gather(archiving.round(), other.round())) == [True, True]
+    finally:
+        await target.close()
+    assert sorted(names(tmp_path / "shop")) == sorted(FILES)
+    assert (await asyncio.to_thread(verify_by_ledger, tmp_path, installed_database))[0] == 0
+    assert value(past, KEEP) == 121
+
+
 async def test_verify_finds_what_is_not_as_it_was_written(
     past: Session, archiving: Archiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,8 +100,8 @@ def test_a_folder_for_archives_that_cannot_be_written_to_is_named(
     (tmp_path / "there").mkdir()
     (tmp_path / "a file").touch()
     config = tmp_path / "exporter.yaml"
-    config.write_text(f"archive: {{directory: {place}}}\ntargets: [{{name: shop, dsn: host=db.example}}]\n")
-    done = check(config)
+    config.write_text("archive: {directory: '${PLACE}'}\ntargets: [{name: shop, dsn: host=db.example}]\n")
+    done = check(config, PLACE=place)
     assert done.returncode == (0 if problem is None else 2), done.stderr
     shown = f"archive: {tmp_path / place}, " if problem is None else f"archive.directory: {tmp_path / place}: {problem}"
     assert shown in (done.stdout if problem is None else done.stderr)
