@@ -11,6 +11,7 @@ from tests.fix_sessions import Session, meddling, value
 INTERNAL = "script_tracking_internal"
 THIS_MONTH = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 LONG_AGO = THIS_MONTH - timedelta(days=40)
+DAYS_AGO = THIS_MONTH - timedelta(days=2)  # so long that nothing is delivered any more, whatever the day of the month
 
 RECORD = """
 select script_tracking_internal.record_execution(
@@ -62,14 +63,14 @@ def record(
     return key
 
 
-def make_past(session: Session) -> None:
-    """Gives every partitioned table a partition that ended before this month."""
+def make_past(session: Session, until: datetime = THIS_MONTH) -> None:
+    """Gives every partitioned table a partition that ended before this month, or at another time."""
     following = (THIS_MONTH + timedelta(days=32)).replace(day=1)
     with session.transaction():
         session.execute(meddling("set local script_tracking_internal.installing = 'on'").encode())
         session.execute("set local role script_tracking_owner")
         for row in session.execute(f"select relation from {INTERNAL}.partitioned_tables() order by place".encode()):
-            session.execute(PAST.format(row["relation"], INTERNAL, THIS_MONTH, following).encode())
+            session.execute(PAST.format(row["relation"], INTERNAL, until, following).encode())
 
 
 def counters(session: Session) -> dict[str, list[tuple[object, ...]]]:
