@@ -35,7 +35,7 @@ async def test_an_opening_that_is_cancelled_leaves_no_session(database: str) -> 
                 with contextlib.suppress(asyncio.CancelledError):
                     await (await opening).close()
             left = "select count(*) from pg_stat_activity where application_name = 'cancelled'"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while watcher.execute(left).fetchone() != (0,):
                     await asyncio.sleep(0.05)
         finally:
