@@ -31,7 +31,7 @@ __all__ = ["admin", "log_database", "log_server", "readers"]
 
 # What one record has and no other.
 OWN = {"attempt_id", "batch_id", "ordinal", "duration_us", "tracking_us", "pid", "application_name", "parent_hk"}
-OWN |= {"sql_command_characters", "sql_command_sha256"}
+OWN |= {"sql_command_characters", "sql_command_sha256", "revises"}  # the last where the log was read later
 
 OPENED = f"""
 select count(*) from {SI}.attempt
