@@ -21,7 +21,7 @@ log = get_logger("web")
 
 LOOK_SECONDS = 1.0
 
-Signature = tuple[tuple[int, int, int] | None, ...]
+Signature = tuple[tuple[int, int, int] | None, ...]  # modification time in nanoseconds, size and inode of each file
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,14 @@ class WebSettings:
 
     def __init__(self, path: Path | None = None, current: Settings | None = None) -> None:
         self.path = path
-        self.current = current or (Settings() if path is None else load(path))
+        self.current = current or Settings()
+        self._loaded: Signature | None = None  # how the files looked just before what is in force was read
+        if path is not None and current is None:
+            files = load(path).files
+            self._loaded = _signature(files)
+            self.current = load(path)  # which files there are is known only now: a change from here on shows
+            if self.current.files != files:
+                self._loaded = None
         self._loaded_at = time.time()
 
     def security(self) -> tuple[ssl.SSLContext | None, Vet | None]:
@@ -86,22 +93,18 @@ class WebSettings:
             await asyncio.Event().wait()
             return
         tell(True, self._loaded_at, self.current.not_after)
-        loaded = seen = await asyncio.to_thread(self._signature)
+        seen = self._loaded
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            before, seen = seen, await asyncio.to_thread(self._signature)
-            if seen == loaded or seen != before:  # twice the same: the key has followed its certificate
+            before, seen = seen, await asyncio.to_thread(_signature, self.current.files)
+            if seen == self._loaded or seen != before:  # twice the same: the key has followed its certificate
                 continue
-            loaded = seen
+            self._loaded = seen
             files = self.current.files
             well = await self._load(self.path)
             tell(well, self._loaded_at, self.current.not_after)
             if self.current.files != files:
-                loaded = seen = await asyncio.to_thread(self._signature)
-
-    def _signature(self) -> tuple[object, ...]:
-        """Changes whenever one of the files does."""
-        return tuple(map(_state, self.current.files))
+                self._loaded = None  # how the others looked before they were read is not known: once more
 
     async def _load(self, path: Path) -> bool:
         try:
@@ -119,7 +122,12 @@ class WebSettings:
         return True
 
 
-def _state(path: Path) -> object:
+def _signature(files: tuple[Path, ...]) -> Signature:
+    """Changes whenever one of the files does."""
+    return tuple(map(_state, files))
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import bcrypt
 import pytest
+import yaml
 
 from exporter.errors import ConfigurationError
-from exporter.web.settings import load
+from exporter.web.settings import WebSettings, load
 from tests.fix_certificates import Authority, openssl
 
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"  # of the toolkit's own example
@@ -118,3 +121,18 @@ def test_a_key_with_a_passphrase_is_refused_without_asking(folder: Path) -> None
     )
     with pytest.raises(ConfigurationError, match=r"certificate: .*locked\.key"):
         load(written(folder, CERTIFIED.replace("server.key", "locked.key")))
+
+
+async def test_a_change_between_the_first_reading_and_the_first_look_shows(tmp_path: Path) -> None:
+    file = tmp_path / "web.yml"
+    users = [{"alice": bcrypt.hashpw(word, bcrypt.gensalt(4)).decode()} for word in (b"old", b"new")]
+    file.write_text(yaml.safe_dump({"basic_auth_users": users[0]}), encoding="utf-8")
+    settings = WebSettings(file)
+    file.write_text(yaml.safe_dump({"basic_auth_users": users[1]}), encoding="utf-8")
+    watching = asyncio.create_task(settings.watch(lambda well, at, not_after: None))
+    try:
+        async with asyncio.timeout(30):
+            while settings.current.users != users[1]:
+                await asyncio.sleep(0.05)
+    finally:
+        watching.cancel()
