@@ -142,7 +142,7 @@ async def test_an_archive_is_read_back_as_the_manual_says(past: Session, archivi
     assert past.execute(difference.format("script_execution_s", "before").encode()).fetchall() == []
 
 
-@pytest.mark.parametrize("fault", ["missing", "a file", "full"])
+@pytest.mark.parametrize("fault", ["missing", "a file", pytest.param("full", marks=pytest.mark.majors)])  # as root
 async def test_a_fault_of_the_disk_is_told_once_and_mends(
     past: Session, archiving: Archiver, tmp_path: Path, fault: str, request: pytest.FixtureRequest
 ) -> None:
@@ -319,6 +319,7 @@ def test_a_program_that_is_killed_before_it_entered_the_archive_does_it_again(
     assert running.stop() == 0
 
 
+@pytest.mark.majors
 def test_an_archive_that_fails_holds_nothing_else_up(
     past: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
 ) -> None:
