@@ -66,6 +66,9 @@ set database_oid = d.oid, record_source = replace(i.record_source, %s, d.datname
 from pg_database as d where d.datname = current_database()
 """
 
+# and knows the roles of now, not those of when the template was made
+CLUSTER_FORGOTTEN = "delete from script_tracking_internal.catalog_state where cluster_wide"
+
 
 @contextmanager
 def installed_clone(server: Server, template: str) -> Iterator[str]:
@@ -73,6 +76,8 @@ def installed_clone(server: Server, template: str) -> Iterator[str]:
     with new_database(server, template) as dsn:
         with psycopg.connect(dsn, autocommit=True) as admin:
             admin.execute(ORIGINAL, (template,))
+            admin.execute(CLUSTER_FORGOTTEN)
+            admin.execute("select script_tracking_internal.settle_cluster()")
         yield dsn
 
 
