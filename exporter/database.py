@@ -60,7 +60,12 @@ async def connect(
         raise
     except psycopg.Error as error:
         raise TargetUnavailable(dsn.hide(_first_line(error))) from None
-    await connection.set_read_only(read_only or None)  # False would begin transactions that a standby refuses
+    try:
+        # False would begin transactions that a standby refuses
+        await connection.set_read_only(read_only or None)
+    except BaseException:  # cancelled: the driver lets others have their turn now and then, also where it need not wait
+        drop(connection)
+        raise
     return connection
 
 

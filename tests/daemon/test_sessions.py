@@ -8,6 +8,7 @@ import gc
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from exporter.database import connect, fetch
@@ -40,3 +41,23 @@ async def test_an_opening_that_is_cancelled_leaves_no_session(database: str) -> 
                     await asyncio.sleep(0.05)
         finally:
             gc.enable()
+
+
+async def test_one_cancelled_between_its_opening_and_its_use_is_closed(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+    opened: list[psycopg.AsyncConnection] = []
+
+    async def held_up(self: psycopg.AsyncConnection, value: bool | None) -> None:
+        opened.append(self)
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "set_read_only", held_up)
+    opening = asyncio.create_task(connect(Dsn(database), application_name="cancelled"))
+    await asyncio.wait_for(reached.wait(), 60)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert [connection.closed for connection in opened] == [True]
