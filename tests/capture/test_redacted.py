@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 
 import psycopg
+import pytest
 from hypothesis import given, settings
 
 from tests.capture.slot import open_slot
@@ -18,6 +19,7 @@ COLLECTED = (
 )
 
 
+@pytest.mark.majors
 def test_no_secret_survives_anywhere(admin: Session) -> None:
     cores: list[str] = []
 

@@ -17,6 +17,8 @@ from tests.fix_databases import new_database
 from tests.fix_sessions import Session, opened
 from tests.postgres_server import Server
 
+pytestmark = pytest.mark.majors  # takes a minute of a core
+
 EXAMPLES = settings(
     max_examples=int(os.environ.get("REDACT_EXAMPLES", "20")),
     deadline=None,
