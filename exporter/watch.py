@@ -257,10 +257,7 @@ class Watch:
         wells = [True for _ in self._readers]
         times_up = self.target.times_up
         await self.target.schema_known.wait()
-        # the first comparison of the catalogs takes as long as the first snapshot, for which somebody waits
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_SECONDS):
-                await self.collector.attempted.wait()
+        await self._first_snapshot()
         while True:
             ready = self.target.schema_version >= CAPTURE_VERSION and self.target.may_collect
             # while it does not answer it is not asked; when it does again it may be a standby
@@ -285,14 +282,17 @@ class Watch:
             self.status.set("capture_success", float(all(wells)))
             await asyncio.sleep(CAPTURE_TICK_SECONDS)
 
+    async def _first_snapshot(self) -> None:
+        """Lets it go first, as somebody waits for it: what else there is to do takes as long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self.collector.attempted.wait()
+
     async def archive(self, archiver: Archiver) -> None:
         """Archives what is due, again and again, until cancelled; nothing else waits for it."""
         back_off = BackOff(first=5.0, longest=ARCHIVE_SECONDS)
         await self.target.schema_known.wait()
-        # the first comparison of the catalogs takes as long as the first snapshot, for which somebody waits
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_SECONDS):
-                await self.collector.attempted.wait()
+        await self._first_snapshot()
         while True:
             ready = self.target.schema_version >= ARCHIVE_VERSION and self.target.may_collect
             well = await archiver.round() if ready and not self.target.standby and self.target.up is not False else None
