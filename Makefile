@@ -12,6 +12,8 @@ PYTEST := $(BIN)/python -m pytest
 # Processes with a server each; they wait more than they work. `WORKERS=0` runs the tests one after the other.
 WORKERS ?= auto
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
+# Which tests `test-all` runs: also those that `test` leaves out.
+MARKS ?= not image and not examples
 
 export DURATION
 
@@ -68,10 +70,10 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST) $(PARALLEL)
 
-test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql: only these
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql, MARKS=majors: only these
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m 'not image and not examples') $(TESTS) || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m '$(MARKS)') $(TESTS) || exit 1; \
 	done
 
 test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fix_databases",
     "tests.fix_exporter",
     "tests.fix_injected",
+    "tests.fix_logs",
     "tests.fix_monitoring",
     "tests.fix_passwords",
     "tests.fix_secured",

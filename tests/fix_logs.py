@@ -1,10 +1,19 @@
-"""What tests read of the program's own log."""
+"""What tests read of the program's own log, and that none writes to the standard error of an earlier one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+import pytest
+import structlog
 from structlog.typing import EventDict
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_log() -> Iterator[None]:
+    """Takes back how a test had the log written: pytest closes what stood for standard error then."""
+    yield
+    structlog.reset_defaults()
 
 
 def told(logs: Iterable[EventDict]) -> list[EventDict]:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import Api
 
 CHECKS = (
@@ -38,6 +40,7 @@ def fuzzed(api: Api, token: str, examples: int, har: Path) -> list[str]:
     return bodies
 
 
+@pytest.mark.majors  # thousands of requests
 def test_the_api_is_as_it_describes_itself(api: Api, tmp_path: Path) -> None:
     assert json.loads(api.ask("/openapi.json").body)["openapi"].startswith("3.1")
     for token, examples in (("acme", 12), ("auditor", 4)):

@@ -83,6 +83,7 @@ def test_a_server_that_falls_silent_counts_as_gone_within_seconds(
         wire.close()
 
 
+@pytest.mark.majors  # two looks at the ledger, half a minute apart
 def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
     admin: psycopg.Connection, installed_database: str, exporter: StartExporter
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
     running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")
 
 
-@pytest.mark.parametrize("with_records", [False, True])
+@pytest.mark.parametrize("with_records", [False, pytest.param(True, marks=pytest.mark.majors)])
 async def test_a_removed_schema_is_not_installed_again_unasked(
     installed_database: str, exporter: StartExporter, with_records: bool
 ) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import bcrypt
 import html5lib
 import psycopg
+import pytest
 import yaml
 
 from exporter.metricmap import load
@@ -118,6 +119,7 @@ def test_it_tells_of_files_that_were_refused(exporter: StartExporter, tmp_path: 
     assert "Runbook ScriptTrackingConfigReloadFailed" in page(running)
 
 
+@pytest.mark.majors  # three targets, and a grant to wait for
 def test_names_are_shown_to_users_where_the_exporter_may_read_them(
     installed_database: str, exporter: StartExporter, tmp_path: Path, password_role: PasswordRole
 ) -> None:

@@ -46,6 +46,7 @@ def _runs(admin: Session) -> dict[str, int]:
     return {row["job"]: row["runs"] for row in rows}
 
 
+@pytest.mark.majors  # half a minute of rounds, twice
 def test_each_job_runs_once_in_its_interval_whoever_comes_first(
     way: str, admin: Session, exporter: StartExporter
 ) -> None:

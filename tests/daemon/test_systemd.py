@@ -78,6 +78,7 @@ def test_it_tells_that_it_is_ready_reloads_and_stops(manager: Manager, exporter:
     assert [told for told in manager.hear() if not told.startswith(("WATCHDOG", "STATUS"))][-1] == "STOPPING=1"
 
 
+@pytest.mark.majors  # stalls longer than a timeout, twice
 def test_a_collection_that_stalls_ends_the_signs_of_life_and_what_is_served(
     tmp_path: Path, installed_database: str, exporter: StartExporter, injected: Injected
 ) -> None:

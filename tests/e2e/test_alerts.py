@@ -155,6 +155,7 @@ def test_a_spike_of_failures_pages_and_resolves(
     spike_and_recovery(running, monitoring(running), {"shop": installed_database})
 
 
+@pytest.mark.majors  # with two databases; the spike of one is in every run
 def test_a_spike_pages_and_resolves_while_a_prepared_transaction_is_left_open(
     postgres: Server, _template: str, exporter: StartExporter, monitoring: StartMonitoring
 ) -> None:

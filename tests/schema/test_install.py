@@ -37,7 +37,7 @@ async def test_again_changes_nothing(empty: str) -> None:
     assert written(empty) == before
 
 
-@pytest.mark.parametrize("databases", [1, 4])
+@pytest.mark.parametrize("databases", [1, pytest.param(4, marks=pytest.mark.majors)])
 async def test_twenty_installers_at_once_all_end_well(make_database: MakeDatabase, databases: int) -> None:
     dsns = [make_database() for _ in range(databases)]
     reports = await asyncio.gather(*(installed(dsns[number % databases]) for number in range(20)))

@@ -5,24 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-import structlog
 
 from exporter import logs
 from exporter.configfile import load
 from exporter.errors import ConfigurationError
 
 PACKAGE = Path(logs.__file__).parent
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
