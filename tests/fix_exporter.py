@@ -77,9 +77,10 @@ class Exporter:
 
     def value(self, name: str, **labels: str) -> float | None:
         """The one sample of that name whose labels include these; None where there is none."""
+        lines = [line for line in self.get("/metrics").body.decode().splitlines() if line.startswith(name)]
         found = [
             sample.value
-            for family in text_string_to_metric_families(self.get("/metrics").body.decode())
+            for family in text_string_to_metric_families("\n".join(lines))  # of a few lines: tests ask often
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         ]
@@ -111,7 +112,7 @@ def eventually(probe: Callable[[], Found | None], within: float) -> Found:
             found = None
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise AssertionError(f"nothing within {within:g} s")
 
 
