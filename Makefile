@@ -76,9 +76,9 @@ test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries ap
 	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m '$(MARKS)') $(TESTS) || exit 1; \
 	done
 
-test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500
-	REDACT_EXAMPLES=$(or $(REDACT_EXAMPLES),500) $(PYTEST) -m 'majors or not majors' tests/sql/test_redact_properties.py tests/capture/test_redacted.py \
-	  tests/capture/test_log_secrets.py tests/api/test_secrets.py
+test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500 SECRET_EXAMPLES=500
+	REDACT_EXAMPLES=$(or $(REDACT_EXAMPLES),500) SECRET_EXAMPLES=$(or $(SECRET_EXAMPLES),500) $(PYTEST) -m 'majors or not majors' \
+	  tests/sql/test_redact_properties.py tests/capture/test_redacted.py tests/capture/test_log_secrets.py tests/api/test_secrets.py tests/daemon/test_secrets.py
 
 test-examples: $(VENV)/.with-dev examples ## the examples for dbt and Airflow, run by the real programs
 	$(PYTEST) -m examples tests/e2e

@@ -25,7 +25,7 @@ from exporter.errors import ConfigurationError
 from tests.fix_exporter import StartExporter, eventually
 
 MARK = "Zq7"  # begins, parts and ends each secret, so that a part of one is found too
-EXAMPLES = int(os.environ.get("SECRET_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("SECRET_EXAMPLES", "16"))
 
 # letters, and what quoting, URIs, YAML, shells and regular expressions make something of
 secrets = st.lists(
