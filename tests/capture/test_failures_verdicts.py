@@ -11,6 +11,7 @@ import pytest
 from tests.capture.failing import reading, recorded
 from tests.fix_sessions import Session, history, opened, value
 
+SI = "script_tracking_internal"
 LIVES = "select count(*) from pg_stat_activity where pid = %s"
 
 
@@ -126,6 +127,15 @@ async def test_a_session_killed_in_the_middle_is_an_interruption(shared_database
             (row,) = await recorded(reader, watcher, "ALTER VIEW")
     assert row["execution_status"] == "INTERRUPTED"
     assert "killed" in row["metadata"]["verdict_note"]
+    # that was said because nothing else was known: with the error from the server's log it is not
+    watcher.execute(
+        f"update {SI}.attempt set sqlstate = '42P01', log_evidence = '{{}}' where attempt_id = %s".encode(),
+        (row["metadata"]["attempt_id"],),
+    )
+    watcher.execute(f"select {SI}.record_attempt(%s)".encode(), (row["metadata"]["attempt_id"],))
+    (revised,) = history(watcher, "ALTER VIEW")
+    assert (revised["execution_status"], revised["error_sqlstate"]) == ("FAILED", "42P01")
+    assert "verdict_note" not in revised["metadata"]
 
 
 async def test_a_client_that_leaves_after_its_error_was_not_interrupted(shared_database: str, watcher: Session) -> None:

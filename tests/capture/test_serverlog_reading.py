@@ -82,6 +82,25 @@ def test_a_log_that_is_cut_short_is_a_gap_and_read_from_its_beginning(admin: Ses
     assert position(admin)["gaps"] == gaps + 1
 
 
+def test_a_log_that_somebody_removes_is_missed_and_a_gap_once_there_is_another(admin: Session, readers: Readers) -> None:
+    fails(admin, "create table known (i int) /* unseen */")
+    failures(admin, readers, 1, "%/* unseen */")
+    gaps = position(admin)["gaps"]
+    removed = current(admin)
+    shell(admin, f"rm {removed}")
+    fails(admin, "create table known (i int) /* removed */")
+    assert any("no current" in text for text in value(admin, f"select {SI}.probe_log()"))  # type: ignore[attr-defined]
+    time.sleep(1.1)  # the name of a file has seconds
+    admin.execute("select pg_rotate_logfile()")
+    eventually(lambda: value(admin, f"select count(*) from {SI}.log_files() where is_current") == 1, 30)
+    fails(admin, "create table known (i int) /* after it */")
+    (row,) = failures(admin, readers, 1, "%/* after it */")
+    assert row["metadata"]["sqlstate"] == "42P07"
+    (row,) = failures(admin, readers, 1, "%/* removed */")
+    assert (row["execution_status"], row["metadata"].get("sqlstate")) == ("FAILED", None)
+    assert position(admin)["gaps"] == gaps + 1
+
+
 def test_a_line_that_is_no_entry_is_counted_and_stops_nothing(admin: Session, readers: Readers) -> None:
     unparsed = position(admin)["unparsed_lines"]
     shell(admin, f"echo 'half a line' >> {current(admin)}")

@@ -212,4 +212,36 @@ ELSEWHERE = (
         "comment on table t is 'jdbc:oracle:thin:joe/[redacted]@h:1521'",
     ),
     ("comment on table t is 'sk-proj-abcdefghijklmnopqrst'", "comment on table t is '[redacted]'"),
+    (
+        "create table t (password text generated always as ('hunter2') stored, kind text default 'x')",
+        "create table t (password text generated always as ('[redacted]') stored, kind text default 'x')",
+    ),
+    ("create domain secret as text default 'hunter2'", "create domain secret as text default '[redacted]'"),
+    (
+        "create materialized view v as select 'x' as y, 'hunter2'::text password",
+        "create materialized view v as select 'x' as y, '[redacted]'::text password",
+    ),
+    (
+        "create table t as select 'hunter2' password, 'x' y",
+        "create table t as select '[redacted]' password, 'x' y",
+    ),
+    ("select change_password('joe', 'hunter2'), 'x'", "select change_password('[redacted]', '[redacted]'), 'x'"),
+    (
+        "call app.set_user_password(1, lower('hunter2')); comment on table t is 'x'",
+        "call app.set_user_password(1, lower('[redacted]')); comment on table t is 'x'",
+    ),
+    (
+        "select coalesce('hunter2', u.password, 'hunter2'), 'x' from u",
+        "select coalesce('[redacted]', u.password, '[redacted]'), 'x' from u",
+    ),
+    (
+        "create policy p on t using (starts_with(token, 'hunter2') and kind = 'x')",
+        "create policy p on t using (starts_with(token, '[redacted]') and kind = 'x')",
+    ),
+    ("select from t where kind = 'x' and 'hunter2' like token", "select from t where kind = 'x' and '[redacted]' like token"),
+    ("update users set pass_word = 'hunter2', kind = 'x'", "update users set pass_word = '[redacted]', kind = 'x'"),
+    (
+        "create function f() returns text language plpython3u as $$\npassword = r'hunter2'\nreturn 1\n$$",
+        "create function f() returns text language plpython3u as $$\npassword = '[redacted]'\nreturn 1\n$$",
+    ),
 )

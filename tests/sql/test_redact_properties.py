@@ -134,6 +134,11 @@ PLACES: tuple[Callable[[str, Quote], str], ...] = (
     lambda s, q: f"alter role joe password /* it's */ {q(s)}",
     lambda s, q: f"create rule r as on insert to t do also insert into log (name, token) values ('x', {q(s)})",
     lambda s, q: f"create policy p on t for insert to joe with check (kind = 'x' and token = {q(s)})",
+    lambda s, q: f"create table t (password text generated always as ({q(s)}) stored, kind text default 'x')",
+    lambda s, q: f"create domain app_secret as text default {q(s)} not null",
+    lambda s, q: f"create materialized view v as select {q(s)} password, {q(s)}::text token from t",
+    lambda s, q: f"select app.change_password('joe', {q(s)}), coalesce({q(s)}, u.password, {q(s)}) from u",
+    lambda s, q: f"create policy p on t using (starts_with(token, {q(s)}) or kind = 'x' and {q(s)} like token)",
     lambda s, q: f"call e({q('create trigger t before update on a execute function f(token, ' + plain(s) + ')')})",
 )
 # What nothing quotes: a word with what may adhere to it, or a number with a word.

@@ -19,7 +19,12 @@ declare
   -- functions that take a name and its value, one after the other; so do rows of VALUES
   c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|concat|^format$|^values$|^,$)';
   -- of which each argument may stand for the others
-  c_alike     constant text[] := array['coalesce', 'nullif', 'greatest', 'least'];
+  c_alike     constant text[] := array['coalesce', 'nullif', 'greatest', 'least', 'starts_with', 'strpos', 'replace', 'regexp_replace',
+    'regexp_match'];
+  -- functions that are called with a secret: dblink(..), crypt(..), change_password('joe', '..')
+  c_functions constant text := '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512'
+    '|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify'
+    '|(.*_)?(set|change|update|reset|check|verify|rotate|store|save|validate|test|new)_(.*_)?(password|passwd|pwd|passphrase|secret|token|credential|api_?key)s?)$';
   -- what stands before INSERT where it begins no statement
   c_event     constant text[] := array['after', 'before', 'of', 'or', 'on', 'for', 'grant', 'revoke', ','];
   v_spaces    text[];
@@ -38,6 +43,7 @@ declare
   v_names     text[];            -- for each parenthesis that is open, the word before it
   v_named     boolean[];         -- and whether the name of a secret stands in it
   v_items     integer[] := array[1];  -- for each, and for none: where the present item of its list begins
+  v_begins    integer[];         -- for each, where it opens
   v_open      integer := 0;
   v_brackets  integer := 0;      -- that are open: of an array, as a rule
   v_alias     integer;           -- parenthesis that names the columns of a list of values before
@@ -192,20 +198,25 @@ begin
         then
           if v_open = v_alias and not v_insert and v_previous in ('(', ',') then
             v_since := v_statement;  -- (values ('..')) as v (password)
-          elsif v_previous = 'as' or (v_previous in ('', ')') and v_first in ('select', 'with', '')) then
+          elsif v_previous = 'as'
+            or (v_previous in ('', ')') or v_values[v_at - 2] = '::')
+              and (v_first in ('select', 'with', '') or v_first = 'create' and v_second in ('table', 'view', 'materialized', 'temp', 'unlogged'))
+          then
             if v_strings[cardinality(v_strings)] >= v_items[v_open + 1] then  -- '..' AS password
               v_since := v_items[v_open + 1];
             end if;
           elsif v_strings[cardinality(v_strings)] >= v_term then
             v_text := case when v_previous = '.' then v_values[v_at - 3] else v_previous end;
-            if v_text ~ '^[=<>!~]+[*]?$' and v_text <> '=>' then
+            if v_text ~ '^([=<>!~]+[*]?|like|ilike)$' and v_text <> '=>' then
               v_since := v_term;  -- '..' = password
             end if;
+          elsif v_open > 0 and v_names[v_open] = any (c_alike) and v_strings[cardinality(v_strings)] > v_begins[v_open] then
+            v_since := v_begins[v_open];  -- coalesce('..', password)
           end if;
           if v_foreign then
             v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
-          elsif v_since is null then
+          elsif v_since is null or v_names[v_open] = any (c_alike) then
             v_hot := 1;
             v_level := v_open;
             v_named[v_open] := v_open > 0;
@@ -270,6 +281,8 @@ begin
             case
               when v_value = 'from' and v_previous = 'distinct' then v_hot := 3;
               when v_value = 'using' and v_first = 'alter' and v_second = 'table' then v_hot := 3;
+              when v_value = 'as' and v_previous = 'always' then v_hot := 3;
+              when v_value = 'as' and v_first = 'create' and v_second = 'domain' then null;
               when v_value = 'for' and v_first = 'set' then null;
               when v_value = 'set' and v_first = 'update' then v_hot := 0;
               when v_value = 'select' and v_hot = 3 and v_open > v_level then null;
@@ -306,14 +319,13 @@ begin
           v_open := v_open + 1;
           v_names[v_open] := v_previous;
           v_named[v_open] := false;
+          v_begins[v_open] := v_at;
           v_items[v_open + 1] := v_at;
           v_term := v_at;
           if v_at > 2 and (v_values[v_at - 2] = 'as' or (v_values[v_at - 2] = ')' and v_previous <> all (c_ends || array['check', 'include', '']))) then
             v_alias := v_open;
           end if;
-          if v_function is null and v_previous ~
-            '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify)$'
-          then
+          if v_function is null and v_previous ~ c_functions then
             v_function := v_open;
           end if;
           if v_hot = 1 then

@@ -7,12 +7,12 @@ set search_path = pg_catalog, pg_temp
 as $function$
 declare
   c_name   constant text :=
-    e'(?:passw(?:or)?[dt]|passwd|passphrase|passcode|pwd|secret|token|credential|bearer|authorization|(?:\\m|_)(?:pass|pw|jwt)'
+    e'(?:pass_?w(?:or)?[dt]|passwd|passphrase|passcode|pwd|secret|token|credential|bearer|authorization|(?:\\m|_)(?:pass|pw|jwt)'
     '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|auth|hmac|symmetric|license|subscription|scram_client|scram_server)[_ -]?key'
     '|shared_?access_?signature|x-[a-z0-9-]*signature)s?'
     '(?:[_ -]?(?:hash|hashed|value|text|plain|plaintext|clear|cleartext|enc|encrypted|new|old|current|confirm|confirmation|key|b64|base64|hex|raw|string|str|data|digest|salt|json|[0-9]+))*';
   -- quoted, with doubled quotes or backslashes; to the end where the quote is not closed
-  c_single constant text := e'[eEuU&]{0,2}\'(?:[^\'\\\\]|\\\\.|\'\')*(?:\'|\\\\?$)';
+  c_single constant text := e'[a-zA-Z&]{0,2}\'(?:[^\'\\\\]|\\\\.|\'\')*(?:\'|\\\\?$)';
   c_double constant text := e'"(?:[^"\\\\]|\\\\.|"")*(?:"|\\\\?$)';
   c_is     constant text := '["'']?[[:space:]]*(?:=>|:=|==?|:(?![:/]))[[:space:]]*';
   v_text   text := p_text;
@@ -25,7 +25,7 @@ begin
     '|\\mxox[a-z]-[0-9A-Za-z-]{8,}|\\m[sr]k_(?:live|test)_[0-9A-Za-z]{8,}|\\mAIza[0-9A-Za-z_-]{30,}'
     '|\\meyJ[0-9A-Za-z_-]{8,}(?:[.][0-9A-Za-z_-]*)*|SCRAM-SHA-256[$][^[:space:]\'"]+|\\mmd5[0-9a-fA-F]{32}\\M'
     '|\\msk-[0-9A-Za-z_-]{20,}|\\mnpm_[0-9A-Za-z]{30,}|\\mhv[bs][.][0-9A-Za-z_-]{20,}|\\mSG[.][0-9A-Za-z_-]{16,}[.][0-9A-Za-z_-]*|\\mhf_[0-9A-Za-z]{16,}'
-    '|\\mpypi-[0-9A-Za-z_-]{16,}|\\mya29[.][0-9A-Za-z_.-]{16,}|\\mdapi[0-9a-f]{32,}(?:-[0-9]+)?|[0-9]{6,}:AA[0-9A-Za-z_-]{30,}'
+    '|\\mpypi-[0-9A-Za-z_-]{16,}|\\mAGE-SECRET-KEY-[0-9A-Z]{16,}|\\mya29[.][0-9A-Za-z_.-]{16,}|\\mdapi[0-9a-f]{32,}(?:-[0-9]+)?|[0-9]{6,}:AA[0-9A-Za-z_-]{30,}'
     '|[$]2[abxy]?[$][0-9]{2}[$][./0-9A-Za-z]{20,}|[$]argon2[a-z]*[$][^[:space:]\'"]+|[$][156y][$][./0-9A-Za-z]{1,32}[$][./0-9A-Za-z$]{8,})',
     '[redacted]', 'g');
   -- scheme://user:password@host, and whatever stands before @ where no user can be told apart

@@ -42,7 +42,8 @@ begin
     if not found then
       return false;
     end if;
-    v_version.metadata := v_version.metadata || p_metadata
+    -- what was made of the missing SQLSTATE is void
+    v_version.metadata := v_version.metadata - 'verdict_note' || p_metadata
       || pg_catalog.jsonb_build_object('revises', v_version.version_number);
     v_version.load_date := v_version.load_end_date;
   end if;
