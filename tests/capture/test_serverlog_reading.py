@@ -82,7 +82,7 @@ def test_a_log_that_is_cut_short_is_a_gap_and_read_from_its_beginning(admin: Ses
     assert position(admin)["gaps"] == gaps + 1
 
 
-def test_a_log_that_somebody_removes_is_missed_and_a_gap_once_there_is_another(admin: Session, readers: Readers) -> None:
+def test_a_log_that_is_removed_is_missed_and_a_gap_once_there_is_another(admin: Session, readers: Readers) -> None:
     fails(admin, "create table known (i int) /* unseen */")
     failures(admin, readers, 1, "%/* unseen */")
     gaps = position(admin)["gaps"]

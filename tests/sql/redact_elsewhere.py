@@ -238,7 +238,10 @@ ELSEWHERE = (
         "create policy p on t using (starts_with(token, 'hunter2') and kind = 'x')",
         "create policy p on t using (starts_with(token, '[redacted]') and kind = 'x')",
     ),
-    ("select from t where kind = 'x' and 'hunter2' like token", "select from t where kind = 'x' and '[redacted]' like token"),
+    (
+        "select from t where kind = 'x' and 'hunter2' like token",
+        "select from t where kind = 'x' and '[redacted]' like token",
+    ),
     ("update users set pass_word = 'hunter2', kind = 'x'", "update users set pass_word = '[redacted]', kind = 'x'"),
     (
         "create function f() returns text language plpython3u as $$\npassword = r'hunter2'\nreturn 1\n$$",
