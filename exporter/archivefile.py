@@ -149,6 +149,22 @@ class Draft:
             self.path.unlink(missing_ok=True)
 
 
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None where there is none. Raises OSError where that cannot be known."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def is_whole(path: Path, size: int, sha256: str) -> bool:
+    """Whether a file is there as it was written: reads it. Raises OSError where that cannot be known."""
+    if size_of(path) != size:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
 def remove_abandoned(folder: Path) -> None:
     """Removes what an exporter that was killed left unfinished; who writes a file changes it all the time."""
     for path in folder.glob(f"*{_UNFINISHED}"):

@@ -37,7 +37,7 @@ CAPTURE_TICK_SECONDS = 1.0
 FIRST_SECONDS = 5.0  # after so long capture begins although not everything was collected yet
 END_SECONDS = 1.5  # a task that is slower than that to end loses its session all the same
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
-ARCHIVE_VERSION = 22  # and what archives
+ARCHIVE_VERSION = 24  # and what archives
 ARCHIVE_SECONDS = 600.0
 
 

@@ -89,7 +89,7 @@ grant execute on function
 to script_tracking_auditor;
 -- The read policies and the views call these for whoever reads.
 grant execute on function
-  script_tracking_internal.visible_tenants(), script_tracking_internal.hidden_before(),
+  script_tracking_internal.tenants_shown_to(name), script_tracking_internal.hidden_before(),
   script_tracking_internal.shortened_tenants(), script_tracking_internal.hidden_befores(), script_tracking_internal.held_ranges(),
   script_tracking_internal.object_class(text), script_tracking_internal.object_identity(oid, text, boolean, boolean)
   to script_tracking_auditor;
@@ -114,7 +114,7 @@ grant execute on function
   script_tracking_internal.ensure_partitions(), script_tracking_internal.purge_attempts(),
   script_tracking_internal.cut_newest(), script_tracking_internal.collect_retention(), script_tracking_internal.collect_partitions_kept(),
   script_tracking_internal.storage_report(), script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
-  script_tracking_internal.ask_archive(), script_tracking_internal.standing_archives(text),
+  script_tracking_internal.ask_archive(), script_tracking_internal.standing_archives(text), script_tracking_internal.note_look(bigint[]),
   script_tracking_internal.open_archive(timestamptz[]), script_tracking_internal.note_archive(timestamptz, jsonb, text),
   script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
   script_tracking_internal.advance_vault_check(double precision, boolean, double precision),

@@ -102,6 +102,19 @@ def set_setting(session: Session, name: str, text: str) -> None:
     session.execute(f"update {INTERNAL}.setting set value = %s where name = %s".encode(), (text, name))
 
 
+def age_archives(session: Session, by: str) -> None:
+    """Has what was archived and looked at been so long ago, by the ledger."""
+    ledger = f"alter table {INTERNAL}.partition_archive"
+    session.execute(
+        meddling(
+            f"{ledger} disable trigger protect_rows;"
+            f" update {INTERNAL}.partition_archive set archived_at = archived_at - interval '{by}';"
+            f" {ledger} enable always trigger protect_rows;"
+            f" update {INTERNAL}.archive_look set looked_at = looked_at - interval '{by}'"
+        ).encode()
+    )
+
+
 def rebuilt(session: Session) -> dict[str, list[tuple[object, ...]]]:
     """The counters after the totals were built anew from what was carried and what is there."""
     session.execute(f"select {INTERNAL}.rebuild_totals()".encode())

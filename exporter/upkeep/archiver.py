@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,11 @@ from exporter.archivefile import (
     Manifest,
     Source,
     free_names,
+    is_whole,
     open_folder,
     publish,
     remove_abandoned,
+    size_of,
     target_folder,
 )
 from exporter.database import Connection, Row, failures_named
@@ -77,7 +78,7 @@ class Archiver:
                 )
             folder = await asyncio.to_thread(open_folder, self.config.directory, self.target.name)
             await asyncio.to_thread(remove_abandoned, folder)
-            again = await self._lost(folder)
+            again = await self._look(folder)
             while (until := await self._archive_one(folder, again)) is not None:
                 again = [each for each in again if each != until]
         except TargetUnavailable:
@@ -96,15 +97,29 @@ class Archiver:
             self._failing = None
         return True
 
-    async def _lost(self, folder: Path) -> list[datetime]:
-        """Ends of the periods whose files were here and are not, or not whole, and whose partitions still stand."""
+    async def _look(self, folder: Path) -> list[datetime]:
+        """Looks at the files whose partitions still stand, and notes which are whole whose partitions go. Ends of the
+        periods to be archived again: their files were here and are not, or nobody has seen them elsewhere.
+        """
         statement = sql.SQL(query("archive", "standing")).format(place=self.place)
         rows = await self.target.fetch(statement, timeout=ASK_SECONDS)
 
-        def lost() -> list[datetime]:
-            return [row["until"] for row in rows if _size(folder / row["file_name"]) != row["file_bytes"]]
+        def look() -> tuple[list[int], list[datetime]]:
+            seen, lost = [], []
+            for row in rows:
+                path = folder / Path(row["file_name"]).name
+                if row["goes"] and is_whole(path, row["file_bytes"], row["file_sha256"]):
+                    seen.append(row["archive_id"])
+                elif (row["goes"] and (row["is_here"] or row["is_missed"])) or (
+                    row["is_here"] and size_of(path) != row["file_bytes"]
+                ):
+                    lost.append(row["until"])
+            return seen, sorted(set(lost))
 
-        found = sorted(set(await asyncio.to_thread(lost)))
+        seen, found = await asyncio.to_thread(look)
+        if seen:
+            note = sql.SQL(query("archive", "seen")).format(archives=seen)
+            await self.target.fetch(note, timeout=ASK_SECONDS)
         if found and found != self._told_lost:
             log.warning("archive_lost", target=self.target.name, until=[str(until) for until in found])
         self._told_lost = found
@@ -210,11 +225,3 @@ async def _in_time(step: Callable[[], Awaitable[Result]]) -> Result:
             return await step()
     except TimeoutError:
         raise TargetUnavailable(f"no answer within {STEP_SECONDS:g} s") from None
-
-
-def _size(path: Path) -> int | None:
-    """Bytes of a file; None where there is none. Raises OSError where that cannot be known."""
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return None

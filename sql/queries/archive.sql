@@ -4,7 +4,12 @@
 select script_tracking_internal.ask_archive() as may
 
 -- name: standing
-select s.upper_bound as until, s.file_name, s.file_bytes from script_tracking_internal.standing_archives({place}) as s
+select s.archive_id, s.upper_bound as until, s.file_name, s.file_bytes, encode(s.file_sha256, 'hex') as file_sha256, s.is_here,
+  s.goes, s.is_missed
+from script_tracking_internal.standing_archives({place}) as s
+
+-- name: seen
+select script_tracking_internal.note_look({archives})
 
 -- name: guards
 -- Of the transaction that they begin; the settings after row_security are those of which the lines of an archive are made.

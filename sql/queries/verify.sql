@@ -99,7 +99,7 @@ from (
             when c.relname = 'database_object_h' then array['read_visible r t {} '
               || e'(EXISTS ( SELECT\n   FROM script_tracking.database_object_name_s n\n  WHERE (n.object_hk = database_object_h.object_hk)))']
             when n.nspname = 'script_tracking' and c.relkind = 'p' then array['read_visible r t {} ' || replace(
-              '((tenant_hk = ANY (( SELECT script_tracking_internal.visible_tenants() AS visible_tenants)::bytea[])) AND '
+              '((tenant_hk = ANY (( SELECT script_tracking_internal.tenants_shown_to(CURRENT_USER) AS tenants_shown_to)::bytea[])) AND '
               '((began >= ( SELECT script_tracking_internal.hidden_before() AS hidden_before)) OR '
               '((began >= (( SELECT script_tracking_internal.hidden_befores() AS hidden_befores))[array_position('
               '( SELECT script_tracking_internal.shortened_tenants() AS shortened_tenants), tenant_hk)]) IS NOT FALSE) OR '
@@ -107,7 +107,7 @@ from (
               '( SELECT script_tracking_internal.shortened_tenants() AS shortened_tenants), tenant_hk)])))',
               'began', substring(pg_get_partkeydef(c.oid) from '\((\w+)\)'))]
             when n.nspname = 'script_tracking' then array['read_visible r t {} '
-              '(tenant_hk = ANY (( SELECT script_tracking_internal.visible_tenants() AS visible_tenants)::bytea[]))']
+              '(tenant_hk = ANY (( SELECT script_tracking_internal.tenants_shown_to(CURRENT_USER) AS tenants_shown_to)::bytea[]))']
             when c.relname in ('schema_code', 'schema_migration') then array['read_ledger r t {} true']
             else array[]::text[] end),
     'every table has the released row-level security policies and no other'

@@ -1,4 +1,4 @@
-"""The exporter archives what goes: files, manifests, the ledger, and faults of disk, database and program."""
+"""The exporter archives what goes: files, manifests and the ledger, and `archive verify` reads them."""
 
 from __future__ import annotations
 
@@ -7,90 +7,22 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import tracemalloc
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 from structlog.testing import capture_logs
 
 from exporter import archivefile
 from exporter.archiveconfig import ArchiveConfig
-from exporter.cli import main
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep.archiver import Archiver
-from tests.fix_exporter import StartExporter, eventually
+from tests.daemon.archived import COUNTED, FILES, KEEP, MANIFEST, STANDS, manifest_of, names, verify, verify_by_ledger
 from tests.fix_logs import told
-from tests.fix_sessions import Session, meddling, value
-from tests.vault_steps import DAYS_AGO, INTERNAL, LONG_AGO, make_past, record, roll_up, set_setting
-
-LEDGER = f"select count(*) from {INTERNAL}.partition_archive"
-STANDS = f"select to_regclass('{INTERNAL}.script_execution_s_past') is not null"
-COUNTED = f"select sum(operations_total) from {INTERNAL}.collect_operations() where script_type = 'BATCH'"
-KEEP = f"select {INTERNAL}.keep_retention()"
-MANIFEST = "script_execution_past.manifest.json"
-FILES = ["script_execution_h_past.ndjson.gz", MANIFEST, "script_execution_s_past.ndjson.gz"]
-HARD = {"note": 'quote " back \\ tab \t null \u0001 \U0001f512', "deep": [1.50, 1e30, {"b": None, "aa": -0.0}]}
-
-
-@pytest.fixture
-def past(installed_database: str) -> Iterator[Session]:
-    """A superuser's session on a record whose past partition is to be archived, with values that are hard to write."""
-    with psycopg.connect(installed_database, autocommit=True, row_factory=dict_row) as admin:
-        make_past(admin, DAYS_AGO)
-        for name, text in (("retention.disposable", "all"), ("retention.archive", "on"), ("retention.days", "1")):
-            set_setting(admin, name, text)
-        for number in range(120):
-            record(admin, at=LONG_AGO + timedelta(microseconds=number), status="FAILED" if number % 2 else "COMPLETED")
-        with admin.transaction():
-            admin.execute("set local role script_tracking_owner")
-            admin.execute(
-                f"select {INTERNAL}.record_execution(t.tenant_hk, 1, 'test', 'hard', 'BATCH', 'FAILED', %s, 1000,"
-                " array['public.\"a b\"', 'ü,\"'], e'select ''\\n''', %s, null)"
-                " from script_tracking.tenant_h as t".encode(),
-                (LONG_AGO, json.dumps(HARD)),
-            )
-        roll_up(admin)
-        yield admin
-
-
-@pytest.fixture
-async def archiving(installed_database: str, tmp_path: Path) -> Iterator[Archiver]:  # type: ignore[misc]
-    """What archives below the test's folder."""
-    target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
-    yield Archiver(target, ArchiveConfig(directory=tmp_path))
-    await target.close()
-
-
-def names(folder: Path) -> list[str]:
-    return sorted((path.name for path in folder.iterdir()), key=str.lower)
-
-
-def manifest_of(folder: Path) -> archivefile.Manifest:
-    return archivefile.read_manifest(folder / MANIFEST)
-
-
-def verify(place: Path) -> int:
-    """Its exit code; in a thread of its own, as it has an event loop of its own."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(main, ["archive", "verify", str(place)]).result()
-
-
-def verify_by_ledger(place: Path, dsn: str) -> tuple[int, str]:
-    """Its exit code, and what it says."""
-    command = [sys.executable, "-m", "exporter", "archive", "verify", str(place), "--dsn", dsn]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout
+from tests.fix_sessions import Session, value
+from tests.vault_steps import INTERNAL, LONG_AGO, roll_up
 
 
 async def test_it_archives_verifies_and_removes(
@@ -140,70 +72,6 @@ async def test_an_archive_is_read_back_as_the_manual_says(past: Session, archivi
     old = "select count(*) from restored.script_execution_s"
     assert value(past, old) == 121
     assert past.execute(difference.format("script_execution_s", "before").encode()).fetchall() == []
-
-
-@pytest.mark.parametrize("fault", ["missing", "a file", pytest.param("full", marks=pytest.mark.majors)])  # as root
-async def test_a_fault_of_the_disk_is_told_once_and_mends(
-    past: Session, archiving: Archiver, tmp_path: Path, fault: str, request: pytest.FixtureRequest
-) -> None:
-    place = tmp_path / "disk"
-    archiving.config = ArchiveConfig(directory=place)
-    if fault == "a file":
-        place.write_text("x")
-    elif fault == "full":
-        if os.geteuid() != 0:
-            pytest.skip("root is missing, who may mount a small file system")
-        place.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=True)
-        request.addfinalizer(lambda: subprocess.run(["umount", "--lazy", str(place)], check=False))
-        (place / "filler").write_bytes(os.urandom(48 * 1024))
-    with capture_logs() as logs:
-        assert await archiving.round() is False
-        assert await archiving.round() is False
-    (line,) = told(logs)
-    reasons = {"missing": "No such file", "a file": "Not a directory", "full": "No space left"}
-    assert (line["event"], line["log_level"]) == ("archive_failed", "warning")
-    assert reasons[fault] in str(line["reason"])
-    assert (value(past, KEEP), value(past, LEDGER)) == (0, 0)
-    if fault == "missing":
-        place.mkdir()
-    elif fault == "a file":
-        place.unlink()
-        place.mkdir()
-    else:
-        assert names(place / "shop") == [], "what could not be finished takes no room"
-        (place / "filler").unlink()
-    with capture_logs() as logs:
-        assert await archiving.round() is True
-    assert [line["event"] for line in told(logs)] == ["archived", "archive_recovered"]
-    assert verify(place) == 0
-
-
-async def test_where_the_database_does_not_have_it_archived_that_is_told(past: Session, archiving: Archiver) -> None:
-    set_setting(past, "retention.archive", "off")
-    with capture_logs() as logs:
-        assert [await archiving.round(), await archiving.round()] == [False, False]
-    (line,) = told(logs)
-    assert "retention.archive" in str(line["reason"])
-    assert (value(past, LEDGER), value(past, KEEP)) == (0, 0)
-
-
-async def test_a_file_that_is_gone_is_written_again_while_its_partition_stands(
-    past: Session, archiving: Archiver, tmp_path: Path, installed_database: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert await archiving.round() is True
-    (tmp_path / "shop" / FILES[2]).unlink()
-    assert verify(tmp_path) == 1
-    assert f"FAILED shop/{MANIFEST}: {FILES[2]} is missing" in capsys.readouterr().out
-    assert await archiving.round() is True
-    assert (verify(tmp_path), value(past, LEDGER)) == (0, 4)
-    assert value(past, KEEP) == 121
-    shutil.rmtree(tmp_path / "shop")
-    assert await archiving.round() is True
-    (tmp_path / "other").mkdir()
-    code, said = await asyncio.to_thread(verify_by_ledger, tmp_path, installed_database)
-    assert (code, said.count("is not here as it was")) == (1, 2)
-    assert "holds no archive" in said
 
 
 async def test_another_record_s_archive_is_never_overwritten(
@@ -281,65 +149,6 @@ async def test_verify_finds_what_is_not_as_it_was_written(
     assert "is no manifest" in found()
     assert verify(tmp_path) == 0
     assert verify(tmp_path / "nowhere") == 2
-
-
-def test_a_program_that_is_killed_before_it_entered_the_archive_does_it_again(
-    past: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
-) -> None:
-    place = tmp_path / "archive"
-    place.mkdir()
-    source = Path(__file__).parents[2] / "sql" / "code" / "retention" / "note_archive.sql"
-    whole = source.read_text(encoding="utf-8")
-    slow = whole.replace("begin\n", "begin\n  perform pg_sleep(600);\n", 1)
-
-    def put(text: str) -> None:
-        with past.transaction():
-            past.execute(meddling("set local role script_tracking_owner").encode())
-            past.execute(text.encode())
-
-    put(slow)
-    running = exporter(installed_database, archive={"directory": str(place)})
-    folder = place / "shop"
-    eventually(lambda: (folder / MANIFEST).exists(), 60)
-    running.stop(signal.SIGKILL)
-    assert (value(past, LEDGER), value(past, STANDS)) == (0, True)
-    past.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where query like '%note_archive%' and pid <> pg_backend_pid()"
-    )
-    put(whole)
-    running = exporter(installed_database, archive={"directory": str(place)})
-    running.wait_for_value(1, "script_tracking_archive_success", 60.0, target="shop")
-    assert running.value("script_tracking_archive_periods_total", target="shop") == 1
-    written = running.value("script_tracking_archive_written_bytes_total", target="shop")
-    assert written == sum(file.bytes for file in manifest_of(folder).files)
-    assert value(past, LEDGER) == 2
-    assert sorted(names(folder)) == sorted(FILES)
-    assert verify(place) == 0
-    assert running.stop() == 0
-
-
-@pytest.mark.majors
-def test_an_archive_that_fails_holds_nothing_else_up(
-    past: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
-) -> None:
-    place = tmp_path / "archive"
-    running = exporter(installed_database, archive={"directory": str(place)})
-    running.wait_for_value(0, "script_tracking_archive_success", 60.0, target="shop")
-    running.wait_for_value(1, "script_tracking_upkeep_success", 60.0, target="shop")
-    past.execute("create table public.seen (id int)")
-    running.wait_for_value(
-        1, "script_tracking_operations_total", 60.0,
-        target="shop", tenant="system", script_type="DDL", status="COMPLETED",
-    )  # fmt: skip
-    running.wait_for_value(1, "script_tracking_partitions_kept", 120.0, target="shop", reason="not_archived")
-    assert len(running.events("archive_failed")) == 1
-    assert running.value("script_tracking_archive_last_success_timestamp_seconds", target="shop") is None
-    assert value(past, STANDS) is True
-    place.mkdir()
-    running.wait_for_value(1, "script_tracking_archive_success", 120.0, target="shop")
-    assert running.value("script_tracking_archive_last_success_timestamp_seconds", target="shop")
-    assert len(running.events("archive_recovered")) == 1
 
 
 def test_folders_of_targets_are_told_apart_and_stay_below_the_directory() -> None:

@@ -15,7 +15,7 @@ DOWN: Mapping[str, float | None] = {UP: 0}
 ALIVE: Mapping[str, float | None] = {UP: 1}
 OF_THE_DATABASE = ("untracked_changes",)  # what we do there ourselves, such as to make a role
 # what the other tasks of the target may have to say, also later, when they next need the session that they have lost
-BESIDE = ("upkeep_failed", "capture_failed")
+BESIDE = ("upkeep_failed", "capture_failed", "archive_failed")
 HOLD_SECONDS = 2.0  # for which the fault is kept up once it shows
 COUNTER = sample("operations_total", tenant="system", script_type="BATCH", status="FAILED")
 PROGRESS = sample("collector_last_success_timestamp_seconds", OTHER, collector="operations")

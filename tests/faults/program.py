@@ -51,6 +51,20 @@ def jumped(scene: Scene) -> Mapping[str, float]:
 
 
 @contextmanager
+def no_archive(scene: Scene) -> Iterator[None]:
+    """Of one of the two; the exporter would make it anew, were there nothing."""
+    folder = scene.archive / SHOP
+    away = folder.with_suffix(".away")
+    folder.rename(away)
+    folder.write_text("x", encoding="utf-8")
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+@contextmanager
 def broken_configuration(scene: Scene) -> Iterator[None]:
     before = scene.exporter.config.read_text(encoding="utf-8")
     scene.exporter.config.write_text("targets: [{name: shop, dns: mistyped}]", encoding="utf-8")
@@ -167,6 +181,10 @@ CASES = (
     Fault("the clock an hour back", clock(-HOUR), ON_TIME, observe=jumped),
     Fault(
         "reload with a broken file", broken_configuration, {**SERVED, RELOADED: 0}, ("configuration_refused",),
+    ),
+    Fault(
+        "a file in place of the archive's folder", no_archive, {**SERVED, sample("archive_success"): 0},
+        ("archive_failed",),
     ),
     Fault("a file of targets broken", broken_targets, SERVED, ("target_file_refused",)),
     Fault(

@@ -89,9 +89,12 @@ class Scene:
         self.password.write_text(PASSWORD, encoding="utf-8")
         self.more = self.folder / "more.yaml"
         self.more.write_text("[]", encoding="utf-8")
+        self.archive = self.folder / "archive"
+        self.archive.mkdir()
         self.config = {
             "listen": "127.0.0.1:0",
             "schema": "check",
+            "archive": {"directory": str(self.archive)},
             "log": {"format": "json"},
             "file_sd": {"files": [str(self.more)], "interval": "1s"},
             "collectors": {spec.name: {"interval": "2s"} for spec in load()},
@@ -119,6 +122,7 @@ class Scene:
         with psycopg.connect(dsn, autocommit=True) as admin:
             admin.execute("create role exporter login in role script_tracking_daemon")
             admin.execute(sql.SQL("alter role exporter password {}").format(sql.Literal(PASSWORD)))
+            admin.execute("update script_tracking_internal.setting set value = 'on' where name = 'retention.archive'")
             self._operate(admin)
         rules = server.home / "data" / "pg_hba.conf"
         rules.write_text(f"host all exporter all scram-sha-256\n{rules.read_text()}")
@@ -169,7 +173,7 @@ class Scene:
 
     def amiss(self, samples: Samples) -> list[str]:
         """The samples that are not as they should be."""
-        wanted = [UP, OTHER_UP, sample("upkeep_success"), sample("capture_success"), RELOADED]
+        wanted = [UP, OTHER_UP, *map(sample, ("upkeep_success", "capture_success", "archive_success")), RELOADED]
         wanted += [sample("collector_success", collector=spec.name) for spec in load()]
         return [f"{name} {samples.get(name)}" for name in wanted if samples.get(name) != 1]
 

@@ -13,12 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from exporter import watch
 from exporter.collect import collector
 from exporter.target import Target
 
 FOLDER = Path(os.environ["INJECTED"])
 ADDRESS = "127.0.0.1"  # of the hosts whose names end in .test
 STALLED_SECONDS = 3.0
+ARCHIVE_SECONDS = 2.0
 
 
 def _said(name: str) -> str | None:
@@ -51,3 +53,4 @@ time.time = _wrong_time
 socket.getaddrinfo = _resolve
 Target.probe = _stall  # type: ignore[method-assign,assignment]
 collector.STALLED_SECONDS = STALLED_SECONDS  # so that a test need not wait for half a minute
+watch.ARCHIVE_SECONDS = ARCHIVE_SECONDS  # nor for ten

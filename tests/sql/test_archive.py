@@ -12,7 +12,17 @@ from psycopg.types.json import Jsonb
 from exporter.sqlfiles import migrations
 from tests.fix_sessions import Login, MakeRole, Session, meddling, one, value
 from tests.sql.test_retention import CLEANUP, COUNTED, HOLD, RELEASE, RETENTION, told
-from tests.vault_steps import DAYS_AGO, INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, roll_up, set_setting
+from tests.vault_steps import (
+    DAYS_AGO,
+    INTERNAL,
+    LONG_AGO,
+    THIS_MONTH,
+    age_archives,
+    make_past,
+    record,
+    roll_up,
+    set_setting,
+)
 
 COLUMNS = "relation, partition_name, portal, partition_until, row_count, columns, source"
 OPEN = f"select {COLUMNS} from {INTERNAL}.open_archive()"
@@ -21,6 +31,7 @@ LEDGER = f"select count(*) from {INTERNAL}.partition_archive"
 STANDS = f"select to_regclass('{INTERNAL}.script_execution_s_past') is not null"
 KEEPERS = "select coalesce(kept_by, '{}') from script_tracking.get_cleanup_candidates()"
 UNARCHIVED = "that no archive holds it as it is"
+UNSEEN = "that no exporter has looked at the files of its archive just now"
 
 
 @pytest.fixture
@@ -127,6 +138,30 @@ def test_what_a_hold_or_a_retention_keeps_is_not_archived(past: Session, daemon:
     assert due() == 2
     set_setting(past, "retention.archive", "off")
     assert due() == 0
+
+
+def test_what_was_archived_long_ago_stays_until_its_files_were_looked_at(past: Session, daemon: Session) -> None:
+    standing = f"select archive_id, is_here, goes, is_missed from {INTERNAL}.standing_archives(%s)"
+    archive(daemon)
+    age_archives(past, "20 minutes")
+    assert value(past, KEEPERS) == [UNSEEN]
+    assert (value(past, CLEANUP, 1), value(daemon, f"select {INTERNAL}.keep_retention()")) == (0, 0)
+    value(past, f"select {INTERNAL}.look_at_partitions()")
+    kept = f"select reason from {INTERNAL}.partition_kept"
+    assert value(past, kept) == "not_archived"
+    hub, satellite = daemon.execute(standing.encode(), ("here",)).fetchall()
+    assert (hub["is_here"], hub["goes"], hub["is_missed"]) == (True, True, False)
+    note = f"select {INTERNAL}.note_look(%s)"
+    daemon.execute(note.encode(), ([hub["archive_id"]],))
+    assert value(past, KEEPERS) == [UNSEEN], "the other file may be gone"
+    hold = value(past, HOLD, None, None, None)
+    assert not any(row["goes"] for row in daemon.execute(standing.encode(), ("there",)).fetchall())
+    past.execute(RELEASE, (hold,))
+    daemon.execute(note.encode(), ([satellite["archive_id"], 0],))
+    assert value(past, KEEPERS) == []
+    assert value(past, CLEANUP, 1) == 4
+    daemon.execute(note.encode(), ([],))
+    assert value(past, f"select count(*) from {INTERNAL}.archive_look") == 0
 
 
 def test_a_hold_that_comes_after_the_archive_keeps_the_partition(past: Session, daemon: Session) -> None:
@@ -250,6 +285,7 @@ def test_the_ledger_is_append_only_and_for_auditors(
             statements.append("select * from script_tracking.get_archives()")
         if session is not daemon:
             statements += [OPEN, f"select {INTERNAL}.ask_archive()", f"select {INTERNAL}.standing_archives('here')"]
+            statements.append(f"select {INTERNAL}.note_look('{{}}')")
         for statement in statements:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(statement.encode())

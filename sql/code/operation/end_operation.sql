@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/redact_message.sql, tenancy/member_tenants.sql
+-- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/redact_message.sql, tenancy/member_tenants.sql, tenancy/is_maintenance.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -29,7 +29,9 @@ begin
     end if;
     -- asked for a key that nobody has as well, so that the time does not tell it from somebody else's
     v_members := script_tracking_internal.member_tenants(p_identity);
-    v_superuser := pg_catalog.current_setting('is_superuser') = 'on';
+    -- not in a function of somebody else's whose table a superuser maintains
+    v_superuser := case when pg_catalog.current_setting('is_superuser') = 'on'
+      then not script_tracking_internal.is_maintenance() else false end;
     delete from script_tracking_internal.running_operation as r
     where r.script_execution_hk = p_execution_hk
       and (v_superuser or r.tenant_hk = any (v_members))

@@ -1,4 +1,4 @@
--- requires: tenancy/member_tenants.sql
+-- requires: tenancy/member_tenants.sql, tenancy/is_maintenance.sql
 -- Says that an operation lives. Writes the state table alone. From the first heartbeat on, upkeep goes by heartbeats and
 -- no longer by the session: behind a pooler a session says nothing of its client.
 create or replace function script_tracking.heartbeat(execution_hk bytea)
@@ -14,7 +14,7 @@ as $function$
 declare
   v_identity  name := script_tracking_internal.session_identity();
   v_members   bytea[];
-  v_superuser boolean := current_setting('is_superuser') = 'on';
+  v_superuser boolean;
 begin
   update script_tracking_internal.running_operation as r
   set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
@@ -24,6 +24,8 @@ begin
   end if;
   -- asked for a key that nobody has as well, so that the time does not tell it from somebody else's
   v_members := script_tracking_internal.member_tenants(v_identity);
+  v_superuser := case when current_setting('is_superuser') = 'on'
+    then not script_tracking_internal.is_maintenance() else false end;
   update script_tracking_internal.running_operation as r
   set heartbeat_at = greatest(clock_timestamp(), r.execution_timestamp + interval '1 microsecond')
   where r.script_execution_hk = heartbeat.execution_hk

@@ -1,4 +1,4 @@
--- requires: retention/partition_tenants.sql, retention/is_partition_in_use.sql, retention/disposal.sql, retention/is_archived.sql
+-- requires: retention/partition_tenants.sql, retention/is_partition_in_use.sql, retention/disposal.sql, retention/is_archived.sql, retention/is_archive_seen.sql
 -- What keeps a past partition (of the satellite, with its bounds) from being removed, one row each: retention (of the tenant
 -- whose goes longest), delivery, hold, in_use, not_disposable, not_archived. None: it can go. p_days is the retention of tenants that have none of
 -- their own, NULL for good.
@@ -44,6 +44,8 @@ begin
     when 'archived' then
       if not script_tracking_internal.is_archived(p_partition, p_lower, p_upper) then
         return query select 'not_archived', 'that no archive holds it as it is', null::timestamptz;
+      elsif not script_tracking_internal.is_archive_seen(p_lower, p_upper) then
+        return query select 'not_archived', 'that no exporter has looked at the files of its archive just now', null::timestamptz;
       end if;
     else null;
   end case;

@@ -1,6 +1,6 @@
--- requires: tenancy/member_tenants.sql
+-- requires: tenancy/tenants_of.sql, tenancy/is_maintenance.sql
 -- Tenants that the caller may read: all for auditors, else its memberships; narrowed by script_tracking.tenant.
--- The read policies call it once for a statement, as an InitPlan.
+-- Raises 42501 where a superuser or an auditor maintains somebody's table: that one's functions would read as he may.
 create or replace function script_tracking_internal.visible_tenants()
 returns bytea[]
 language plpgsql stable
@@ -11,19 +11,12 @@ set plpgsql.extra_errors = 'none'
 as $function$
 declare
   v_identity name := script_tracking_internal.session_identity();
-  v_claim    text := nullif(current_setting('script_tracking.tenant', true), '');
-  v_visible  bytea[];
 begin
-  if pg_has_role(v_identity, 'script_tracking_auditor', 'member') then
-    v_visible := array(select t.tenant_hk from script_tracking.tenant_h as t);
-  else
-    v_visible := script_tracking_internal.member_tenants(v_identity);
+  if pg_has_role(v_identity, 'script_tracking_auditor', 'member') and script_tracking_internal.is_maintenance() then
+    raise exception using errcode = '42501',
+      message = 'nothing of the record is shown while a table is maintained or a materialized view filled by a superuser or an auditor',
+      hint = 'Whose function asks cannot be told there. A materialized view of an auditor''s own can be made of the tables of the record.';
   end if;
-  if v_claim is not null then
-    v_visible := array(
-      select t.tenant_hk from script_tracking.tenant_h as t
-      where t.tenant_bk = v_claim and t.tenant_hk = any (v_visible));
-  end if;
-  return v_visible;
+  return script_tracking_internal.tenants_of(v_identity);
 end
 $function$;

@@ -1,6 +1,6 @@
--- requires: tenancy/session_identity.sql, tenancy/tenant_state.sql
+-- requires: tenancy/session_identity.sql, tenancy/tenant_state.sql, tenancy/is_maintenance.sql
 -- What a writer needs to know before it writes: the tenant of the statement, who acts, and the installation.
--- A claim (argument or setting) counts only for a member or a superuser; without one the tenant is the role's only
+-- A claim (argument or setting) counts only for a member or a superuser who does not maintain somebody's table; without one the tenant is the role's only
 -- membership, without any membership "system". refused says why the claim does not count: not_a_member, also
 -- where there is no such tenant (nobody learns by claiming which exist), or ambiguous where several memberships leave the
 -- choice open; tenant_hk is then what a writer that must not fail should use. Of what counts: suspended where the tenant is (tenant_hk stays: what a member does is the
@@ -38,7 +38,9 @@ begin
   end if;
   if p_claim is not null then
     select t.tenant_hk into v_claimed from script_tracking.tenant_h as t where t.tenant_bk = p_claim;
-    if v_claimed is not null and (v_superuser or v_claimed = any (v_members)) then
+    if v_claimed is not null
+      and (case when v_superuser then not script_tracking_internal.is_maintenance() else v_claimed = any (v_members) end)
+    then
       if v_limited then
         refused := nullif(script_tracking_internal.tenant_state(v_claimed), 'active');
       end if;

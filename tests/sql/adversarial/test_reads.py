@@ -39,6 +39,7 @@ INTERNAL = (
     "select * from script_tracking_internal.collect_operations()",
     "select script_tracking_internal.member_tenants('postgres')",
     "select script_tracking_internal.visible_tenants()",
+    "select script_tracking_internal.tenants_shown_to('postgres')",
     "select script_tracking_internal.hidden_before()",
     "select script_tracking_internal.shortened_tenants()",
     "select script_tracking_internal.hidden_befores()",

@@ -38,6 +38,7 @@ DYNAMIC = {
     "flush_messages",
     "get_system_health",
     "is_archived",
+    "is_maintenance",
     "is_partition_in_use",
     "lock_partitions",
     "look_at_partitions",
