@@ -77,6 +77,82 @@ def test_one_statement_does_for_what_another_began(admin: Session) -> None:
     assert [row["execution_status"] for row in history(admin)] == ["COMPLETED", "COMPLETED"]
 
 
+CASES: tuple[dict[str, object], ...] = (
+    {},
+    {"script_name": "n" * 1000, "script_type": "t" * 63},
+    {"script_name": 'Sp\u00e4t "quoted" \\ \u65e5\u672c', "sql_command": "select 1"},
+    {"script_name": "sync password=hunter2"},
+    {"sql_command": "alter role r password 'hunter2'", "metadata": {"token": "hunter2", "n": 1}},
+    {"sql_command": "select '" + "long " * 300 + "'"},
+    {"sql_command": "select '" + "long " * 9000 + "'", "parent_hk": "ab" * 32},
+    {"metadata": {"evidence": "mine", "run": [1, {"x": None}]}, "parent_hk": "00"},
+    {"metadata": None, "sql_command": None, "parent_hk": None},
+)
+
+
+def test_each_is_recorded_as_by_the_single_form(admin: Session) -> None:
+    """Beside each other in one call, the ones with secrets among those without: the same rows but for key and times."""
+    made = [{"script_name": f"load-{place}", "script_type": "LOAD", **case} for place, case in enumerate(CASES)]
+    admin.execute("set script_tracking.app_user = 'somebody'")
+    many = track(admin, Jsonb(made))
+    assert len(set(many)) == len(made)
+    for case, key in zip(made, many, strict=True):
+        arguments = {"metadata": None, "sql_command": None, "parent_hk": None, **case}
+        arguments["metadata"] = None if arguments["metadata"] is None else Jsonb(arguments["metadata"])
+        single = value(
+            admin,
+            "select script_tracking.track_operation(%s, %s, metadata => %s, parent_hk => decode(%s, 'hex'),"
+            " sql_command => %s)",
+            *(arguments[name] for name in ("script_name", "script_type", "metadata", "parent_hk", "sql_command")),
+        )
+        assert isinstance(single, bytes)
+        kept, expected = (_kept(admin, one) for one in (key, single))
+        assert kept == expected
+        assert "hunter2" not in str(kept)
+
+
+def _kept(session: Session, key: bytes) -> dict[str, Any]:
+    """Hub, version and state row without key and times; the hash is reckoned anew from the row."""
+    rows = session.execute(
+        "select s.*, h.tenant_hk as hub_tenant, h.record_source as hub_source,"
+        " h.load_date = s.execution_timestamp as dated,"
+        " h.script_execution_hk = script_tracking.calculate_hash_key(h.script_execution_bk) as keyed,"
+        " regexp_replace(h.script_execution_bk, '_[0-9]{8}T[0-9]{6}[.][0-9]{6}Z_[0-9a-f]{32}$', '') as named,"
+        f" s.hash_diff = {INTERNAL}.hash_diff(s.tenant_hk, s.script_name, s.script_type, s.execution_status,"
+        " s.execution_timestamp, s.execution_duration_ms, s.db_session_user, s.client_ip, s.affected_objects,"
+        " s.sql_command, s.error_message, s.metadata) as hashed,"
+        " r.tenant_hk as state_tenant, r.script_type as state_type, r.started_by, r.pid,"
+        " r.execution_timestamp = s.execution_timestamp and r.heartbeat_at = s.execution_timestamp as beaten"
+        " from script_tracking.script_execution_s as s"
+        " join script_tracking.script_execution_h as h using (script_execution_hk)"
+        f" join {INTERNAL}.running_operation as r using (script_execution_hk)"
+        " where script_execution_hk = %s",
+        (key,),
+    ).fetchall()
+    assert len(rows) == 1
+    kept: dict[str, Any] = rows[0]
+    assert kept["dated"] and kept["keyed"] and kept["hashed"] and kept["beaten"]
+    for name in ("script_execution_hk", "load_date", "hash_diff", "version_number", "execution_timestamp", "xid"):
+        del kept[name]
+    return kept
+
+
+def test_keys_of_one_call_have_nothing_in_common(admin: Session) -> None:
+    """Their suffixes are made from one secret, and no suffix tells of another."""
+    keys = [key for _ in range(2) for key in track(admin, operations(*["same"] * 50))]
+    suffixes = [
+        row["suffix"]
+        for row in admin.execute(
+            "select right(script_execution_bk, 32) as suffix from script_tracking.script_execution_h"
+            " where script_execution_hk = any (%s)",
+            (keys,),
+        )
+    ]
+    assert len(set(suffixes)) == 100
+    for place in range(32):  # of 100 random digits at a place, not one of sixteen would be missing in all others
+        assert len({suffix[place] for suffix in suffixes}) > 8
+
+
 def test_an_empty_array_is_no_operation(admin: Session) -> None:
     assert value(admin, TRACK, Jsonb([])) == []
     assert value(admin, COMPLETE, Jsonb([])) == []

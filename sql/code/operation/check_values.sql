@@ -1,5 +1,6 @@
 -- Raises ST003 for the first value of an array's objects that is not of its type, naming entry, key and value: the
--- server's own complaint tells of the value alone. One look at all of them; one by one only where that fails.
+-- server's own complaint tells of the value alone. One look at all of them; one by one only where that fails, which it also
+-- does for what is no object: of that the caller tells.
 create or replace function script_tracking_internal.check_values(p_items jsonb, p_argument text)
 returns void
 language plpgsql stable
@@ -9,8 +10,7 @@ declare
   v_value record;
 begin
   begin
-    perform from jsonb_array_elements(p_items) as o (item)
-    cross join lateral jsonb_to_record(case when jsonb_typeof(o.item) = 'object' then o.item else '{}' end)
+    perform from jsonb_to_recordset(p_items)
       as i (success boolean, affected_rows bigint, started_at timestamptz, ended_at timestamptz);
     return;
   exception when data_exception then

@@ -1,8 +1,9 @@
--- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_values.sql
+-- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_operations.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql
 -- Begins many operations at once, or none: record_execution() for a set, in one statement for hub, version and state row.
 -- started_at is for a client that could not tell in time, by the server's clock; what was delivered late says by how much.
 -- With id, 32 hexadecimal digits of the client's choice, an operation that is delivered again is recognised and not recorded
 -- again. The key's suffix is derived from id and role: nobody can choose the key of somebody else's attempt.
+-- What costs a call for each of them, a row of a function, a plpgsql function, a builder of JSON, stands where it is needed alone.
 create or replace function script_tracking.track_operations(operations jsonb)
 returns bytea[]
 language plpgsql volatile
@@ -21,8 +22,13 @@ declare
   v_now      timestamptz := clock_timestamp();
   v_session  jsonb := script_tracking_internal.session_metadata(
     'client', v_identity, script_tracking_internal.session_claims());
+  -- 256 strong random bits that nobody sees: what is hashed of them is as hard to guess as if each had its own, which cost more
+  v_seed     bytea := convert_to(script_tracking_internal.random_suffix() || script_tracking_internal.random_suffix(), 'UTF8');
   v_default  text := nullif(current_setting('script_tracking.tenant', true), '');
-  v_problem  text;
+  v_user     varchar := session_user;
+  v_client   inet := inet_client_addr();
+  v_good     boolean;
+  v_suspect  boolean;
   v_claims   text[];
   v_context  record;
   v_tenants  bytea[] := '{}';
@@ -31,31 +37,29 @@ begin
   if jsonb_typeof(track_operations.operations) is distinct from 'array' then
     raise exception using errcode = 'ST003', message = 'operations must be a JSON array';
   end if;
-  perform script_tracking_internal.check_values(track_operations.operations, 'operations');
-  select (array_agg(format('operations[%s]: %s', g.place - 1, g.problem) order by g.place) filter (where g.problem is not null))[1],
-    array_agg(distinct g.claim)
-  into v_problem, v_claims
-  from (
-    select o.place, coalesce(i.tenant, v_default) as claim, case
-      when jsonb_typeof(o.item) <> 'object' then 'is not an object'
-      when o.item - array['script_name', 'script_type', 'tenant', 'metadata', 'parent_hk', 'sql_command', 'started_at', 'id']
-          <> '{}' then 'has an unknown key'
-      when not coalesce(length(i.script_name) between 1 and 1000 and length(i.script_type) between 1 and 63
-          and i.script_type collate "C" !~ '[[:cntrl:]]', false)
-        then 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones'
-      when jsonb_typeof(nullif(i.metadata, 'null')) <> 'object' then 'metadata must be a JSON object'
-      when i.parent_hk is not null and script_tracking_internal.hex_key(i.parent_hk) is null
-        then 'parent_hk must be hexadecimal'
-      when not i.started_at between v_now - interval '7 days' and v_now + interval '5 seconds'
-        then 'started_at must lie within the last seven days'
-      when i.id !~ '^[0-9a-f]{32}$' then 'id must be 32 hexadecimal digits'
-      when i.id is not null and i.started_at is null then 'id needs started_at' end as problem
-    from jsonb_array_elements(track_operations.operations) with ordinality as o (item, place)
-    cross join lateral jsonb_to_record(case when jsonb_typeof(o.item) = 'object' then o.item else '{}' end)
-      as i (script_name text, script_type text, tenant text, metadata jsonb, parent_hk text, started_at timestamptz, id text)
-  ) as g;
-  if v_problem is not null then
-    raise exception using errcode = 'ST003', message = v_problem;
+  -- all of them at once: which one is bad, and in what, is asked only where one is
+  begin
+    select bool_and(coalesce(
+        i.item - array['script_name', 'script_type', 'tenant', 'metadata', 'parent_hk', 'sql_command', 'started_at', 'id'] = '{}'
+        and length(i.script_name) between 1 and 1000 and length(i.script_type) between 1 and 63
+        and (i.metadata is null or jsonb_typeof(i.metadata) = 'object')
+        and (i.parent_hk is null or script_tracking_internal.hex_key(i.parent_hk) is not null)
+        and (i.started_at is null or i.started_at between v_now - interval '7 days' and v_now + interval '5 seconds')
+        and (i.id is null or i.id ~ '^[0-9a-f]{32}$' and i.started_at is not null), false))
+        and string_agg(i.script_type, '') collate "C" !~ '[[:cntrl:]]',
+      script_tracking_internal.may_hold_secret(string_agg(i.script_name, ' ')),
+      array_agg(distinct coalesce(i.tenant, v_default))
+    into v_good, v_suspect, v_claims
+    from rows from (
+      jsonb_array_elements(track_operations.operations),
+      jsonb_to_recordset(track_operations.operations) as (script_name text, script_type text, tenant text, metadata jsonb,
+        parent_hk text, started_at timestamptz, id text))
+      as i (item, script_name, script_type, tenant, metadata, parent_hk, started_at, id);
+  exception when data_exception then
+    v_good := false;
+  end;
+  if not v_good then
+    perform script_tracking_internal.check_operations(track_operations.operations, v_now);
   elsif v_claims is null then
     return '{}';
   end if;
@@ -68,31 +72,40 @@ begin
   end loop;
 
   with given as materialized (
-    select o.place, i.id, coalesce(i.started_at, clock_timestamp()) as started_at,
-      v_tenants[array_position(v_claims, coalesce(i.tenant, v_default))] as tenant_hk,
-      script_tracking_internal.redact_text(i.script_name)::varchar as script_name, i.script_type::varchar as script_type,
-      case when i.id is null then script_tracking_internal.random_suffix()
-        else left(encode(sha256(convert_to(format('operation of %s: %s', v_identity, i.id), 'UTF8')), 'hex'), 32) end as suffix,
-      c.sql_command,
-      coalesce(script_tracking_internal.declared_metadata(nullif(i.metadata, 'null')), '{}') || v_session
-        || jsonb_strip_nulls(jsonb_build_object(
-          'parent_hk', encode(script_tracking_internal.hex_key(i.parent_hk), 'hex'),
-          'recorded_after_us', (extract(epoch from v_now - i.started_at) * 1000000)::bigint))
-        || c.noted as metadata
-    from jsonb_array_elements(track_operations.operations) with ordinality as o (item, place)
-    cross join lateral jsonb_to_record(o.item) as i (script_name text, script_type text, tenant text, metadata jsonb,
-      parent_hk text, sql_command text, started_at timestamptz, id text)
-    cross join lateral script_tracking_internal.cut_statement(script_tracking_internal.redact(i.sql_command)) as c
-  ), named as materialized (
-    select g.*, script_tracking_internal.business_key(g.script_name, g.started_at, g.suffix) as bk from given as g
-  ), keyed as materialized (
-    select n.*, sha256(convert_to(n.bk, 'UTF8')) as hk from named as n
+    select k.*, sha256(convert_to(k.bk, 'UTF8')) as hk
+    from (
+      select r.place, r.id, r.started_at, r.tenant_hk, r.script_name, r.script_type,
+        case when c.noted is null then r.sql_command else c.sql_command end as sql_command,
+        case when c.noted is null then r.metadata else r.metadata || c.noted end as metadata,
+        script_tracking_internal.business_key(r.script_name, r.started_at, r.suffix) as bk
+      from (
+        select i.place, i.id, coalesce(i.started_at, clock_timestamp()) as started_at,
+          v_tenants[array_position(v_claims, coalesce(i.tenant, v_default))] as tenant_hk,
+          case when v_suspect then script_tracking_internal.redact_text(i.script_name)::varchar else i.script_name end as script_name,
+          i.script_type, script_tracking_internal.redact(i.sql_command) as sql_command,
+          left(encode(sha256(case when i.id is null then v_seed || int8send(i.place)
+            else convert_to(format('operation of %s: %s', v_identity, i.id), 'UTF8') end), 'hex'), 32) as suffix,
+          case when i.metadata is null and i.parent_hk is null and i.started_at is null then v_session
+            else coalesce(script_tracking_internal.declared_metadata(i.metadata), '{}') || v_session
+              || jsonb_strip_nulls(jsonb_build_object(
+                'parent_hk', encode(script_tracking_internal.hex_key(i.parent_hk), 'hex'),
+                'recorded_after_us', (extract(epoch from v_now - i.started_at) * 1000000)::bigint)) end as metadata
+        from rows from (
+          jsonb_to_recordset(track_operations.operations) as (script_name varchar, script_type varchar, tenant text,
+            metadata jsonb, parent_hk text, sql_command text, started_at timestamptz, id text))
+          with ordinality as i (script_name, script_type, tenant, metadata, parent_hk, sql_command, started_at, id, place)
+        offset 0) as r  -- a subquery of its own, as is the next one: so that each expression is reckoned once
+      left join lateral (
+        select n.sql_command, n.noted from script_tracking_internal.cut_statement(r.sql_command) as n
+        where length(r.sql_command) > 1024  -- shorter ones are never cut
+        offset 0) as c on true
+      offset 0) as k
   ), new as materialized (
-    select k.* from keyed as k
-    where k.id is null
-      or k.place = (select min(o.place) from keyed as o where o.hk = k.hk)
+    select g.* from given as g
+    where g.id is null
+      or g.place in (select min(o.place) from given as o where o.id is not null group by o.hk)
         and not exists (select from script_tracking.script_execution_h as h
-                        where h.script_execution_hk = k.hk and h.load_date = k.started_at)
+                        where h.script_execution_hk = g.hk and h.load_date = g.started_at)
   ), hub as (
     insert into script_tracking.script_execution_h
       (script_execution_hk, script_execution_bk, tenant_hk, load_date, record_source)
@@ -100,11 +113,11 @@ begin
   ), version as (
     insert into script_tracking.script_execution_s
       (script_execution_hk, load_date, hash_diff, script_name, script_type, execution_status, execution_timestamp,
-       sql_command, metadata, record_source, tenant_hk, incarnation)
+       db_session_user, client_ip, sql_command, metadata, record_source, tenant_hk, incarnation)
     select n.hk, clock_timestamp(),
       script_tracking_internal.hash_diff(n.tenant_hk, n.script_name, n.script_type, 'RUNNING', n.started_at, null,
-        session_user::varchar, inet_client_addr(), null, n.sql_command, null, n.metadata),
-      n.script_name, n.script_type, 'RUNNING', n.started_at, n.sql_command, n.metadata,
+        v_user, v_client, null, n.sql_command, null, n.metadata),
+      n.script_name, n.script_type, 'RUNNING', n.started_at, v_user, v_client, n.sql_command, n.metadata,
       v_context.record_source || '/operation/v1', n.tenant_hk, v_context.incarnation
     from new as n
   ), state as (
@@ -112,7 +125,7 @@ begin
       (script_execution_hk, tenant_hk, script_type, execution_timestamp, started_by, heartbeat_at)
     select n.hk, n.tenant_hk, n.script_type, n.started_at, v_identity, n.started_at from new as n
   )
-  select array_agg(k.hk order by k.place) into v_hks from keyed as k;
+  select array_agg(g.hk order by g.place) into v_hks from given as g;
   return v_hks;
 end
 $function$;
