@@ -248,7 +248,7 @@ async def collect_once(config: Config) -> int:
     well = True
     for watch in daemon.fleet.build(config, (await expanded(config)).targets):
         with contextlib.suppress(TargetUnavailable):  # collect_all says so
-            await watch.settle_schema()
+            await watch.schema.settle()
         well = await watch.collector.collect_all() and well
         await watch.target.close()
     sys.stdout.write(daemon.snapshot.exposition(openmetrics=False).decode())

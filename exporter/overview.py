@@ -183,7 +183,7 @@ def _problems(watch: Watch, digest: Digest) -> Iterator[Problem]:
             "critical", "The schema is not installed, or the exporter may not read it",
             "A superuser runs: script-tracking-exporter schema install --dsn DSN, and grants script_tracking_daemon to "
             "the exporter's role. On a standby the schema comes from its primary.",
-            "ScriptTrackingSchemaMissing", watch.refused,
+            "ScriptTrackingSchemaMissing", watch.schema.refused,
         )  # fmt: skip
         return
     if watch.status.alone is not None:
@@ -193,12 +193,12 @@ def _problems(watch: Watch, digest: Digest) -> Iterator[Problem]:
             "ScriptTrackingUnconfirmedCopy",
         )  # fmt: skip
         return
-    if watch.refused is not None:
+    if watch.schema.refused is not None:
         yield Problem(
             "warning", "The schema could not be brought up to date",
             "script-tracking-exporter schema status --dsn DSN says what is missing; the log says why "
             "(schema_not_settled).",
-            "ScriptTrackingSchemaMissing", watch.refused,
+            "ScriptTrackingSchemaMissing", watch.schema.refused,
         )  # fmt: skip
     yield from _of_tasks(watch)
     for check in digest.checks or ():

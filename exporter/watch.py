@@ -15,21 +15,16 @@ from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.config import LimitsConfig
-from exporter.database import Connection
-from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
-from exporter.logs import get_logger
+from exporter.errors import TargetUnavailable
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.schedule import BackOff, monotonic
-from exporter.schema.installer import install
-from exporter.schema.plan import Ledger, Standing, glance, may_collect, read_ledger
 from exporter.sessions import Sessions
+from exporter.settler import Settler
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
 from exporter.upkeep.archiver import Archiver
 from exporter.upkeep.keeper import Keeper
 from exporter.values import SchemaMode
-
-log = get_logger("watch")
 
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
@@ -73,11 +68,7 @@ class Watch:
             Reconciler(self.target, capture.reconcile_interval),
         )
         self.status.set("reconcile_interval", capture.reconcile_interval)
-        self._schema_mode: SchemaMode = schema_mode
-        self._options = {"auth": True} if config.auth else None
-        self._refused: str | None = None
-        self._locked: str | None = None
-        self._seen = False  # whether the schema stood in the database since the start
+        self.schema = Settler(self.target, self.status, schema_mode, {"auth": True} if config.auth else None)
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begins the tasks; `ended` is called with one that ends by itself, which none of them should."""
@@ -102,124 +93,12 @@ class Watch:
         self.config = config
         self.target.renew(config)
 
-    async def settle_schema(self) -> bool:
-        """Installs or upgrades where it may, and learns the version; whether the schema can be used.
-
-        Raises TargetUnavailable. What stands in the way is logged once.
-        """
-        try:
-            settled = await self._settle_schema()
-        except QueryFailed as error:
-            if not error.is_locked_out:
-                raise
-            if str(error) != self._locked:
-                log.info("schema_locked", target=self.target.name, reason=str(error))
-            self._locked = str(error)
-            return self._is_usable  # somebody changes the schema right now: what is known stands until the next look
-        self._locked = None
-        return settled
-
-    @property
-    def refused(self) -> str | None:
-        """Why the schema is not as it should be; the reason may name what no metric does."""
-        return self._refused
-
-    @property
-    def _is_usable(self) -> bool:
-        return bool(self.target.schema_version) and self.target.may_collect
-
-    async def _settle_schema(self) -> bool:
-        async with self.target.sessions.session() as session:
-            return await self._settle_schema_by(session.connection)
-
-    async def _settle_schema_by(self, connection: Connection) -> bool:
-        reason: str | None = None
-        ledger: Ledger | None = None
-        try:
-            await self.target.look(connection)
-            standing = await self._glance(connection)
-            if standing is not None and self._is_wanted(standing):
-                self._settled(standing.version, standing.may_collect)
-                return self._is_usable
-            ledger = await read_ledger(connection)
-            if self._seen and not ledger.is_whole:
-                reason = (
-                    "the schema was removed since this exporter started; it is not installed again unasked: run "
-                    "script-tracking-exporter schema install --dsn DSN, or start the exporter anew"
-                )
-            elif self._schema_mode == "auto" and not self.target.standby:
-                known, ledger = ledger, None  # should it fail, what stands is read anew
-                report = await install(connection, ledger=known, options=self._options)
-                if report.changed:
-                    log.info("schema_installed", target=self.target.name, version=report.version)
-                ledger = report.ledger
-        except TargetUnavailable:
-            raise
-        except ScriptTrackingError as error:
-            if isinstance(error, QueryFailed) and error.is_locked_out:
-                raise
-            reason = str(error)
-        version, readable = 0, self.target.may_collect
-        try:
-            ledger = ledger or await read_ledger(connection)
-            version, readable = ledger.version if ledger.is_whole else 0, not ledger.is_whole or may_collect(ledger)
-        except TargetUnavailable:
-            raise
-        except ScriptTrackingError as error:
-            if isinstance(error, QueryFailed) and error.is_locked_out:
-                raise
-            reason = reason or (
-                f"{error}; a superuser must run: script-tracking-exporter schema install --dsn DSN, and grant "
-                "script_tracking_daemon to the exporter's role"
-            )
-        if reason is None and version == 0:
-            reason = "the schema is not installed: " + (
-                "a standby gets it from its primary"
-                if self.target.standby
-                else "a superuser must run: script-tracking-exporter schema install --dsn DSN"
-            )
-        if reason is not None and reason != self._refused and self._schema_mode != "off":
-            tell = log.error if self._seen and not version else log.warning
-            tell("schema_not_settled", target=self.target.name, reason=reason)
-        self._settled(version, readable, reason)
-        return self._is_usable
-
-    def _settled(self, version: int, readable: bool, refused: str | None = None) -> None:
-        """Notes which schema the database has, and whether this program may read it."""
-        self.target.schema_version, self.target.may_collect = version, readable
-        self.status.set("schema_version", version)
-        self._seen = self._seen or version > 0
-        self._refused = refused
-        self.target.schema_known.set()
-
-    def _is_wanted(self, standing: Standing) -> bool:
-        """Whether the schema is that of this program, with the parts that this target is to have."""
-        return standing.options is not None and standing.options >= (self._options or {}).keys()
-
-    async def _glance(self, connection: Connection) -> Standing | None:
-        """What stands; None where that takes a closer look. Raises TargetUnavailable, and QueryFailed for a lock."""
-        try:
-            return await glance(connection)
-        except QueryFailed as error:
-            if error.is_locked_out:
-                raise
-            return None
-
-    async def _has_moved(self) -> bool:
-        """Whether somebody has upgraded, removed or hidden the schema since it was settled."""
-        try:
-            async with self.target.sessions.session() as session:
-                standing = await self._glance(session.connection)
-        except ScriptTrackingError as error:
-            return not (isinstance(error, QueryFailed) and error.is_locked_out)
-        return standing is None or standing.settled != (self.target.schema_version, self.target.may_collect)
-
     async def keep(self) -> None:
         """Settles the schema, then keeps house, until cancelled; tries again for ever."""
         back_off = BackOff()
         while True:
             try:
-                settled = await self.settle_schema()
+                settled = await self.schema.settle()
             except TargetUnavailable:
                 await asyncio.sleep(back_off.next())
                 continue
@@ -241,7 +120,7 @@ class Watch:
                         self.status.set("upkeep_failures", failures, job=job)
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
-                    if await self._has_moved():
+                    if await self.schema.has_moved():
                         break
                     look = monotonic() + SCHEMA_LOOK_SECONDS
 

@@ -112,7 +112,7 @@ async def test_a_reader_waits_no_longer_once_the_server_is_seen_again(
             ):
                 await asyncio.sleep(0.05)
 
-    assert await watch.settle_schema()
+    assert await watch.schema.settle()
     tasks = [asyncio.create_task(job) for job in (watch.collector.run(), watch.capture())]
     try:
         await captures(1)

@@ -42,7 +42,7 @@ async def watched(dsn: str) -> Any:
     config = Config.model_validate({"targets": [{"name": "shop", "dsn": dsn}]})
     (made,) = Fleet(snapshot, own).build(config, [TargetConfig(name="shop", dsn=Dsn(dsn))])
     try:
-        await made.settle_schema()
+        await made.schema.settle()
         await made.target.probe()
         yield made, snapshot
     finally:

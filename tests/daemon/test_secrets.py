@@ -82,7 +82,7 @@ async def _watched(file: Path) -> str:
     daemon = Daemon(config, lambda: load(file))
     (watch,) = daemon.fleet.build(config, config.targets)
     with contextlib.suppress(Exception):
-        await watch.settle_schema()
+        await watch.schema.settle()
     await watch.collector.collect_all()
     await watch.target.close()
     shown = [repr(part) for part in (config, config.targets, config.targets[0].dsn, vars(watch))]
