@@ -20,11 +20,11 @@ from exporter.collect.course import SLOTS, Stretch
 from exporter.collect.digest import Capture, Check, Day, Digest, Failure
 from exporter.collect.names import Named, Names
 from exporter.collect.packing import Piece, Text
-from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, Overview, Problem, State
+from exporter.overview import Overview, Problem, State
 from exporter.values import PageMode
 from exporter.web import app as web
 from exporter.web import page as pages
-from exporter.web import runbooks, sheet
+from exporter.web import sheet
 from exporter.web.markup import el, value, visible
 from exporter.web.page import Scene, Source
 from exporter.web.settings import Settings, WebSettings
@@ -178,30 +178,6 @@ def test_letters_of_any_language_are_left_as_they_are() -> None:
     assert visible("a\u202eb\n") == "a\\u{202e}b\\u{a}"
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance by WCAG 2.2 of #rrggbb."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("ground", ["ground", "raised"])
-@pytest.mark.parametrize("text", ["text", "quiet", "link", "good", "warn", "bad"])
-def test_every_text_stands_out_from_its_ground(scheme: str, ground: str, text: str) -> None:
-    light, _, rest = sheet.STYLE.partition("@media (prefers-color-scheme: dark)")
-    colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", light if scheme == "light" else rest))
-    low, high = sorted((luminance(colours[text]), luminance(colours[ground])))
-    assert (high + 0.05) / (low + 0.05) >= 4.5  # WCAG 2.2, level AA
-
-
-def test_colours_are_those_of_the_scheme() -> None:
-    rules = re.sub(r":root \{.*?\}", "", sheet.STYLE, flags=re.DOTALL)
-    assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgb|hsl", rules) == []
-    assert "url(" not in sheet.STYLE
-    assert "@import" not in sheet.STYLE
-
-
 async def test_style_is_let_in_by_its_hash_and_nothing_else() -> None:
     answer = await client(database()).get("/")
     policy = answer.headers["content-security-policy"]
@@ -291,37 +267,6 @@ async def test_a_runbook_is_served_as_it_came_with_the_release_and_nothing_else(
     assert (await talk.head("/runbooks/ScriptTrackingTargetDown.md")).status_code == 200
     for name in ("Nonesuch", "../operations", "..%2foperations", "%2e%2e/operations", "", "a" * 200, "x%00"):
         assert (await talk.get(f"/runbooks/{name}.md")).status_code == 404
-
-
-def test_every_runbook_that_the_page_names_is_there() -> None:
-    code = (ROOT / "exporter" / "overview.py").read_text()
-    named = {*RUNBOOKS.values(), *re.findall(r'"(ScriptTracking\w+)"', code)}
-    assert [name for name in named if runbooks.read(name) is None] == []
-    assert set(STATES) == {"critical", "warning", "waiting", "ok"}
-
-
-def test_every_word_for_what_the_capture_lacks_is_known() -> None:
-    """The label `lacks`, as the SQL makes it."""
-    files = [*(ROOT / "sql" / "code").glob("*/probe_*.sql"), *(ROOT / "sql" / "migrations").glob("*attempts.sql")]
-    made = {word for file in files for word in re.findall(r"lacks +(?::=|text).*?'([a-z_]+)'[;,\n]", file.read_text())}
-    assert len(made) > 8
-    assert made <= {*LACKS, "nothing"}
-
-
-def test_advice_that_may_name_something_is_known() -> None:
-    """Of every other check it is one and the same text, whatever stands in the database."""
-    checks, naming = set(), set()
-    code = ROOT / "sql" / "code"
-    for file in [*sorted(code.glob("health/health_*.sql")), code / "report" / "get_system_health.sql"]:
-        parts = re.split(r"select '([a-z_]+)',", file.read_text(encoding="utf-8"))[1:]
-        for name, body in zip(parts[::2], parts[1::2], strict=True):
-            advice = re.split(r"(?:true|false),\s+", body)[-1]
-            checks.add(name)
-            if not re.match(r"'(?:[^']|'')*'\s*(?:from |union all|\$function\$|--|$)", advice):
-                naming.add(name)
-    assert len(checks) > 25
-    assert naming == NAMING
-    assert set(RUNBOOKS) <= checks
 
 
 async def test_the_last_hours_are_drawn_and_told_in_words() -> None:

@@ -1,0 +1,42 @@
+"""What the page says of a check, held to the checks, runbooks and words that there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES
+from exporter.web import runbooks
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_runbook_that_the_page_names_is_there() -> None:
+    code = (ROOT / "exporter" / "overview.py").read_text()
+    named = {*RUNBOOKS.values(), *re.findall(r'"(ScriptTracking\w+)"', code)}
+    assert [name for name in named if runbooks.read(name) is None] == []
+    assert set(STATES) == {"critical", "warning", "waiting", "ok"}
+
+
+def test_every_word_for_what_the_capture_lacks_is_known() -> None:
+    """The label `lacks`, as the SQL makes it."""
+    files = [*(ROOT / "sql" / "code").glob("*/probe_*.sql"), *(ROOT / "sql" / "migrations").glob("*attempts.sql")]
+    made = {word for file in files for word in re.findall(r"lacks +(?::=|text).*?'([a-z_]+)'[;,\n]", file.read_text())}
+    assert len(made) > 8
+    assert made <= {*LACKS, "nothing"}
+
+
+def test_advice_that_may_name_something_is_known() -> None:
+    """Of every other check it is one and the same text, whatever stands in the database."""
+    checks, naming = set(), set()
+    code = ROOT / "sql" / "code"
+    for file in [*sorted(code.glob("health/health_*.sql")), code / "report" / "get_system_health.sql"]:
+        parts = re.split(r"select '([a-z_]+)',", file.read_text(encoding="utf-8"))[1:]
+        for name, body in zip(parts[::2], parts[1::2], strict=True):
+            advice = re.split(r"(?:true|false),\s+", body)[-1]
+            checks.add(name)
+            if not re.match(r"'(?:[^']|'')*'\s*(?:from |union all|\$function\$|--|$)", advice):
+                naming.add(name)
+    assert len(checks) > 25
+    assert naming == NAMING
+    assert set(RUNBOOKS) <= checks
