@@ -63,6 +63,10 @@ class MissingPrivilege(SchemaError):
     """The role lacks a right that the job needs."""
 
 
+class ServerTooOld(SchemaError):
+    """The server's PostgreSQL is older than what the tracking schema needs."""
+
+
 class ForeignSchema(SchemaError):
     """A schema of the same name belongs to somebody else."""
 

@@ -29,9 +29,20 @@ async def run(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.with_records and not arguments.yes:
         if not sys.stdin.isatty():
             raise ConfigurationError("--with-records removes the whole record: add --yes")
-        if input("Remove the record of every configured database for good? Type yes: ") != "yes":
+        if not _confirmed(config):
+            print("script-tracking-exporter: nothing was removed", file=sys.stderr)
             return 1
     return max([await _guarded(arguments, target) for target in config.targets])
+
+
+def _confirmed(config: Config) -> bool:
+    """Whether whoever sits there means it, having read of which databases."""
+    names = ", ".join(target.name for target in config.targets)
+    try:
+        return input(f"Remove the record of {names} for good? Type yes: ") == "yes"
+    except EOFError:
+        print()
+        return False
 
 
 async def _guarded(arguments: argparse.Namespace, target: TargetConfig) -> int:

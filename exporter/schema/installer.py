@@ -9,11 +9,12 @@ from pathlib import Path
 import exporter
 from exporter import sqlfiles
 from exporter.database import Connection, Row, failures_named, guarded
-from exporter.errors import MissingPrivilege, NotInstalled, PublishedTables, QueryFailed, SchemaError
+from exporter.errors import MissingPrivilege, NotInstalled, PublishedTables, QueryFailed, SchemaError, ServerTooOld
 from exporter.schema.plan import INSUFFICIENT_PRIVILEGE, Ledger, Plan, make_plan, read_ledger
 from exporter.sqlfiles import CodeFile, SqlFile
 
 CANNOT_REPLACE = ("42P13", "42P16")  # a function's result or defaults, a view's columns
+OLDEST_SERVER = 14
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ async def check_privileges(connection: Connection) -> Row:
     return row
 
 
+def _check_server(connection: Connection) -> None:
+    """Raises ServerTooOld, where the first migration would fail of a type that the server does not know."""
+    if connection.info.server_version < OLDEST_SERVER * 10000:
+        version = connection.info.parameter_status("server_version")
+        raise ServerTooOld(f"PostgreSQL {OLDEST_SERVER} or newer is needed, this server has {version}")
+
+
 async def install(
     connection: Connection,
     base: Path | None = None,
@@ -71,7 +79,7 @@ async def install(
     A `ledger` that was just read saves reading it where nothing is to be done; what is done goes by what is read under
     the lock.
 
-    Raises ForeignSchema, MigrationEdited, SchemaTooNew, MissingPrivilege, QueryFailed, SchemaError where
+    Raises ForeignSchema, MigrationEdited, SchemaTooNew, ServerTooOld, MissingPrivilege, QueryFailed, SchemaError where
     script_tracking_owner has members or powers, PublishedTables without `published`; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
     """
@@ -80,6 +88,7 @@ async def install(
         raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
     if make_plan(ledger, base, _chosen(ledger, options)).is_empty and not restore:
         return InstallReport(ledger.version, ledger=ledger)
+    _check_server(connection)
     async with failures_named("installing the schema"):
         who = await check_privileges(connection)
         try:

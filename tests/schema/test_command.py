@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from exporter import sqlfiles
+from exporter.dsn import Dsn
 from tests.catalog_dump import dump
 from tests.fix_databases import new_database
 from tests.fix_exporter import StartExporter
@@ -22,6 +24,14 @@ from tests.schema.steps import program, rows
 
 PSQL = shutil.which("psql")
 ACTIONS = ("install", "upgrade", "status", "verify", "uninstall")
+
+
+class Keyboard(io.StringIO):
+    """What somebody types at a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
 
 
 def psql(dsn: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -152,6 +162,21 @@ def test_from_nothing_to_nothing(empty: str) -> None:
     assert verified() == (1, {False})
     assert program("schema", "uninstall", "--with-records", "--yes", "--dsn", empty).returncode == 0
     assert state() == (0, "not installed")
+
+
+@pytest.mark.parametrize("answer", ["yes", "y", "", None])
+def test_who_removes_the_record_is_asked_and_told_of_which(
+    empty: str, monkeypatch: pytest.MonkeyPatch, answer: str | None
+) -> None:
+    """None is the end of the input, Ctrl-D."""
+    assert program("schema", "install", "--dsn", empty).returncode == 0
+    terminal = Keyboard("" if answer is None else f"{answer}\n")
+    monkeypatch.setattr("sys.stdin", terminal)
+    result = program("schema", "uninstall", "--with-records", "--dsn", empty)
+    assert f"Remove the record of {Dsn(empty).label} for good? Type yes: " in result.stdout
+    removed = rows(empty, "select from pg_namespace where nspname ~ '^script_tracking'") == []
+    assert (result.returncode, removed) == ((0, True) if answer == "yes" else (1, False))
+    assert result.stderr == ("" if removed else "script-tracking-exporter: nothing was removed\n")
 
 
 def test_one_database_that_fails_does_not_stop_the_next(empty: str, tmp_path: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from exporter.errors import ForeignSchema, QueryFailed
+from exporter.schema import installer
 from exporter.sqlfiles import migrations, query
 from tests.catalog_dump import dump
 from tests.fix_databases import new_database
@@ -46,6 +47,16 @@ async def test_twenty_installers_at_once_all_end_well(make_database: MakeDatabas
     for dsn in dsns:
         assert await failed_checks(dsn) == {}
     assert len({dump(dsn) for dsn in dsns}) == 1
+
+
+async def test_an_older_server_is_refused_by_its_version(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the ones that are too old are no longer to be had, a release that needs one which nobody has yet."""
+    monkeypatch.setattr(installer, "OLDEST_SERVER", 99)
+    result = program("schema", "install", "--dsn", empty)
+    assert (result.returncode, result.stdout) == (1, "")
+    (version,) = rows(empty, "select current_setting('server_version') as told")
+    assert result.stderr.endswith(f": PostgreSQL 99 or newer is needed, this server has {version['told']}\n")
+    assert rows(empty, "select from pg_roles where rolname ~ '^script_tracking'") == []
 
 
 async def test_an_installer_waits_for_a_slow_one(empty: str) -> None:
