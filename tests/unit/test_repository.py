@@ -57,13 +57,28 @@ def test_no_folder_is_empty_and_no_file_without_purpose() -> None:
     assert [file for file in tracked() if file.name in (".gitkeep", ".keep", ".DS_Store")] == []
 
 
+def anchor(heading: str) -> str:
+    """What a heading is linked to by."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", words.strip().lower()).replace(" ", "-")
+
+
+def anchors(file: Path) -> set[str]:
+    """Those of a document."""
+    text = re.sub(r"^```.*?^```", "", text_of(file), flags=re.DOTALL | re.MULTILINE)
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     broken = []
     for file in tracked():
         if file.suffix == ".md":
-            for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(file)):
-                if "://" not in link and not link.startswith("mailto:") and not (file.parent / link).exists():
-                    broken.append(f"{file.relative_to(ROOT)}: {link}")
+            for path, fragment in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?[^)]*\)", text_of(file)):
+                if "://" in path or path.startswith("mailto:"):
+                    continue
+                target = file.parent / path if path else file
+                if not target.exists() or (fragment and fragment not in anchors(target)):
+                    broken.append(f"{file.relative_to(ROOT)}: {path}#{fragment}")
     assert broken == []
 
 
