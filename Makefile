@@ -34,6 +34,8 @@ PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
 .PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
+# such as a virtual environment without pip
+.DELETE_ON_ERROR:
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -56,12 +58,22 @@ endef
 $(BIN)/python:
 	$(make_venv)
 
+ALL_EXTRAS := dev,demo
+
+# $(call pip_install,EXTRAS): installs the checkout with them
+define pip_install
+	@echo "installing into $(VENV), once, by pip"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(1)]' || { \
+	  echo "pip got not all of it, see above; where PyPI is out of reach, PIP_INDEX_URL names another index," \
+	    "or PIP_FIND_LINKS with PIP_NO_INDEX=1 a folder of wheels" >&2; exit 1; }
+endef
+
 $(VENV)/.with-demo: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	$(call pip_install,demo)
 	@touch $@
 
 $(VENV)/.with-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo]'
+	$(call pip_install,$(ALL_EXTRAS))
 	@touch $@ $(VENV)/.with-demo
 
 demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 ends it by itself
