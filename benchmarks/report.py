@@ -1,4 +1,4 @@
-"""The results as a Markdown table, each figure beside what was asked of it."""
+"""The results as Markdown tables, the first of which sets them beside what was asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.daemon import Exporter
 from benchmarks.load import Effort
+from benchmarks.place import CLIENTS
 from benchmarks.reconcile import Comparison
 from benchmarks.tracking import Cost, Storage
 
@@ -39,6 +40,29 @@ def _ddl(heading: str, costs: Sequence[Cost]) -> list[str]:
     ]
 
 
+def _asked(results: Results) -> list[str]:
+    """What was asked of the system that this one descends from, and what it came to here."""
+
+    def each(costs: Sequence[Cost], clients: int, text: str) -> str:
+        """What is said of each load at a number of clients; of some a round is a pair of statements."""
+        told = [
+            f"{cost.name} {text.format(cost.pair)}{', a pair' if '+' in cost.name else ''}"
+            for cost in costs
+            if cost.clients == clients
+        ]
+        return f"{'; '.join(told)} ({clients} client{'s' if clients > 1 else ''})"
+
+    return [
+        "| asked of the tracking system that this one descends from | here |",
+        "|---|---|",
+        f"| 1,000 DDL statements a second | {each(results.ddl, CLIENTS, '{0.rate:,.0f}')} |",
+        f"| 5 ms added to each | {each(results.ddl, 1, '{0.added_milliseconds:.2f} ms')} |",
+        f"| 5,000 operations a second | {each(results.operations, CLIENTS, '{0.rate:,.0f}')} |",
+        f"| 100 ms for a scrape | {results.exporter.scrape_p99_milliseconds:.1f} ms (p99) |",
+        "",
+    ]
+
+
 def markdown(results: Results) -> str:
     """Tables for the README."""
     exporter, storage, comparison = results.exporter, results.storage, results.comparison
@@ -46,6 +70,7 @@ def markdown(results: Results) -> str:
         f"Measured by `make benchmark` on {results.machine}; PostgreSQL {results.server} with default durability on "
         f"the same machine; medians of {results.effort.pairs} pairs of runs of {results.effort.seconds} s.",
         "",
+        *_asked(results),
         *_ddl("DDL, level basic", results.ddl),
         *_ddl("DDL, level full, the exporter beside it; untracked: a server without a slot", results.captured),
         "| operations | clients | flush ms | bare INSERT /s | tracked /s | ratio |",
