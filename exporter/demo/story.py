@@ -11,6 +11,18 @@ from exporter.demo.teams import FAILING_JOB
 from exporter.demo.workload import fill, run_job
 
 ERRORS = "script_tracking_errors_total"
+# what a level of capture lacks, under the level that has it
+LACKS = {
+    "basic": (
+        "only at failures",
+        "DDL that fails, is rolled back or interrupted. It needs wal_level = logical and a replication slot.",
+    ),
+    "failures": (
+        "only at full",
+        "SQLSTATE and message of DDL that fails; DDL that is refused before it begins, such as a syntax error."
+        " It needs the server's log as jsonlog or csvlog.",
+    ),
+}
 
 
 async def tell(scene: Scene) -> None:
@@ -117,8 +129,10 @@ async def failures_are_captured(scene: Scene) -> None:
     told = ", ".join(f"{row['script_name']} {row['execution_status']}" for row in rows)
     scene.terminal.fact("recorded", f"{len(rows)} of the 3: {told}", "good" if len(rows) == 3 else "bad")
     scene.repeat()
+    if level in LACKS:
+        scene.terminal.fact(*LACKS[level])
     scene.terminal.fact(
-        "not captured",
+        "at no level",
         "TRUNCATE, CLUSTER and VACUUM FULL, which fire no event trigger. DDL on roles, databases"
         " and tablespaces is found by comparing catalogs, without its author. On temporary objects it is counted.",
     )

@@ -183,6 +183,11 @@ def test_it_says_what_is_captured_of_what_fails(told: str) -> None:
     assert "the same again (fails: 42P07)" in told
     recorded = "3 of the 3: CREATE TABLE COMPLETED, CREATE TABLE FAILED, DROP TABLE ROLLED_BACK"
     assert f"recorded {recorded}" in " ".join(told.split())
+    said = facts(told)
+    assert said["only at full"].startswith(
+        "SQLSTATE and message of DDL that fails; DDL that is refused before it begins"
+    )
+    assert said["at no level"].startswith("TRUNCATE, CLUSTER and VACUUM FULL")
 
 
 def test_it_sums_up(told: str) -> None:
@@ -193,7 +198,7 @@ def test_it_sums_up(told: str) -> None:
     assert said["records lost"] == "0"
     assert re.match(r"\d+\.\d\d ms per execution", said["cost, all"])
     assert re.match(r"median \d+\.\d\d ms of \d+ statements", said["cost, DDL"])
-    assert "ms added" in said["cost, whole"]
+    assert re.match(r"\d+\.\d\d ms added to a COMMENT ON|hidden by what else this machine does", said["cost, whole"])
 
 
 def test_it_listens_elsewhere_where_the_usual_port_is_taken(told: str) -> None:

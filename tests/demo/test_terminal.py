@@ -10,6 +10,7 @@ import pytest
 
 from exporter.demo.exposition import Scrape
 from exporter.demo.playground import Playground
+from exporter.demo.report import added
 from exporter.demo.runner import read_duration
 from exporter.demo.terminal import Terminal, TerminalGone
 from exporter.dsn import Dsn
@@ -116,6 +117,11 @@ def test_a_dsn_is_shown_without_its_password(admin: str, shown: str) -> None:
     assert playground.shown("reader") == shown
     assert playground.shown() == shown.replace("x_reader", "boss")
     assert "hunter2" not in playground.dsn("reader").secret()
+
+
+def test_no_cost_is_told_as_a_gain() -> None:
+    assert added(1.25, 1.0).startswith("0.25 ms added to a COMMENT ON: its client waits 1.25 ms, ")
+    assert added(1.0, 1.25).startswith("hidden by what else this machine does: ")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60", 60.0), ("1.5", 1.5), ("90s", 90.0), ("", None), (" ", None)])
