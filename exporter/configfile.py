@@ -196,5 +196,6 @@ def resolve(config: Path | None, dsn: str | None, dsn_file: Path | None) -> Conf
     if config is not None:
         return load(config)
     if dsn is None and dsn_file is not None:
+        resolve_dsn(None, dsn_file)  # which complains of the file by its name alone: there is no key
         return _single({"dsn_file": dsn_file})
     return from_dsn(resolve_dsn(dsn, dsn_file))

@@ -44,14 +44,19 @@ async def begin(connection: Connection) -> None:
         await run(connection, name)
 
 
-async def check_privileges(connection: Connection) -> Row:
-    """Who installs. Raises MissingPrivilege for anybody but a superuser or a managed service's admin."""
+async def check_privileges(connection: Connection, action: str) -> Row:
+    """Who installs, upgrades or uninstalls. Raises SchemaError on a standby, MissingPrivilege for anybody but a
+    superuser or a managed service's admin.
+    """
     async with guarded(connection, read_only=True):
         (row,) = await run(connection, "privileges")
+    if row["standby"]:
+        raise SchemaError(f"this server is a standby, which has what its primary has: run schema {action} there")
     if not (row["superuser"] or row["managed_admin"]):
         raise MissingPrivilege(
-            f"role {row['role_name']} may not create event triggers: a superuser (or rds_superuser, azure_pg_admin, "
-            "cloudsqlsuperuser) must run: script-tracking-exporter schema install --dsn DSN"
+            f"role {row['role_name']} may not {'drop' if action == 'uninstall' else 'create'} event triggers: a "
+            "superuser (or rds_superuser, azure_pg_admin, cloudsqlsuperuser) must run: "
+            f"script-tracking-exporter schema {action} --dsn DSN"
         )
     return row
 
@@ -90,7 +95,7 @@ async def install(
         return InstallReport(ledger.version, ledger=ledger)
     _check_server(connection)
     async with failures_named("installing the schema"):
-        who = await check_privileges(connection)
+        who = await check_privileges(connection, "upgrade" if upgrade_only else "install")
         try:
             async with connection.transaction():
                 await begin(connection)

@@ -18,7 +18,7 @@ async def uninstall(connection: Connection, *, with_records: bool = False) -> bo
     if ledger.version == 0 or (ledger.is_record_only and not with_records):
         return False
     async with failures_named("uninstalling the schema"):
-        await check_privileges(connection)
+        await check_privileges(connection, "uninstall")
         async with connection.transaction():
             await begin(connection)
             (built,) = await run(connection, "built_on_it", {"with_records": with_records}, module="uninstall")

@@ -93,7 +93,7 @@ from (
    from script_tracking_internal.schema_code as a) as c
 
 -- name: privileges
-select r.rolname as role_name, r.rolsuper as superuser,
+select r.rolname as role_name, r.rolsuper as superuser, pg_is_in_recovery() as standby,
   (select a.rolname from pg_roles as a
    where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser')
      and pg_has_role(r.oid, a.oid, 'member') limit 1) as managed_admin

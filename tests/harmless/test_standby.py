@@ -14,6 +14,7 @@ from tests.fix_sessions import history, opened, value
 from tests.harmless.cluster import Cluster
 from tests.installing import installed
 from tests.postgres_server import LocalServer, Server
+from tests.schema.steps import program
 
 pytestmark = pytest.mark.majors
 
@@ -60,6 +61,11 @@ def test_a_standby_is_only_read_and_tracks_once_it_is_promoted(
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             here.execute("select script_tracking.track_operation('nightly', 'BATCH')")
         assert here.execute("select * from script_tracking.get_system_health()").fetchall()
+        refused = program("schema", "uninstall", "--dsn", standby.dsn)
+        assert refused.returncode == 1
+        assert refused.stderr.endswith(
+            "this server is a standby, which has what its primary has: run schema uninstall there\n"
+        )
         assert events(running, *WARNINGS) == []
         assert running.value("script_tracking_upkeep_success", **TARGET) is None
         there.close()
