@@ -54,7 +54,7 @@ def program(*arguments: str) -> Ended:
             return int(str(error.code))
 
     with redirect_stdout(outputs[0]), redirect_stderr(outputs[1]), ThreadPoolExecutor(1) as pool:
-        code = pool.submit(run).result(timeout=60)
+        code = pool.submit(run).result(timeout=300)
     return Ended(code, *(output.getvalue() for output in outputs))
 
 

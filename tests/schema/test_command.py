@@ -37,7 +37,7 @@ class Keyboard(io.StringIO):
 def psql(dsn: str, script: str) -> subprocess.CompletedProcess[str]:
     """Feeds a script to psql as its header says."""
     command = [str(PSQL), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn]
-    return subprocess.run(command, input=script, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, input=script, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture
