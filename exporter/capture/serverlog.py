@@ -26,6 +26,7 @@ PROBE_INTERVAL_SECONDS = 15.0
 READ_BYTES = 1024 * 1024
 LONGEST_RECORD = 8 * READ_BYTES
 ROUND_BYTES = 8 * READ_BYTES
+LEAST_BYTES = 64 * 1024
 STALL_SECONDS = 10.0  # after so long nobody goes on writing half an entry
 IDLE_PAUSE_SECONDS = 2.0  # between two rounds while nothing happens in the database
 UNREADABLE_PAUSE_SECONDS = 5.0  # where there is no log to be read, which is looked into when the probe is due
@@ -55,6 +56,7 @@ class LogReader:
         self._unsettled = True  # what an earlier run has left
         self._merged_at = 0.0
         self._stalled: tuple[str, int, float] | None = None
+        self._budget = ROUND_BYTES  # of a round; less where the database does not take in so much in time
         self._missing: list[str] | None = None
         self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="server_log")
 
@@ -77,7 +79,8 @@ class LogReader:
         except (QueryFailed, TargetUnavailable) as error:
             self._held = None
             if isinstance(error, QueryFailed) and error.sqlstate in BUSY:
-                return True  # the next round tries again
+                self._budget = max(self._budget // 2, LEAST_BYTES)
+                return True  # the next round tries again, with less
             self._fault.meet(error)
             self._probe.due = 0.0
             return False
@@ -128,6 +131,7 @@ class LogReader:
         if row["unsettled"] is None:
             return False
         self._held = None
+        self._budget = min(self._budget * 2, ROUND_BYTES)
         self._unsettled = row["unsettled"] > 0
         self._merged_at = monotonic()
         if held.gaps:
@@ -151,9 +155,9 @@ class LogReader:
         )
         stretch = Stretch(begin, begin)
         here, at, tail = await self._find(begin, files, stretch)
-        budget = ROUND_BYTES
+        budget = self._budget
         while budget > 0:
-            size = READ_BYTES
+            size = min(READ_BYTES, self._budget)
             content = await self._bytes(here.file_name, at, size)
             while len(content) == size < LONGEST_RECORD and ends_within(content, here.log_format, 0)[0] < 0:
                 content += await self._bytes(here.file_name, at + size, READ_BYTES)

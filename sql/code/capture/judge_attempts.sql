@@ -28,6 +28,8 @@ declare
   v_patience interval;
   v_server_began timestamptz := script_tracking_internal.server_began();
   v_known   boolean;
+  -- what there is no time for comes next: cut off by a timeout it would all be undone, and begun again for ever
+  v_until   constant timestamptz := statement_timestamp() + interval '5 seconds';
 begin
   if not script_tracking_internal.lock_capture() then
     return 0;
@@ -96,6 +98,7 @@ begin
     set verdict = v_attempt.verdict, verdict_note = v_attempt.verdict_note, judged_at = clock_timestamp()
     where a.attempt_id = v_attempt.attempt_id;
     v_judged := v_judged + 1;
+    exit when clock_timestamp() > v_until;
   end loop;
 
   -- at level full the server's log adds SQLSTATE and message within seconds, later where its reader is behind: then one
@@ -103,11 +106,16 @@ begin
   select case when p.bytes_behind > 0 or p.read_at < clock_timestamp() - interval '15 seconds' then interval '1 minute' end
   into v_patience from script_tracking_internal.log_position as p;
   v_patience := coalesce(v_patience, '2 seconds');
-  perform script_tracking_internal.record_attempt(a.attempt_id)
-  from script_tracking_internal.attempt as a
-  where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
-    and (not v_full or a.sqlstate is not null
-      or a.judged_at < clock_timestamp() - v_patience);
+  for v_attempt in
+    select a.* from script_tracking_internal.attempt as a
+    where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
+      and (not v_full or a.sqlstate is not null
+        or a.judged_at < clock_timestamp() - v_patience)
+    order by a.judged_at, a.started_at limit 2000
+  loop
+    v_row := script_tracking_internal.record_attempt(v_attempt.attempt_id);
+    exit when clock_timestamp() > v_until + interval '5 seconds';
+  end loop;
 
   delete from script_tracking_internal.capture_reading as r
   where r.read_at < clock_timestamp() - interval '1 hour'

@@ -1,6 +1,7 @@
 -- requires: capture/lock_capture.sql, capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, capture/slot_horizon.sql, vault/business_key.sql
 -- Second step of a round: takes what the event triggers announced from the log into the table of attempts. The slot is
 -- only peeked at; once this is committed, advance_messages() lets the server forget it, so that nothing is lost between.
+-- It ends in time, however slow the machine: cut off by a timeout it would begin with the same messages again, for ever.
 -- started: new attempts, refused: messages that somebody else emitted, behind: whether there is more to read.
 -- All are NULL where there is no slot, or where another reader is at it.
 create or replace function script_tracking_internal.read_messages(out started bigint, out refused bigint, out behind boolean)
@@ -14,6 +15,7 @@ as $function$
 declare
   v_most_changes constant integer := 20000;
   v_most_bytes   constant numeric := 67108864;
+  v_until        constant timestamptz := statement_timestamp() + interval '5 seconds';
   v_from         pg_lsn;
   v_end          pg_lsn;
   v_upto         pg_lsn;
@@ -22,6 +24,7 @@ declare
   v_incarnation  integer;
   v_row          record;
   v_rows         integer := 0;
+  v_cut          boolean := false;
   v_content      bytea;
   v_payload      jsonb;
 begin
@@ -73,18 +76,22 @@ begin
           skipped = coalesce(v_payload ->> 'skip', case when v_payload ? 'lost' then 'lost: ' || (v_payload ->> 'lost') end)
       where a.attempt_id = v_payload ->> 'id' and a.ended_at is null and a.verdict is null;
     end if;
+    if clock_timestamp() > v_until then
+      v_cut := true;
+      exit;
+    end if;
   end loop;
 
   -- the slot forgets for good what was read: that must be on the disk before, also where sessions do not wait for it
   if v_rows > 0 and current_setting('synchronous_commit') = 'off' then
     perform set_config('synchronous_commit', 'local', true);
   end if;
-  if v_rows >= v_most_changes then
+  if v_rows >= v_most_changes or v_cut then
     v_upto := least(v_upto, v_last);  -- it stopped before: how far it got is told by the last change only
   end if;
   behind := v_upto < v_end;
   -- where nothing waits for it, not at every step: it would be a write a second on a server that does nothing
-  if v_state.read_lsn is null or abs(v_upto - v_state.read_lsn) > 1048576
+  if v_state.read_lsn is null or (behind and v_upto <> v_state.read_lsn) or abs(v_upto - v_state.read_lsn) > 1048576
     or (v_upto <> v_state.read_lsn and script_tracking_internal.slot_horizon() > 100)
     or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.attempt as a where a.verdict is null))
     or (v_upto <> v_state.read_lsn and exists (select from script_tracking_internal.log_error as e where e.settled_at is null))

@@ -52,6 +52,8 @@ begin
     end loop;
     update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()
     where e.session_id = v_error.session_id and e.line = v_error.line;
+    -- the rest comes next: cut off by a timeout all of it would be undone
+    exit when pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + interval '10 seconds';
   end loop;
   return (select count(*) from script_tracking_internal.log_error as e where e.settled_at is null);
 end

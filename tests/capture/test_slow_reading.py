@@ -1,0 +1,81 @@
+"""More to read than there is time for: each step takes what it can, and the next goes on from there."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from exporter.capture import serverlog
+from tests.capture.failing import reading, recorded
+from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
+from tests.capture.fix_serverlog import log_database, log_server
+from tests.fix_exporter import eventually
+from tests.fix_sessions import Session, opened, value
+
+__all__ = ["admin", "log_database", "log_server", "readers"]
+
+
+def late(session: Session, step: str, seconds: float) -> None:
+    """Runs a step in a statement that has taken so long already."""
+    session.execute(f"do $$ begin perform pg_sleep({seconds}); perform {SI}.{step}(); end $$".encode())
+
+
+@pytest.mark.majors  # waits for half a minute
+async def test_messages_and_verdicts(shared_database: str, client: Session) -> None:
+    taken = f"select count(*) from {SI}.attempt where tag = 'DROP VIEW'"
+    async with reading(shared_database) as reader:
+        with opened(shared_database) as failing:
+            for number in range(3):
+                with pytest.raises(psycopg.errors.UndefinedTable):
+                    failing.execute(f"drop view never_made_{number}".encode())
+            client.execute(f"select {SI}.note_activity(), {SI}.flush_messages()".encode())
+            for number in (1, 2, 3):
+                late(client, "read_messages", 5.1)
+                assert value(client, taken) == number
+                client.execute(f"select {SI}.advance_messages()".encode())
+            # which of them are over, and read up to there
+            client.execute(f"select {SI}.note_activity(), {SI}.flush_messages()".encode())
+            while value(client, f"select behind from {SI}.read_messages()"):
+                pass
+            late(client, "judge_attempts", 10.1)
+            assert value(client, taken + " and verdict = 'FAILED'") == 1
+            assert value(client, taken + " and recorded_at is not null") == 1
+            rows = await recorded(reader, client, "DROP VIEW", 3)
+    assert {row["execution_status"] for row in rows} == {"FAILED"}
+
+
+@pytest.mark.majors  # as above
+def test_errors_of_the_log(admin: Session, readers: Readers) -> None:
+    noted = f"select count(*) from {SI}.log_error where entry ->> 'statement' like '%/* slow */'"
+    settled = noted + " and settled_at is not null"
+    for number in range(3):
+        fails(admin, f"create tabel slow_{number} () /* slow */")
+
+    def read() -> bool:
+        assert readers.loop.run_until_complete(readers.log.round())
+        return value(admin, noted) == 3
+
+    eventually(read, 30)
+    assert value(admin, settled) == 0  # they wait for the write-ahead log
+    assert readers.loop.run_until_complete(readers.wal.round())
+    late(admin, "settle_log_errors", 10.1)
+    assert value(admin, settled) == 1
+    failures(admin, readers, 3, "%/* slow */")
+
+
+def test_a_stretch_of_the_log_that_is_not_taken_in_in_time_becomes_shorter(
+    admin: Session, readers: Readers, log_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails(admin, "create tabel shorter () /* shorter */")
+    with opened(log_database) as other, other.transaction():
+        other.execute(f"lock table {SI}.log_error in exclusive mode".encode())
+        monkeypatch.setattr(serverlog, "TIMEOUT_SECONDS", 0.5)
+        eventually(lambda: readers.loop.run_until_complete(readers.log.round()) and readers.log._budget < 2**20, 60)
+        monkeypatch.undo()
+    (row,) = failures(admin, readers, 1, "%/* shorter */")
+    assert row["metadata"]["sqlstate"] == "42601"
+    for _ in range(8):
+        fails(admin, "create tabel shorter () /* longer again */")
+        readers.round()
+        readers.round()
+    assert readers.log._budget == serverlog.ROUND_BYTES
