@@ -13,12 +13,14 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader, Transformer
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import dict_row
 
 from exporter.dsn import Dsn
-from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.errors import QueryFailed, TargetUnavailable, UnreadableText
 from exporter.sqlfiles import query
 
 Row = dict[str, Any]
@@ -30,16 +32,29 @@ PORTION_ROWS = 1000
 MARKED_VALUES = 2000  # of an answer that is known again when it comes again
 
 
+class LegibleConnection(psycopg.AsyncConnection[Row]):
+    """A session in which text that is no UTF-8 is told with a sign in the place of each wrong byte: names of roles and
+    databases are in the encoding of whichever database they were given in.
+    """
+
+
+class _Legible(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
+
+
 async def connect(
-    dsn: Dsn, *, application_name: str, read_only: bool = False, client_encoding: str = "utf8"
+    dsn: Dsn, *, application_name: str, read_only: bool = False, client_encoding: str = "utf8", legible: bool = False
 ) -> Connection:
     """Opens a session in autocommit mode; what fetch() and guarded() do in it is read-only where it is.
 
     It has no settings of its own: a pooler may give each of its transactions another session of the server, and that
-    session to others after it. Raises TargetUnavailable, whose text never holds the DSN.
+    session to others after it. Where it is `legible` it is a LegibleConnection; else such text is refused, with
+    UnreadableText. Raises TargetUnavailable, whose text never holds the DSN.
     """
+    kind: type[Connection] = LegibleConnection if legible else psycopg.AsyncConnection
     opening = asyncio.create_task(
-        psycopg.AsyncConnection.connect(
+        kind.connect(
             dsn.secret(),
             autocommit=True,
             prepare_threshold=None,
@@ -118,6 +133,8 @@ async def failures_named(doing: str) -> AsyncIterator[None]:
         raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
     except psycopg.Error as error:
         raise QueryFailed(f"{doing}: {_first_line(error)}", error.sqlstate) from error
+    except UnicodeDecodeError:  # of the driver; the error itself would show the text
+        raise UnreadableText(f"{doing}: text that is no UTF-8") from None
 
 
 async def fetch(
@@ -186,13 +203,40 @@ async def _answer(connection: Connection, statements: bytes, known: int | None) 
         mark = None if cursor.pgresult is None else _mark(cursor.pgresult)
         if mark is not None and mark == known:
             return Answer([], mark, True, cursor.rowcount)
-        rows: list[Row] = []
-        while portion := await cursor.fetchmany(PORTION_ROWS):
-            rows += portion
-            if len(portion) < PORTION_ROWS:
-                break
-            await asyncio.sleep(0)  # to make thousands of rows takes so long that others should have their turn
+        try:
+            rows = await _rows(cursor)
+        except UnicodeDecodeError:
+            if not isinstance(connection, LegibleConnection):
+                raise
+            rows = await _legible_rows(connection, cursor)
         return Answer(rows, mark, count=len(rows))
+
+
+async def _rows(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
+    rows: list[Row] = []
+    while portion := await cursor.fetchmany(PORTION_ROWS):
+        rows += portion
+        if len(portion) < PORTION_ROWS:
+            break
+        await asyncio.sleep(0)  # to make thousands of rows takes so long that others should have their turn
+    return rows
+
+
+async def _legible_rows(connection: LegibleConnection, cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
+    """The rows that have come, made anew: to ask again might do again what the statement does."""
+    result = cursor.pgresult
+    assert result is not None
+    for kind in ("text", "varchar", "name", "bpchar"):
+        # from now on in this session; it is slower than the driver's own, and seldom needed
+        connection.adapters.register_loader(kind, _Legible)
+    transformer = Transformer(connection)
+    transformer.set_pgresult(result)
+    make = dict_row(cursor)
+    rows: list[Row] = []
+    for begin in range(0, result.ntuples, PORTION_ROWS):
+        rows += transformer.load_rows(begin, min(begin + PORTION_ROWS, result.ntuples), make)
+        await asyncio.sleep(0)
+    return rows
 
 
 def _mark(result: PGresult) -> int | None:

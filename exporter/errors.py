@@ -51,6 +51,10 @@ class QueryFailed(ScriptTrackingError):
         return self.sqlstate == "55P03"
 
 
+class UnreadableText(QueryFailed):
+    """The database holds text that is no UTF-8."""
+
+
 class OperationNotRecorded(ScriptTrackingError):
     """The operation is not in the record."""
 

@@ -9,9 +9,9 @@ from exporter import metricmap
 from exporter.collect.collector import configured
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
-from exporter.logs import get_logger
+from exporter.logs import get_logger, places
 from exporter.metricmap import CollectorSpec, MetricSpec
-from exporter.schedule import monotonic
+from exporter.schedule import BackOff, monotonic
 from exporter.sessions import Sessions
 from exporter.targetconfig import TargetConfig
 from exporter.watch import Watch
@@ -20,6 +20,7 @@ log = get_logger("fleet")
 
 MOST_NAMES = 20
 BREATH_SECONDS = 0.02
+LASTING_SECONDS = 600.0  # a watch that broke after so long is no worse than one that never did
 
 
 class Fleet:
@@ -33,9 +34,12 @@ class Fleet:
         self._collectors: Sequence[CollectorSpec] = ()
         self._watches: dict[str, Watch] = {}
         self._ending: set[Watch] = set()
+        self._config: Config | None = None
+        self._broken: dict[str, tuple[BackOff, float]] = {}  # by target: how long to wait, and when it broke last
+        self._mending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._breath = 0.0
-        self.failed = asyncio.Event()  # set where a task ended by itself
+        self.failed = asyncio.Event()  # set where a task of nobody's but the program itself ended
 
     @property
     def watches(self) -> list[Watch]:
@@ -44,6 +48,7 @@ class Fleet:
 
     def _adopt(self, config: Config) -> bool:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
+        self._config = config
         self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
         before, self._collectors = self._collectors, configured(self._known, config.collectors)
         if before == self._collectors:
@@ -55,11 +60,6 @@ class Fleet:
                     f"{metric.help} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
                 )
         return True
-
-    def _show(self, config: Config) -> None:
-        """Has names read for the page, or no more."""
-        for watch in self._watches.values():
-            watch.collector.names.wanted = config.web.page == "full"
 
     def build(self, config: Config, targets: Sequence[TargetConfig]) -> list[Watch]:
         """Adds watches whose tasks are not begun."""
@@ -107,7 +107,8 @@ class Fleet:
             await ending
             self._ending -= {*ended, *replaced}
             await self._start(config, again)
-            self._show(config)
+            for watch in self._watches.values():
+                watch.collector.names.wanted = config.web.page == "full"
             if ended or added or again:
                 log.info(
                     "targets_changed",
@@ -120,8 +121,42 @@ class Fleet:
     async def _start(self, config: Config, targets: Sequence[TargetConfig]) -> None:
         for target in targets:
             watch = self._watches[target.name] = self._watch(config, target)
-            watch.start(self.task_ended)
+            self._begin(watch)
             await self._breathe()
+
+    def _begin(self, watch: Watch) -> None:
+        watch.start(lambda task: self._broke(watch, task))
+
+    def _broke(self, watch: Watch, ended: asyncio.Task[None]) -> None:
+        """Tells of a task of a watch that ended by itself, which is a mistake of ours, and mends that watch alone."""
+        error = ended.exception()
+        told = {} if error is None else {"error": type(error).__name__, "at": places(error)}
+        log.error("watch_broken", target=watch.config.name, **told, advice="it is begun anew; report this line")
+        task = asyncio.create_task(self._mend(watch))
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
+
+    async def _mend(self, watch: Watch) -> None:
+        """Puts another watch in the place of one that broke, which begins a while later: longer each time."""
+        name = watch.config.name
+        async with self._turn:
+            if self._watches.get(name) is not watch or self._config is None:
+                return  # another task of it broke before, or it is wanted no more
+            self._ending.add(watch)
+            await watch.end()
+            self._ending.discard(watch)
+            again = self._watches[name] = self._watch(self._config, watch.config)
+            again.collector.names.wanted = watch.collector.names.wanted
+            again.rest("the exporter failed in watching it: watch_broken in its log tells where")
+        back_off, at = self._broken.get(name, (BackOff(), 0.0))
+        if monotonic() - at > LASTING_SECONDS:
+            back_off.reset()
+        self._broken[name] = back_off, monotonic()
+        await asyncio.sleep(back_off.next())
+        async with self._turn:
+            if self._watches.get(name) is again:
+                self._begin(again)
+                log.info("watch_resumed", target=name)
 
     async def _breathe(self) -> None:
         """Lets the other tasks have their turn now and then: there may be hundreds of targets."""
@@ -130,12 +165,16 @@ class Fleet:
             self._breath = monotonic() + BREATH_SECONDS
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
-        """Tells of a task that ended by itself."""
-        log.error("task_ended", reason=repr(task.exception()))
+        """Tells of a task that ended by itself, without which the program is not whole."""
+        error = task.exception()
+        told = {} if error is None else {"error": type(error).__name__, "at": places(error)}
+        log.error("task_ended", **told, advice="the exporter ends; report this line")
         self.failed.set()
 
     async def end(self) -> None:
         """Ends all watches."""
+        for task in self._mending:
+            task.cancel()
         everyone = {*self._watches.values(), *self._ending}
         await asyncio.gather(*(watch.end() for watch in everyone), return_exceptions=True)
 

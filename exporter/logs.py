@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast
@@ -55,6 +56,24 @@ class _ByModule:
         return event
 
 
+class _Quoted:
+    """A text whose signs are all seen."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
+def _quote(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Nothing that somebody else has sent moves a terminal's cursor ; the renderer quotes blanks alone."""
+    return {
+        key: _Quoted(value) if isinstance(value, str) and not value.isprintable() and key != "exception" else value
+        for key, value in event.items()
+    }
+
+
 def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
 
@@ -72,6 +91,7 @@ def configure(log_format: Format = "console", level: Level = "info", levels: Map
             _ByModule(level, levels),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *([] if log_format == "json" else [_quote]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(min(map(_number, (level, *levels.values())))),
@@ -86,6 +106,11 @@ def configure(log_format: Format = "console", level: Level = "info", levels: Map
 def get_logger(module: Module) -> structlog.stdlib.BoundLogger:
     """Logger whose lines carry the module's name."""
     return cast(structlog.stdlib.BoundLogger, structlog.get_logger(module=module))
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an error was raised, the innermost place last; not what it says, which may hold what nobody shall read."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
 
 
 log = get_logger("library")

@@ -139,11 +139,13 @@ class TargetSessions:
         *,
         most: int = OF_A_DATABASE,
         read_only: bool = False,
+        legible: bool = False,
         name: str = APPLICATION,
         on_break: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._read_only = read_only
+        self._legible = legible
         self._name = name
         self._on_break = on_break
         self.most = most
@@ -212,7 +214,9 @@ class TargetSessions:
         try:
             async with self._house.door.through():
                 dsn = self._config.current_dsn()
-                connection = await connect(dsn, application_name=self._name, read_only=self._read_only)
+                connection = await connect(
+                    dsn, application_name=self._name, read_only=self._read_only, legible=self._legible
+                )
         except ConfigurationError as error:
             raise TargetUnavailable(str(error)) from None
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from psycopg.sql import Composed
 
 from exporter.database import Connection, Row, fetch
-from exporter.errors import TargetUnavailable
+from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
 from exporter.sessions import APPLICATION, Sessions, TargetSessions
@@ -31,7 +31,7 @@ class Target:
         self.name = config.name
         sessions = sessions or Sessions()
         self.doubted = asyncio.Event()  # set where a session broke: whether the database answers is to be asked anew
-        self.sessions = TargetSessions(config, sessions, on_break=self.doubted.set)
+        self.sessions = TargetSessions(config, sessions, legible=True, on_break=self.doubted.set)
         self.answering = TargetSessions(config, sessions, most=1, read_only=True, name=f"{APPLICATION} api")
         self.archiving = TargetSessions(config, sessions, most=1, name=f"{APPLICATION} archive")
         self.on_wait: Callable[[], None] = lambda: None  # called while a sign of life waits for a session
@@ -60,9 +60,14 @@ class Target:
         self.archiving.renew(config)
 
     async def probe(self) -> None:
-        """Asks the server for a sign of life. Raises TargetUnavailable."""
-        async with self.sessions.session(self.on_wait) as session:
-            await self.look(session.connection)
+        """Asks the server for a sign of life. Raises TargetUnavailable, also where it refuses even that: where the
+        statement was cancelled, the server has no memory left, or the role lacks a right that everybody has.
+        """
+        try:
+            async with self.sessions.session(self.on_wait) as session:
+                await self.look(session.connection)
+        except QueryFailed as error:
+            raise TargetUnavailable(str(error)) from error
         if self.up is not True:
             log.info("target_up", target=self.name)
             self.times_up += 1
@@ -70,7 +75,7 @@ class Target:
         self.up, self.reason = True, None
 
     async def look(self, connection: Connection) -> None:
-        """Asks whether the server is a standby; one log line when that changes. Raises TargetUnavailable."""
+        """Asks whether the server is a standby; one log line when that changes. Raises like database.fetch()."""
         alive = query("target", "alive")
         (row,) = await fetch(connection, alive, timeout=LIVENESS_TIMEOUT_SECONDS, read_only=True)
         if row["standby"] != bool(self.standby):

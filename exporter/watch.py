@@ -79,6 +79,11 @@ class Watch:
         for task in self._tasks:
             task.add_done_callback(lambda task: None if task.cancelled() else ended(task))
 
+    def rest(self, reason: str) -> None:
+        """What is told of the target until the tasks begin: that it is not known to answer, and why."""
+        self.target.up, self.target.reason = False, reason
+        self.collector.attempted.set()
+
     async def end(self) -> None:
         """Ends the tasks, closes the sessions and forgets what was told of the target."""
         for task in self._tasks:

@@ -36,9 +36,11 @@ class Course:
 
     def note(self, rows: Sequence[Row]) -> None:
         """Takes the counters as of now."""
-        ddl = sum(int(row["operations_total"]) for row in rows if row["script_type"] == "DDL")
+        ddl = sum(int(row["operations_total"] or 0) for row in rows if row["script_type"] == "DDL")
         failed = sum(
-            int(row["operations_total"]) for row in rows if row["status"] in FAILED and row["script_type"] not in LOGINS
+            int(row["operations_total"] or 0)
+            for row in rows
+            if row["status"] in FAILED and row["script_type"] not in LOGINS
         )
         now = time.time()
         if self._last is None:

@@ -1,6 +1,7 @@
 """What a person wants to know of one target, taken from the rows that the collectors have fetched anyway.
 
-It is as fresh as the metrics of the same rows: past its end it is not told.
+It is as fresh as the metrics of the same rows: past its end it is not told. Rows without what names them are left out,
+as they are of the metrics; rows of another shape tell nothing.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def _checks(rows: Sequence[Row]) -> Sequence[Check]:
             sys.intern(row.get("advice") or ""),
         )
         for row in rows
+        if row["check_name"] is not None
     )
 
 
@@ -103,7 +105,7 @@ def _failures(rows: Sequence[Row]) -> Sequence[Failure]:
             row.get("last_execution_timestamp_seconds"),
         )
         for row in rows
-        if row["errors_total"]
+        if row["errors_total"] and None not in (row["tenant"], row["script_type"], row["error_class"])
     ]  # fmt: skip
     found.sort(key=lambda failure: (-(failure.last_at or 0), -failure.total, failure.tenant, failure.script_type))
     return tuple(found[:FAILURES])
@@ -116,6 +118,7 @@ def _days(rows: Sequence[Row]) -> Sequence[Day]:
             row["last_operation_timestamp_seconds"],
         )
         for row in rows
+        if row["tenant"] is not None
     ]  # fmt: skip
     found.sort(key=lambda day: (-day.operations, day.tenant))
     return tuple(found[:TENANTS])
@@ -124,8 +127,8 @@ def _days(rows: Sequence[Row]) -> Sequence[Day]:
 def _ddl(rows: Sequence[Row]) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     for row in rows:
-        if row["script_type"] == "DDL":
-            counts[row["status"]] = counts.get(row["status"], 0) + int(row["operations_total"])
+        if row["script_type"] == "DDL" and row["status"] is not None:
+            counts[row["status"]] = counts.get(row["status"], 0) + int(row["operations_total"] or 0)
     return counts
 
 
@@ -148,11 +151,15 @@ class Digester:
 
     def take(self, collector: str, rows: Sequence[Row], end: float) -> None:
         """Keeps what is wanted of the rows of a collector, until `end` by the monotonic clock."""
-        if collector == "operations":
-            self._course.note(rows)
-        if collector in _TAKEN:
-            name, reduce = _TAKEN[collector]
+        if collector not in _TAKEN:
+            return
+        name, reduce = _TAKEN[collector]
+        try:
             self._told[name] = end, reduce(rows)
+            if collector == "operations":
+                self._course.note(rows)
+        except (AttributeError, KeyError, TypeError, ValueError):  # the function is not ours any more
+            self._told.pop(name, None)
 
     def prolong(self, collector: str, end: float) -> None:
         """What a collector told holds until another end."""

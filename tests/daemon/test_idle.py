@@ -181,6 +181,34 @@ async def test_a_reader_that_pauses_is_not_asked_and_holds_no_other_up(
             await task
 
 
+async def test_whether_it_answers_is_asked_less_where_nothing_happens(
+    installed_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "PROBE_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(collecting, "IDLE_PROBE_INTERVAL_SECONDS", 3600.0)
+    async with watched(installed_database) as (made, _):
+        made.collector.adopt([])
+        asked = 0
+        probe = made.target.probe
+
+        async def counting() -> None:
+            nonlocal asked
+            asked += 1
+            await probe()
+
+        monkeypatch.setattr(made.target, "probe", counting)
+        task = asyncio.create_task(made.collector.run())
+        while asked < 5:
+            await asyncio.sleep(0.01)
+        _idle(made)
+        before = asked
+        await asyncio.sleep(1)
+        assert asked <= before + 2, "one that was under way, and one that found it idle"
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def test_whether_it_answers_is_asked_at_once_where_a_session_broke(
     installed_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

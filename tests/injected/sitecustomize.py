@@ -1,7 +1,8 @@
 """Faults of a process, by files of a folder that come and go: loaded by the interpreter of an exporter under test.
 
 `clock` holds the seconds by which the wall clock is wrong, `unresolved` a host's name that has no address, and while
-`stalled` exists a sign of life of the target that it names never comes, without an error.
+`stalled` exists a sign of life of the target that it names never comes, without an error; while `broken` does,
+asking for one of the target that it names is a mistake of the program's own.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def _resolve(host: Any, *arguments: Any, **keywords: Any) -> Any:
 async def _stall(target: Target) -> None:
     while _said("stalled") == target.name:
         await asyncio.sleep(0.2)
+    if _said("broken") == target.name:
+        raise RuntimeError("hunter2")
     await _probe(target)
 
 

@@ -46,6 +46,18 @@ def test_what_libraries_warn_of_is_written_alike_and_once(capsys: pytest.Capture
     assert (line["event"], line["library"], line["reason"]) == ("library_warned", "asyncio", "never retrieved")
 
 
+@pytest.mark.parametrize("sent", ["/a\x1b[2K\x1b[1A", "/a\x07", "/a\nfake", "/a\u202eb", "/a\x9b2J"])
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_somebody_has_sent_is_one_line_without_signs_that_a_terminal_obeys(
+    capsys: pytest.CaptureFixture[str], form: logs.Format, sent: str
+) -> None:
+    logs.configure(form)
+    logs.get_logger("api").info("api_request", path=sent)
+    written = capsys.readouterr().err
+    assert written.endswith("\n")
+    assert written[:-1].isprintable() and "/a" in written
+
+
 def test_the_modules_that_may_be_named_are_those_that_log() -> None:
     named = set()
     for file in PACKAGE.rglob("*.py"):

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from exporter.apiconfig import ApiToken
 from exporter.database import Connection, Row, fetch
-from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
+from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable, UnreadableText
 from exporter.logs import get_logger
 from exporter.sqlfiles import query
 from exporter.target import Target
@@ -72,14 +72,14 @@ class Desk:
             async with self._seats.session(target) as connection:
                 try:
                     return await self._ask(connection, text)
+                except UnreadableText:
+                    log.warning("api_unreadable", target=target.name, token=token.name, statement=statement)
+                    raise Problem(503, "the record holds what is no UTF-8") from None
                 except QueryFailed as error:
                     raise await self._refusal(token, target, connection, error) from None
         except TargetUnavailable as error:
             log.warning("api_unanswered", target=target.name, token=token.name, reason=str(error))
             raise Problem(503, "the database does not answer", retry_after=5) from None
-        except UnicodeDecodeError:
-            log.warning("api_unreadable", target=target.name, token=token.name, statement=statement)
-            raise Problem(503, "the record holds what is no UTF-8") from None
 
     async def _ask(self, connection: Connection, text: sql.Composed) -> list[Row]:
         return await fetch(
