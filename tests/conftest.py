@@ -9,6 +9,7 @@ import pytest
 pytest_plugins = [
     "tests.fix_servers",
     "tests.fix_certificates",
+    "tests.fix_browser",
     "tests.fix_databases",
     "tests.fix_exporter",
     "tests.fix_injected",
