@@ -32,6 +32,7 @@ from exporter.web.page import Scene, Source
 from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 from exporter.web.tally import Tally
+from exporter.web.traffic import Traffic
 
 log = get_logger("daemon")
 
@@ -58,7 +59,9 @@ class Daemon:
         )
         self.prober = Prober(lambda: self.config, metricmap.load(), self._own_metrics, self.fleet.sessions)
         self.tally = Tally()
-        self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions, self.tally.news)
+        self.traffic = Traffic()
+        news = (self.tally.news, self.traffic.news)
+        self.self_watch = SelfWatch(self.snapshot, self._own_metrics, self.fleet.sessions, news)
         self._applied = False
         self._was_ready = False
         self._web_well = True
@@ -186,8 +189,9 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
         lambda: daemon.fleet.watches,
         daemon.prober,
         daemon.tally,
+        daemon.traffic,
     )
-    server = Server(app, listener, settings.security)
+    server = Server(app, listener, settings.security, traffic=daemon.traffic)
     stop = asyncio.Event()
     reloads: set[asyncio.Task[tuple[str, ...]]] = set()
 
@@ -213,8 +217,8 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
     await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
     ended = [task for task in tasks if task.done()]
     for done in ended:
-        log.error("task_ended", reason=repr(done.exception()))
-    failed = bool(ended) or daemon.fleet.failed.is_set()
+        daemon.fleet.task_ended(done)
+    failed = daemon.fleet.failed.is_set()
     daemon.manager.stopping()
     server.should_exit = True
     daemon.inventory.end()

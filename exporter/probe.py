@@ -51,6 +51,7 @@ class Prober:
         self._active = 0
         # whether a database answered, and which collectors failed why, by module and target
         self._known: dict[tuple[str, str], tuple[bool | None, dict[str, str]]] = {}
+        self._unreadable: dict[str, str] = {}  # why a module's credentials cannot be read
 
     async def answer(
         self, target: Sequence[str], module: Sequence[str], scrape_timeout: str | None, *, openmetrics: bool
@@ -77,10 +78,14 @@ class Prober:
         try:
             snapshot = await self._probe(chosen, module[0], target[0], place, _seconds(chosen, scrape_timeout))
         except ConfigurationError as error:
-            log.warning("probe_failed", module=module[0], reason=str(error))
+            if self._unreadable.get(module[0]) != str(error):
+                log.warning("probe_failed", module=module[0], reason=str(error))
+            self._unreadable[module[0]] = str(error)
             return Refusal(500, "the module's credentials cannot be read: the log tells more")
         finally:
             self._active -= 1
+        if self._unreadable.pop(module[0], None) is not None:
+            log.info("probe_recovered", module=module[0])
         return snapshot.text(openmetrics=openmetrics)
 
     async def _probe(

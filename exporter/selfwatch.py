@@ -35,13 +35,13 @@ class SelfWatch:
         snapshot: Snapshot,
         specs: Mapping[str, MetricSpec],
         sessions: Sessions,
-        news: Callable[[Mapping[str, MetricSpec]], Iterable[Family]] = lambda _: (),
+        news: Iterable[Callable[[Mapping[str, MetricSpec]], Iterable[Family]]] = (),
     ) -> None:
-        """`news` gives what else is to be told of the process, where it has changed."""
+        """Each of `news` gives what else is to be told of the process, where it has changed."""
         self._snapshot = snapshot
         self._specs = specs
         self._sessions = sessions
-        self._news = news
+        self._news = tuple(news)
         self._lags = deque([0.0], maxlen=WINDOWS)
         self._blocked = 0
         self._beat = time.monotonic()
@@ -81,7 +81,8 @@ class SelfWatch:
             "session_wait_seconds": sessions.waited_seconds,
         }
         publish_values(self._snapshot, self._specs, "", values)
-        self._snapshot.put("", "news", self._news(self._specs))
+        for news in self._news:
+            self._snapshot.put("", "news", news(self._specs))
 
     def _guard(self, thread: int) -> None:
         """In a thread of its own: tells, once each time, where the event loop does not go on."""

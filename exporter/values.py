@@ -84,6 +84,8 @@ def no_name_twice(names: Iterable[str]) -> None:
 
 def _below_the_file(path: Path, info: ValidationInfo) -> Path:
     """A path of the configuration is relative to the folder of the file that names it."""
+    if "\0" in str(path):
+        raise ValueError("expected a path, which has no zero byte")
     return Path((info.context or {}).get("folder", ""), path.expanduser())
 
 

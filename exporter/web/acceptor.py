@@ -34,7 +34,9 @@ class Acceptor:
     hold whatever number of connections, and keep one TLS context for ever.
     """
 
-    def __init__(self, listener: socket.socket, make: MakeConnection, security: Security, limits: Limits) -> None:
+    def __init__(
+        self, listener: socket.socket, make: MakeConnection, security: Security, guests: Guests, limits: Limits
+    ) -> None:
         self._listener = listener
         self._make = make
         self._security = security
@@ -42,7 +44,8 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._turns = Turns(ENTRIES)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.guests = Guests(limits)
+        self._starved = False
+        self.guests = guests
         listener.setblocking(False)
         self._loop.add_reader(listener, self._accept)
 
@@ -60,10 +63,15 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptor is left, or no memory: the same would be told again at once
-                log.error("accept_failed", reason=error.strerror)
+                if not self._starved:
+                    log.error("accept_failed", reason=error.strerror)
+                self._starved = True
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(OUT_OF_SOCKETS_SECONDS, self._resume)
                 return
+            if self._starved:
+                self._starved = False
+                log.info("accept_recovered")
             wire.setblocking(False)
             visitor = Visitor(wire, client_of(str(address[0])), self.guests)
             if self.guests.admit(visitor):

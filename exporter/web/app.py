@@ -24,6 +24,7 @@ from exporter.web.page import Page, Source
 from exporter.web.rate import RateLimited
 from exporter.web.settings import WebSettings
 from exporter.web.tally import Tally
+from exporter.web.traffic import Counted, Traffic
 from exporter.web.turns import InTurn
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ def create(
     watches: Callable[[], Sequence[Watch]] = tuple,
     prober: Prober | None = None,
     tally: Tally | None = None,
+    traffic: Traffic | None = None,
 ) -> ASGIApp:
     """`render(openmetrics)` gives the text, `not_ready()` why the daemon is not ready to be scraped, or None.
 
     `reload()` gives what reads the configuration anew and tells what is wrong with it; None where nobody may ask so.
     `source` tells what the page for people shows; without it there is none.
     `prober` answers `/probe`.
-    With one of `tokens()` the API answers from `watches()`, and `tally` counts what it is asked.
+    With one of `tokens()` the API answers from `watches()`, and `tally` counts what it is asked; `traffic` counts all
+    requests.
     """
     settings = settings or WebSettings()
     exposition = Exposition(render)
@@ -124,4 +127,4 @@ def create(
     app.router.redirect_slashes = False  # a redirection would go to wherever the request's Host says
     allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
     limited = RateLimited(Gate(allowed, tokens, watches, tally or Tally()), lambda: settings.current.rate_limit)
-    return ResponseHeaders(InTurn(limited), lambda: settings.current.headers)
+    return Counted(ResponseHeaders(InTurn(limited), lambda: settings.current.headers), traffic or Traffic())

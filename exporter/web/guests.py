@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,6 +17,8 @@ Stage = Literal[
     "taking",  # reads its answer more slowly than it is given
     "leaving",  # is closed, as soon as it has read what is left
 ]
+# why a connection was ended: it was too long in that stage, had to make room for another, or there was no room for it
+Reason = Literal["silent", "greeting", "idle", "asking", "taking", "leaving", "made_room", "no_room"]
 # in this order others make room for a newcomer; who is being served never does
 DISPENSABLE: tuple[Stage, ...] = ("leaving", "silent", "idle", "asking", "greeting", "taking")
 
@@ -59,8 +62,10 @@ class _Stay:
 class Guests:
     """The connections by client."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ends: Callable[[Reason], None] = lambda _: None) -> None:
+        """`ends` is called for each connection that is ended from this side, or not let in."""
         self._limits = limits
+        self._ends = ends
         self._stays: dict[Guest, _Stay] = {}
         self._clients: dict[str, dict[Guest, None]] = {}  # in the order in which they came
 
@@ -73,11 +78,13 @@ class Guests:
         own = self._clients.get(guest.client, {})
         if len(own) >= limits.connections_of_a_client:
             if not self._make_room(own):
+                self._ends("no_room")
                 return False
         elif len(self._stays) >= limits.connections:
             # the client with the most connections loses one, so that nobody can push the others out
             crowds = sorted(self._clients.values(), key=len, reverse=True)
             if not any(self._make_room(crowd) for crowd in crowds):
+                self._ends("no_room")
                 return False
         self._stays[guest] = _Stay(guest.stage())
         self._clients.setdefault(guest.client, {})[guest] = None
@@ -90,6 +97,7 @@ class Guests:
                 if own == stage:
                     self.leave(guest)
                     guest.abort()
+                    self._ends("made_room")
                     return True
         return False
 
@@ -117,6 +125,7 @@ class Guests:
             elif stage != "served" and now - stay.since > getattr(self._limits, stage):
                 self.leave(guest)
                 guest.abort()
+                self._ends(stage)
 
     def clear(self) -> None:
         """Aborts everybody."""

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 from exporter.logs import get_logger
 from exporter.web.acceptor import Acceptor, Security
 from exporter.web.connection import MAX_HEAD_BYTES, Connection
-from exporter.web.guests import Limits
+from exporter.web.guests import Guests, Limits
+from exporter.web.traffic import Traffic
 
 log = get_logger("web")
 
@@ -32,7 +33,15 @@ class _ToLog(logging.Handler):
 class Server(uvicorn.Server):
     """Serves until `should_exit`; leaves the signals to the daemon."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, security: Security, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        security: Security,
+        limits: Limits | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
+        """`traffic` counts the connections; the requests are the application's."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -50,6 +59,7 @@ class Server(uvicorn.Server):
         self._listener = listener
         self._security = security
         self._limits = limits or Limits()
+        self._traffic = traffic or Traffic()
         self._acceptor: Acceptor | None = None
         logger = logging.getLogger("uvicorn.error")
         logger.setLevel(logging.ERROR)  # its warnings are what any client can bring about
@@ -67,6 +77,7 @@ class Server(uvicorn.Server):
             self._listener,
             lambda visitor: Connection(self.config, self.server_state, visitor),
             self._security,
+            Guests(self._limits, self._traffic.end),
             self._limits,
         )
         self.servers = [self._acceptor]  # type: ignore[list-item]
@@ -76,6 +87,7 @@ class Server(uvicorn.Server):
         """Shows out, every second, who is too slow."""
         if counter % TICKS_A_SECOND == 0 and self._acceptor is not None:
             self._acceptor.guests.sweep()
+            self._traffic.connections = len(self._acceptor.guests)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,7 @@ class WebSettings:
             if self.current.files != files:
                 self._loaded = None
         self._loaded_at = time.time()
+        self._ended: float | None = None  # the end of a certificate that was told of
 
     def security(self) -> tuple[ssl.SSLContext | None, Vet | None]:
         """What a new connection has to go through."""
@@ -95,6 +97,7 @@ class WebSettings:
         tell(True, self._loaded_at, self.current.not_after)
         seen = self._loaded
         while True:
+            self._tell_ended()
             await asyncio.sleep(LOOK_SECONDS)
             before, seen = seen, await asyncio.to_thread(_signature, self.current.files)
             if seen == self._loaded or seen != before:  # twice the same: the key has followed its certificate
@@ -105,6 +108,14 @@ class WebSettings:
             tell(well, self._loaded_at, self.current.not_after)
             if self.current.files != files:
                 self._loaded = None  # how the others looked before they were read is not known: once more
+
+    def _tell_ended(self) -> None:
+        """Tells, once, of a certificate that has ended: whoever checks it gets in no more, as if nothing answered."""
+        ends = self.current.not_after
+        if ends is not None and ends <= time.time() and ends != self._ended:
+            self._ended = ends
+            at = datetime.fromtimestamp(ends, UTC).isoformat()
+            log.error("certificate_ended", at=at, advice="put a new one in its place: it is taken up within seconds")
 
     async def _load(self, path: Path) -> bool:
         try:

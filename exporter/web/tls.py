@@ -49,12 +49,15 @@ def make_context(tls: TlsServerConfig) -> ssl.SSLContext:
     context.maximum_version = _VERSIONS[tls.max_version]
     context.set_alpn_protocols(["http/1.1"])
     suites = [SUITES[name] for name in tls.cipher_suites if name in SUITES]
-    if suites:
-        context.set_ciphers(":".join(suites))
     if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    for curve in tls.curve_preferences:
-        context.set_ecdh_curve(CURVES[curve])
+    try:
+        if suites:
+            context.set_ciphers(":".join(suites))
+        for curve in tls.curve_preferences:
+            context.set_ecdh_curve(CURVES[curve])
+    except (OSError, ValueError) as error:  # OpenSSL may be built, or told by its own configuration, to do without
+        raise _refused("cipher_suites, curve_preferences", error) from None
     try:
         with _as_file(tls.cert, tls.cert_file) as cert, _as_file(tls.key, tls.key_file) as key:
             context.load_cert_chain(cert, key, password=lambda: "")  # without one OpenSSL would ask the terminal
@@ -63,7 +66,7 @@ def make_context(tls: TlsServerConfig) -> ssl.SSLContext:
     if tls.client_auth_type != "NoClientCert":
         try:
             context.load_verify_locations(tls.client_ca_file, cadata=tls.client_ca)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:  # TypeError: the text is not ASCII
             raise _refused("client authority", error, tls.client_ca_file) from None
     context.verify_mode = _VERIFICATIONS[tls.client_auth_type]
     return context

@@ -110,6 +110,26 @@ def test_so_many_at_a_time_and_none_longer_than_allowed(installed_database: str,
     assert _ask(running, target)[0] == 200
 
 
+def test_credentials_that_cannot_be_read_are_told_of_once(
+    installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    secret = tmp_path / "dsn"
+    secret.write_text(installed_database)
+    module = {key: value for key, value in _module(installed_database).items() if key != "dsn"}
+    modules = {"shops": {**module, "dsn_file": str(secret)}}
+    running = exporter("postgresql://nobody@127.0.0.1:1/none", probe={"modules": modules})
+    target = _target(installed_database)
+    for _ in range(2):
+        assert _ask(running, target)[0] == 200
+        secret.rename(tmp_path / "away")
+        for _ in range(3):
+            status, text = _ask(running, target)
+            assert status == 500 and "log" in text and "away" not in text
+        (tmp_path / "away").rename(secret)
+    assert _ask(running, target)[0] == 200
+    assert len(running.events("probe_failed")) == len(running.events("probe_recovered")) == 2
+
+
 @pytest.mark.parametrize(
     ("target", "place"),
     [

@@ -52,6 +52,20 @@ def test_the_end_of_the_certificate_is_a_metric_and_follows_the_file(
     assert code == 0 and "certificate ends on" not in output
 
 
+def test_a_certificate_that_has_ended_is_told_of_once(secured: StartSecured, authority: Authority) -> None:
+    running = secured(tls_server_config=TLS)
+    exporter = running.exporter
+    for times in (1, 2):
+        authority.sign("server", days=-times)
+        eventually(lambda times=times: len(exporter.events("certificate_ended")) == times, 60)  # type: ignore[misc]
+        time.sleep(2.5)
+        assert len(exporter.events("certificate_ended")) == times
+    assert running.curl()[0] != 0
+    authority.sign("server")
+    eventually(lambda: running.curl()[0] == 0, 60)
+    assert len(exporter.events("certificate_ended")) == 2
+
+
 def test_versions_and_suites_are_those_of_the_file(secured: StartSecured) -> None:
     suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
     running = secured(tls_server_config={**TLS, "max_version": "TLS12", "cipher_suites": [suite]})

@@ -22,6 +22,7 @@ from tests.fix_injected import ROOT
 
 HOUR = 3600
 VERIFIED = "scrape over TLS succeeds"
+TOLD = "`certificate_ended` in its log"
 ANSWERED = "scrape within 5 s"
 WEB_RELOADED = "script_tracking_web_config_last_reload_successful"
 
@@ -95,6 +96,15 @@ def stalled(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def broken(scene: Scene) -> Iterator[None]:
+    scene.injected.set("broken", SHOP)
+    try:
+        yield
+    finally:
+        scene.injected.clear("broken")
+
+
+@contextmanager
 def paused(scene: Scene) -> Iterator[None]:
     scene.exporter.process.send_signal(signal.SIGSTOP)
     time.sleep(5)
@@ -124,11 +134,12 @@ def scrape_over_tls(scene: Scene) -> Mapping[str, float]:
     """Whether somebody who looks at the certificate gets an answer."""
     assert scene.secured is not None and scene.authority is not None
     context = ssl.create_default_context(cafile=str(scene.authority.certificate))
+    told = float(len(scene.secured.events("certificate_ended")))
     try:
         with urlopen(f"https://localhost:{scene.secured.port}/metrics", timeout=10, context=context) as answer:
-            return {VERIFIED: float(answer.status == 200)}
+            return {VERIFIED: float(answer.status == 200), TOLD: told}
     except URLError:
-        return {VERIFIED: 0.0}
+        return {VERIFIED: 0.0, TOLD: told}
 
 
 @contextmanager
@@ -175,6 +186,10 @@ CASES = (
         ready=503, within=20,
     ),
     Fault(
+        "a mistake of the exporter's own in watching a database", broken, {UP: 0, COUNTER: None}, ("watch_broken",),
+        times=5,
+    ),
+    Fault(
         "the exporter paused for 5 s (SIGSTOP)", paused, SERVED, may_log=("event_loop_stuck", "collection_stalled"),
     ),
     Fault("the clock an hour ahead", clock(HOUR), ON_TIME, observe=jumped),
@@ -188,8 +203,8 @@ CASES = (
     ),
     Fault("a file of targets broken", broken_targets, SERVED, ("target_file_refused",)),
     Fault(
-        "the exporter's own certificate expired, then renewed", expired, {**SERVED, VERIFIED: 0}, prepare=with_tls,
-        observe=scrape_over_tls,
+        "the exporter's own certificate expired, then renewed", expired, {**SERVED, VERIFIED: 0, TOLD: 1},
+        prepare=with_tls, observe=scrape_over_tls,
     ),
     Fault(
         "scrape storm: 64 clients without a pause", misbehaving("flood"), {**SERVED, ANSWERED: 1}, observe=answered,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import structlog
@@ -15,6 +19,7 @@ from exporter.web.acceptor import client_of
 from exporter.web.guests import Limits
 from exporter.web.listener import listen
 from exporter.web.server import Server
+from exporter.web.traffic import Traffic
 
 HASTY = Limits(
     connections=8, connections_of_a_client=6, silent=0.5, greeting=0.5, asking=0.5, idle=0.5, taking=0.5, leaving=0.5
@@ -36,10 +41,12 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(limits: Limits = HASTY) -> AsyncIterator[int]:
+async def serving(
+    limits: Limits = HASTY, traffic: Traffic | None = None, listener: socket.socket | None = None
+) -> AsyncIterator[int]:
     """A server that runs; its port."""
-    listener = listen("127.0.0.1", 0)
-    server = Server(answering, listener, lambda: (None, None), limits)
+    listener = listener or listen("127.0.0.1", 0)
+    server = Server(answering, listener, lambda: (None, None), limits, traffic)
     task = asyncio.create_task(server.serve())
     try:
         yield listener.getsockname()[1]
@@ -196,6 +203,32 @@ async def test_a_mistake_of_ours_is_a_500_without_a_trace_and_one_event_of_the_l
     (event,) = [event for event in events if event["log_level"] == "error"]
     assert event["event"] == "http_error"
     assert "a mistake" in str(event["exc_info"])
+
+
+class Starved(socket.socket):
+    """A listening socket of a process that has no descriptor left for a while."""
+
+    refusals = 0
+
+    def accept(self) -> Any:
+        """A connection, or none."""
+        if Starved.refusals > 0:
+            Starved.refusals -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().accept()
+
+
+async def test_a_lack_of_descriptors_is_told_once_and_passes() -> None:
+    listener = Starved(fileno=listen("127.0.0.1", 0).detach())
+    with structlog.testing.capture_logs() as events:
+        async with serving(listener=listener) as port:
+            for _ in range(2):
+                Starved.refusals = 3
+                streams = await connect(port)
+                assert await ask(streams) == b"HTTP/1.1 200 OK"
+                await close(streams)
+    assert [event["event"] for event in events] == ["accept_failed", "accept_recovered"] * 2
+    assert events[0]["reason"] == "Too many open files"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def test_certificate_and_key_may_stand_in_the_file_itself(folder: Path) -> None:
         (CERTIFIED + "  client_auth_type: RequireAndVerifyClientCert\n", ("needs client_ca_file",)),
         (CERTIFIED + "  client_ca_file: authority.crt\n", ("does not ask for a certificate",)),
         (MUTUAL.replace("authority.crt", "server.key"), ("client authority", "server.key")),
+        (
+            CERTIFIED + "  client_ca: ü\n  client_auth_type: VerifyClientCertIfGiven\n",
+            ("client authority", "ascii string"),
+        ),
+        (CERTIFIED.replace("server.crt", '"server\\0.crt"'), ("cert_file", "no zero byte")),
         (CERTIFIED + "  client_allowed_sans: [x]\n", ("needs client_auth_type RequireAndVerifyClientCert",)),
         (CERTIFIED + "  min_version: TLS10\n", ("min_version", "nothing older is spoken")),
         (CERTIFIED + "  min_version: SSL3\n", ("min_version", "TLS12")),
