@@ -1,8 +1,9 @@
--- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, collect/collect_storage.sql
+-- requires: upkeep/unconfirmed_copy.sql, upkeep/vault_partition.sql, upkeep/final_version.sql, upkeep/horizon_holder.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, tenancy/is_maintenance.sql, collect/collect_storage.sql
 -- Health checks of the upkeep: copies, partitions, totals, running operations. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
 -- Processes and prepared transactions are other people's: only auditors and the daemon are told which ones. Operations and holds are
--- counted as far as the caller sees their tenants, so that a reader learns nothing of what others do.
+-- counted as far as the caller sees their tenants, so that a reader learns nothing of what others do; and as nobody's where it
+-- is asked by what maintains a table.
 create or replace function script_tracking_internal.health_upkeep()
 returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
   is_floor boolean, advice text)
@@ -10,11 +11,12 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
   with asker as materialized (
-    select pg_has_role(c.identity, 'script_tracking_auditor', 'member') or d.is_daemon as is_told,
-      d.is_daemon and coalesce(current_setting('script_tracking.tenant', true), '') = '' as sees_all,
-      script_tracking_internal.visible_tenants() as tenants
+    select not m.is_maintenance and (pg_has_role(c.identity, 'script_tracking_auditor', 'member') or d.is_daemon) as is_told,
+      not m.is_maintenance and d.is_daemon and coalesce(current_setting('script_tracking.tenant', true), '') = '' as sees_all,
+      case when m.is_maintenance then '{}' else script_tracking_internal.visible_tenants() end as tenants
     from script_tracking_internal.session_identity() as c (identity)
     cross join lateral (select pg_has_role(c.identity, 'script_tracking_daemon', 'member') as is_daemon) as d
+    cross join script_tracking_internal.is_maintenance() as m (is_maintenance)
   ), found as materialized (
     select case when a.is_told then h.holder else 'an auditor is told which one' end as holder, h.held_since
     from script_tracking_internal.horizon_holder() as h cross join asker as a

@@ -27,8 +27,8 @@ as $function$
     where n.load_date <= get_objects_as_of.as_of
     group by 1, 2, 3
     having (max(n.dropped_at) <= get_objects_as_of.as_of and max(n.dropped_at) >= max(n.last_seen_at)) is not true
-  ), last as (
-    select t.*
+  ), linked as materialized (  -- before a record is read: else the last link of its object is looked for once for each record of it
+    select k.class_id, k.object_id, l.script_execution_hk, l.execution_timestamp, l.load_date
     from known as k
     cross join lateral (
       select l.script_execution_hk, l.execution_timestamp, l.load_date
@@ -38,9 +38,12 @@ as $function$
       where l.object_id = k.object_id and l.class_id = k.class_id and l.incarnation = k.incarnation
         and l.load_date <= get_objects_as_of.as_of
       order by l.object_id, l.load_date desc, l.script_execution_hk desc limit 1) as l
+  ), last as (
+    select t.*
+    from linked as l
     join script_tracking_internal.object_touch as t
       on t.script_execution_hk = l.script_execution_hk and t.load_date = l.load_date
-        and t.execution_timestamp = l.execution_timestamp and t.class_id = k.class_id and t.object_id = k.object_id
+        and t.execution_timestamp = l.execution_timestamp and t.class_id = l.class_id and t.object_id = l.object_id
     union all
     select t.* from script_tracking_internal.object_tail as t
     join script_tracking_internal.shown_execution as e

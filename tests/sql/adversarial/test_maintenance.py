@@ -116,3 +116,15 @@ def test_an_auditor_keeps_what_the_record_s_tables_and_views_show_and_no_answer_
     assert value(auditor, "select count(*) from audit.h") != 0
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="while a table is maintained"):
         auditor.execute(f"create materialized view audit.r as select * from {S}.get_execution_history(30)".encode())
+
+
+def test_health_is_told_there_as_to_somebody_without_a_tenant(admin: Session, victim: Victim) -> None:
+    """And is not taken for broken."""
+    health = f"select check_name, status, value from {S}.get_system_health()"
+    with admin.transaction(force_rollback=True):
+        admin.execute(f"create materialized view public.health as {health}".encode())
+        kept = {row["check_name"]: row for row in admin.execute(b"table public.health")}
+    asked = {row["check_name"]: row for row in admin.execute(health.encode())}
+    assert kept.keys() == asked.keys()
+    assert kept["record_protected"]["status"] == "ok"
+    assert asked["oldest_running_operation"]["value"] > 0 == (kept["oldest_running_operation"]["value"] or 0)
