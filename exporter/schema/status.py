@@ -74,6 +74,7 @@ async def _storage(connection: Connection) -> Row | None:
 def _described(storage: Row) -> dict[str, str]:
     days = storage["retention_days"]
     executions, growth = storage["executions_per_day"], storage["growth_bytes_per_day"]
+    horizons = {days: storage[f"bytes_in_{days}_days"] for days in (30, 90, 365)}
     seconds, statements = storage["ddl_tracking_seconds"], storage["ddl_statements"]
     return {
         "record": f"{_bytes(storage['vault_bytes'])}, its indexes {_bytes(storage['vault_index_bytes'])}",
@@ -83,9 +84,9 @@ def _described(storage: Row) -> dict[str, str]:
         "growth": f"{_number(executions)} executions and {_bytes(growth)} a day",
         "cost of a DDL statement": f"{_milliseconds(seconds)} and {_bytes(storage['ddl_bytes'])}, {statements} so far",
         "retention": "for good" if days is None else f"{days} days at the longest",
-        "forecast": ", ".join(
-            f"{_bytes(storage[f'bytes_in_{horizon}_days'])} in {horizon} days" for horizon in (30, 90, 365)
-        ),
+        "forecast": "unknown before a thousand executions"
+        if None in horizons.values()
+        else ", ".join(f"{_bytes(size)} in {horizon} days" for horizon, size in horizons.items()),
     }
 
 

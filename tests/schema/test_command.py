@@ -147,6 +147,7 @@ def test_from_nothing_to_nothing(empty: str) -> None:
     shown = told()
     assert shown.pop("target")
     assert (shown["executions"], shown["retention"]) == ("0, unknown each", "for good")
+    assert shown["forecast"] == "unknown before a thousand executions"
     assert {key: shown[key] for key in pending if key != "target"} == {
         "state": "up to date",
         "installed version": str(newest),
