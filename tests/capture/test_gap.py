@@ -19,7 +19,10 @@ def test_what_was_changed_in_a_pause_is_reported_with_the_pause(admin: Session) 
     assert compare(admin) == []
     admin.execute("select script_tracking.pause_tracking('upgrade to 18')")
     admin.execute("create table public.unseen (id int)")
+    notices: list[str | None] = []
+    admin.add_notice_handler(lambda notice: notices.append(notice.message_primary))
     admin.execute("select script_tracking.resume_tracking()")
+    assert notices == []
     admin.execute("create table public.seen (id int)")
     assert compare(admin) == [("CREATE", "table", "public.unseen")]
     (row,) = history(admin, "UNTRACKED CREATE TABLE")

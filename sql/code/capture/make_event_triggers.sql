@@ -5,6 +5,7 @@ create or replace function script_tracking_internal.make_event_triggers()
 returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
+set client_min_messages = 'warning'  -- that there was none to drop is no news
 as $function$
 declare
   v_trigger record;
