@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,6 @@ from urllib.request import Request, urlopen
 
 import psycopg
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.place import install_schema
@@ -44,7 +44,7 @@ class Fleet:
     targets: int
     seconds: float
     all_up_seconds: float  # from the start until every target had answered
-    cpu_share: float  # of one core, the start not included
+    cpu_share: float  # of one core, a scrape every 15 s included, the start not
     resident_megabytes: float
     samples: int
     lag_seconds: float  # the longest that was told in any scrape
@@ -92,25 +92,28 @@ def _running(dsns: Sequence[str], targets: int) -> Iterator[tuple[int, int, floa
             process.wait(timeout=60)
 
 
-def _values(port: int) -> tuple[dict[str, list[float]], int]:
-    """Samples by name, and how many there are."""
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
-        text = response.read().decode()
-    found: dict[str, list[float]] = {}
-    count = 0
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, []).append(sample.value)
-            count += 1
-    return found, count
+@dataclass(frozen=True)
+class Scrape:
+    """One scrape, as Prometheus makes it: compressed."""
+
+    seconds: float
+    samples: int
+    values: Mapping[str, Sequence[float]]  # by the name of the sample
 
 
-def _scrape(port: int) -> float:
+def scrape(port: int) -> Scrape:
+    """Scrapes; what is made of the answer here does not belong to its time."""
     began = time.monotonic()
     request = Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept-Encoding": "gzip"})
     with urlopen(request, timeout=60) as response:
-        response.read()
-    return time.monotonic() - began
+        body = response.read()
+    seconds = time.monotonic() - began
+    values: dict[str, list[float]] = {}
+    for line in gzip.decompress(body).decode().split("\n"):
+        if line and not line.startswith("#"):
+            sample, _, value = line.rpartition(" ")
+            values.setdefault(sample.partition("{")[0], []).append(float(value))
+    return Scrape(seconds, sum(map(len, values.values())), values)
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -127,28 +130,27 @@ def measure(dsns: Sequence[str], targets: int, seconds: float) -> Fleet:
     """Starts, waits until all targets answer and everything was collected once, and looks for so long."""
     with _running(dsns, targets) as (pid, port, began):
         all_up = _wait(port, targets, began)
-        before, _ = _values(port)
+        before = scrape(port)
         begin, cpu, lag, slowest = time.monotonic(), _cpu_seconds(pid), 0.0, 0.0
-        spent = 0.0  # by what is asked for the measuring alone
-        while time.monotonic() - begin < seconds:
-            time.sleep(SCRAPE_SECONDS)
-            slowest = max(slowest, _scrape(port))
-            mark = _cpu_seconds(pid)
-            values, samples = _values(port)
-            spent += _cpu_seconds(pid) - mark
-            lag = max(lag, *values["script_tracking_exporter_event_loop_lag_seconds"])
+        last, due = before, begin
+        while due < begin + seconds:
+            due += SCRAPE_SECONDS
+            time.sleep(max(due - time.monotonic(), 0))
+            last = scrape(port)
+            slowest = max(slowest, last.seconds)
+            lag = max(lag, *last.values["script_tracking_exporter_event_loop_lag_seconds"])
         passed = time.monotonic() - begin
         name = "script_tracking_exporter_event_loop_blocked_total"
         return Fleet(
             targets=targets,
             seconds=passed,
             all_up_seconds=all_up,
-            cpu_share=(_cpu_seconds(pid) - cpu - spent) / passed,
+            cpu_share=(_cpu_seconds(pid) - cpu) / passed,
             resident_megabytes=_resident_megabytes(pid),
-            samples=samples,
+            samples=last.samples,
             lag_seconds=lag,
-            blocked=int(values[name][0] - before[name][0]),
-            sessions=int(values["script_tracking_exporter_sessions_open"][0]),
+            blocked=int(last.values[name][0] - before.values[name][0]),
+            sessions=int(last.values["script_tracking_exporter_sessions_open"][0]),
             scrape_milliseconds=slowest * 1000,
         )
 
@@ -159,11 +161,11 @@ def _wait(port: int, targets: int, began: float) -> float:
     while time.monotonic() - began < WITHIN_SECONDS:
         time.sleep(1)
         try:
-            values, _ = _values(port)
+            values = scrape(port).values
         except (URLError, OSError):
             continue
         if all_up is None and sum(values.get("script_tracking_up", [])) == targets:
             all_up = time.monotonic() - began
-        if all_up is not None and sum(values["script_tracking_collector_success"]) == targets * collectors:
+        if all_up is not None and sum(values.get("script_tracking_collector_success", [])) == targets * collectors:
             return all_up
     raise ScriptTrackingError(f"not all of {targets} targets were collected within {WITHIN_SECONDS:g} s")
