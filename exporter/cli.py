@@ -157,9 +157,9 @@ def _daemon(arguments: argparse.Namespace) -> int:
     from exporter import daemon  # the slowest to load
 
     gc.freeze()
-    gc.enable()
     if listener is None:
-        return asyncio.run(daemon.collect_once(config))
+        gc.enable()
+        return asyncio.run(daemon.collect_once(config))  # else when it has loaded what answers
 
     async def run() -> int:
         daemon.leave(await daemon.run(config, lambda: _config(arguments), listener))

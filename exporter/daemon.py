@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import exporter
 from exporter import logs, metricmap
@@ -22,21 +23,22 @@ from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
 from exporter.logs import get_logger
-from exporter.overview import of_exporter, overviews
 from exporter.probe import Prober
 from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
 from exporter.vigil import NAMED, Vigil
-from exporter.web import app as web
-from exporter.web.page import Scene, Source
-from exporter.web.server import Server
 from exporter.web.settings import WebSettings
 from exporter.web.tally import Tally
 from exporter.web.traffic import Traffic
 
+if TYPE_CHECKING:
+    from exporter.web.page import Scene
+    from exporter.web.server import Server
+
 log = get_logger("daemon")
 
 STOP_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005  # while something is loaded beside it, the event loop waits no longer for its turn
 
 
 class Daemon:
@@ -83,6 +85,9 @@ class Daemon:
 
     async def scene(self) -> Scene:
         """What the page for people shows."""
+        from exporter.overview import of_exporter, overviews
+        from exporter.web.page import Scene
+
         problems = of_exporter(
             config_refused=not self._config_well,
             web_refused=not self._web_well,
@@ -177,21 +182,8 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
     SIGHUP has the configuration read anew by `reread`.
     """
     _allow_files()
-    daemon = Daemon(config, reread)
     settings = WebSettings(config.web.config_file)
-    app = web.create(
-        lambda openmetrics: daemon.snapshot.text(openmetrics=openmetrics),
-        daemon.not_ready,
-        lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
-        settings,
-        Source(lambda: daemon.config.web.page, daemon.scene),
-        lambda: daemon.config.api.tokens,
-        lambda: daemon.fleet.watches,
-        daemon.prober,
-        daemon.tally,
-        daemon.traffic,
-    )
-    server = Server(app, listener, settings.security, traffic=daemon.traffic)
+    daemon = Daemon(config, reread)
     stop = asyncio.Event()
     reloads: set[asyncio.Task[tuple[str, ...]]] = set()
 
@@ -204,8 +196,9 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
-    serving = asyncio.create_task(server.serve())
     await daemon.begin()
+    server = await _loaded(lambda: _server(daemon, settings, listener))
+    serving = asyncio.create_task(server.serve())
     following = asyncio.create_task(daemon.follow())
     keeping_vigil = asyncio.create_task(daemon.vigil.run())
     watching = asyncio.create_task(daemon.self_watch.run())
@@ -230,6 +223,38 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
         task.cancel()
     log.info("stopped")
     return 1 if failed else 0
+
+
+async def _loaded(make: Callable[[], Server]) -> Server:
+    """What is made beside the event loop: the first collection does not wait for it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        return await asyncio.to_thread(make)
+    finally:
+        sys.setswitchinterval(interval)
+        gc.freeze()
+        gc.enable()
+
+
+def _server(daemon: Daemon, settings: WebSettings, listener: socket.socket) -> Server:
+    from exporter.web import app as web
+    from exporter.web.page import Source
+    from exporter.web.server import Server
+
+    app = web.create(
+        lambda openmetrics: daemon.snapshot.text(openmetrics=openmetrics),
+        daemon.not_ready,
+        lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
+        settings,
+        Source(lambda: daemon.config.web.page, daemon.scene),
+        lambda: daemon.config.api.tokens,
+        lambda: daemon.fleet.watches,
+        daemon.prober,
+        daemon.tally,
+        daemon.traffic,
+    )
+    return Server(app, listener, settings.security, traffic=daemon.traffic)
 
 
 def _allow_files() -> None:

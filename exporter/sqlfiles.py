@@ -7,6 +7,7 @@ A file may begin with directives, one comment line each:
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ OPTIONS = ("auth",)
 RunAs = Literal["owner", "installer"]
 
 _MIGRATION_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_DIRECTIVE = re.compile(r"-- (run-as|breaking|requires)(?:: (.*))?")
 _STATEMENT_NAME = re.compile(r"^-- name: ([a-z0-9_]+)$", re.MULTILINE)
 
 
@@ -64,8 +66,8 @@ def root() -> Path:
 def _directives(text: str) -> dict[str, str]:
     """Directives of the leading comment lines, by name."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"-- (run-as|breaking|requires)(?:: (.*))?", line)
+    for line in io.StringIO(text):  # line by line: hundreds of files are read at the start, and few have any
+        match = _DIRECTIVE.fullmatch(line.rstrip("\n"))
         if match is None:
             break
         found[match[1]] = match[2] or ""

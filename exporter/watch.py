@@ -115,19 +115,27 @@ class Watch:
             look = monotonic() + SCHEMA_LOOK_SECONDS
             while well:
                 if not self.target.standby:  # there the primary's exporter keeps house
-                    well = await self._keeper.round()
-                    self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
-                    for job, at in self._keeper.last_success.items():
-                        self.status.set("upkeep_last_success", at, job=job)
-                    for job, runs in self._keeper.runs.items():
-                        self.status.set("upkeep_runs", runs, job=job)
-                    for job, failures in self._keeper.failures.items():
-                        self.status.set("upkeep_failures", failures, job=job)
+                    well = await self._keep_house()
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
                     if await self.schema.has_moved():
                         break
                     look = monotonic() + SCHEMA_LOOK_SECONDS
+
+    async def _keep_house(self) -> bool:
+        """A round of upkeep; whether it went well. Of the first one, what can wait waits for the first snapshot."""
+        well = True
+        if not self.collector.attempted.is_set() and (well := await self._keeper.begin()):
+            await self._first_snapshot()
+        well = well and await self._keeper.round()
+        self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
+        for job, at in self._keeper.last_success.items():
+            self.status.set("upkeep_last_success", at, job=job)
+        for job, runs in self._keeper.runs.items():
+            self.status.set("upkeep_runs", runs, job=job)
+        for job, failures in self._keeper.failures.items():
+            self.status.set("upkeep_failures", failures, job=job)
+        return well
 
     async def capture(self) -> None:
         """Lets each reader have its turn, again and again, until cancelled; they share one session.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from exporter.database import Row
@@ -59,10 +61,17 @@ class Keeper:
         """Whether somebody has kept a job from its lock for long."""
         return bool(self._told)
 
+    async def begin(self) -> bool:
+        """What comes before all else: to see that the database is where it was. Returns and raises as round()."""
+        return await self._round(self._timers[:1])
+
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
+        return await self._round(self._timers)
+
+    async def _round(self, timers: Sequence[Timer[str]]) -> bool:
         try:
-            for timer in self._timers:
+            for timer in timers:
                 if timer.due <= monotonic():
                     try:
                         outcome = await self._run(timer)

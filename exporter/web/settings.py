@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
-from exporter.web.connection import Vet
 
 if TYPE_CHECKING:
+    from exporter.web.connection import Vet
     from exporter.web.webfile import RateLimit
 
 log = get_logger("web")

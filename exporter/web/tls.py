@@ -9,13 +9,15 @@ import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
 from exporter.web.certificate import not_after
-from exporter.web.connection import Vet
 from exporter.web.webfile import CURVES, SUITES, TlsServerConfig
+
+if TYPE_CHECKING:
+    from exporter.web.connection import Vet
 
 log = get_logger("web")
 

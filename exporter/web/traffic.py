@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import get_args
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing import TYPE_CHECKING, get_args
 
 from exporter.collect.families import Family, LabelSet
 from exporter.metricmap import MetricSpec
 from exporter.web.guests import Reason
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATHS = frozenset({"/", "/-/healthy", "/-/ready", "/-/reload", "/metrics", "/probe"})
 FOLDERS = ("/api/v1", "/runbooks")  # with what is below them

@@ -20,7 +20,7 @@ from exporter.dsn import Dsn
 from exporter.fleet import Fleet
 from exporter.target import IDLE_AFTER_SECONDS
 from exporter.targetconfig import TargetConfig
-from exporter.upkeep.keeper import IDLE_SECONDS, INTERVALS_SECONDS
+from exporter.upkeep.keeper import FIRST, IDLE_SECONDS, INTERVALS_SECONDS
 from tests.fix_sessions import Session
 
 SPECS = {spec.name: spec for spec in metricmap.load()}
@@ -207,6 +207,31 @@ async def test_whether_it_answers_is_asked_less_where_nothing_happens(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def test_of_upkeep_only_what_tells_where_the_database_is_comes_before_the_first_snapshot(
+    installed_database: str,
+) -> None:
+    async with watched(installed_database) as (made, _):
+        runs = made._keeper.runs
+        task = asyncio.create_task(made._keep_house())
+        while not runs[FIRST]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        assert sum(runs.values()) == 1
+        made.collector.attempted.set()
+        assert await task
+        assert set(runs.values()) == {1}, "each job once, the first one included"
+        assert made.status.get("upkeep_success") == 1
+
+
+async def test_upkeep_does_not_wait_for_ever_for_the_first_snapshot(
+    installed_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "FIRST_SECONDS", 0.05)
+    async with watched(installed_database) as (made, _):
+        assert await made._keep_house()
+        assert set(made._keeper.runs.values()) == {1}
 
 
 async def test_whether_it_answers_is_asked_at_once_where_a_session_broke(

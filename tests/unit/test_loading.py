@@ -51,16 +51,27 @@ def test_what_checks_a_configuration_loads_it() -> None:
     assert {"pydantic", "yaml"} <= loaded("check-config", "--dsn", "dbname=x")
 
 
-def test_to_serve_metrics_nothing_of_the_api_is_loaded() -> None:
-    found = subprocess.run(
-        [sys.executable, "-c", "import sys, exporter.daemon; print(*sys.modules)"],
+def found(what: str) -> set[str]:
+    """Modules that are there when something is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {what}; print(*sys.modules)"],
         capture_output=True, text=True, timeout=60, check=True,
-    ).stdout.split()  # fmt: skip
-    assert {"exporter.web.app", "starlette"} <= set(found)
-    assert not {"fastapi", "exporter.web.api.routes"} & set(found)
+    )  # fmt: skip
+    return set(done.stdout.split())
+
+
+def test_to_serve_metrics_nothing_of_the_api_is_loaded() -> None:
+    modules = found("exporter.daemon, exporter.web.app, exporter.web.page, exporter.web.server")
+    assert "starlette" in modules
+    assert not {"fastapi", "exporter.web.api.routes", "prometheus_client", "rich"} & modules
+
+
+def test_to_collect_nothing_of_what_serves_is_loaded() -> None:
+    """That is loaded while the first snapshot is collected."""
+    assert not {"starlette", "uvicorn", "h11", "exporter.overview"} & found("exporter.daemon")
 
 
 def test_it_listens_before_what_answers_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", f"127.0.0.1:{taken.getsockname()[1]}")
-        assert not {"uvicorn", "prometheus_client"} & loaded("run", "--dsn", "dbname=x", code=2)
+        assert not {"uvicorn", "starlette"} & loaded("run", "--dsn", "dbname=x", code=2)
