@@ -6,24 +6,32 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 
 from exporter.logs import get_logger
 from exporter.web.connection import Connection, Vet, Visitor
 from exporter.web.guests import Guests, Limits
-from exporter.web.turns import Turns
+from exporter.web.turns import Pace, Turns
 
 log = get_logger("web")
 
 ACCEPTED_AT_ONCE = 16
 ENTRIES = 2  # in one turn of the event loop
 HANDSHAKE_COST = 2  # of these: it takes a millisecond of the processor
+HANDSHAKE_SECONDS = (
+    0.005  # between two: with what follows each that is half of a processor for who connects without end
+)
+HANDSHAKES_AT_ONCE = 8  # after a pause
+TLS_BUFFER_BYTES = 32 * 1024  # of each connection, which asyncio would clear and keep 256 KiB for
 OUT_OF_SOCKETS_SECONDS = 0.2
 TLS_HANDSHAKE = b"\x16"  # the first byte of whoever speaks TLS
 PLAIN_TO_TLS = (
     b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
     b"Client sent an HTTP request to an HTTPS server.\n"
 )
+
+SSLProtocol.max_size = TLS_BUFFER_BYTES
 
 Security = Callable[[], tuple[ssl.SSLContext | None, Vet | None]]
 MakeConnection = Callable[[Visitor], Connection]
@@ -43,6 +51,7 @@ class Acceptor:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._turns = Turns(ENTRIES)
+        self._handshakes = Pace(HANDSHAKE_SECONDS, HANDSHAKES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._starved = False
         self.guests = guests
@@ -93,13 +102,18 @@ class Acceptor:
         context, _ = self._security()
         if first and (context is None or first == TLS_HANDSHAKE):
             self._loop.remove_reader(visitor.wire)
-            cost = 1 if context is None else HANDSHAKE_COST
-            self._turns.call(visitor.client, lambda: self._enter(visitor), cost)
+            if context is None:
+                self._turns.call(visitor.client, lambda: self._enter(visitor))
+            else:
+                self._handshakes.call(visitor.client, lambda: self._greet(visitor))
         else:
             if first:
                 _refuse(visitor.wire)
             self.guests.leave(visitor)
             visitor.abort()
+
+    def _greet(self, visitor: Visitor) -> None:
+        self._turns.call(visitor.client, lambda: self._enter(visitor), HANDSHAKE_COST)
 
     def _enter(self, visitor: Visitor) -> None:
         if visitor.gone:

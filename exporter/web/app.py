@@ -19,6 +19,7 @@ from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
 from exporter.web.gate import Gate
 from exporter.web.headers import ResponseHeaders
+from exporter.web.metrics import METHODS, PATH, Metrics, MetricsFirst
 from exporter.web.negotiation import OPENMETRICS, TEXT, accepts_gzip, wants_openmetrics
 from exporter.web.page import Page, Source
 from exporter.web.rate import RateLimited
@@ -55,16 +56,7 @@ def create(
     requests.
     """
     settings = settings or WebSettings()
-    exposition = Exposition(render)
-
-    async def metrics(request: Request) -> Response:
-        openmetrics = wants_openmetrics(", ".join(request.headers.getlist("accept")))
-        may_pack = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
-        body, packed = await exposition.body(openmetrics=openmetrics, may_pack=may_pack)
-        headers = {"Vary": "Accept, Accept-Encoding"}
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        return Response(body, media_type=OPENMETRICS if openmetrics else TEXT, headers=headers)
+    metrics = Metrics(Exposition(render))
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")
@@ -85,7 +77,7 @@ def create(
         return PlainTextResponse("reloaded\n")
 
     routes = [
-        Route("/metrics", metrics),
+        Route(PATH, metrics, methods=METHODS),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/-/reload", reloaded, methods=["POST", "PUT"]),
@@ -125,6 +117,6 @@ def create(
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
     app.router.redirect_slashes = False  # a redirection would go to wherever the request's Host says
-    allowed = BasicAuth(BodyLimit(app), lambda: settings.current.users)
+    allowed = BasicAuth(BodyLimit(MetricsFirst(metrics, app)), lambda: settings.current.users)
     limited = RateLimited(Gate(allowed, tokens, watches, tally or Tally()), lambda: settings.current.rate_limit)
     return Counted(ResponseHeaders(InTurn(limited), lambda: settings.current.headers), traffic or Traffic())

@@ -14,6 +14,7 @@ DEFAULTS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_DEFAULTS = tuple((name.lower().encode(), value.encode()) for name, value in DEFAULTS.items())
 
 
 class ResponseHeaders:
@@ -28,9 +29,10 @@ class ResponseHeaders:
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
+                told = message.get("headers", ())
+                names = {name.lower() for name, _ in told}
+                message["headers"] = [*told, *(pair for pair in _DEFAULTS if pair[0] not in names)]
                 headers = MutableHeaders(scope=message)
-                for name, value in DEFAULTS.items():
-                    headers.setdefault(name, value)
                 for name, value in self._configured().items():
                     if value:
                         headers[name] = value

@@ -5,21 +5,60 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Work = Callable[[], None]
+Item = TypeVar("Item")
 
 REQUESTS = 2  # that are begun in one turn of the event loop
+LATE_TIMES = 2.0  # so that as much of the time is left to others as is taken
+LATE_SECONDS = 0.1  # at most
+REMEMBERED = 1024  # clients of whom is known when they had their last turn
+
+
+class Line(Generic[Item]):
+    """What waits, by client; next is who had the last turn longest ago: who asks seldom waits for nobody."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Item]] = {}
+        self._turns: dict[str, int] = {}  # number of the last one by client, in their order
+        self._number = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, client: str, item: Item) -> None:
+        """Puts a client's item behind its others."""
+        self._waiting.setdefault(client, deque()).append(item)
+
+    def next(self) -> Item:
+        """Takes an item out, which has its turn now."""
+        client = min(self._waiting, key=lambda waiting: self._turns.get(waiting, 0))
+        items = self._waiting[client]
+        item = items.popleft()
+        if not items:
+            del self._waiting[client]
+        self.served(client)
+        return item
+
+    def served(self, client: str) -> None:
+        """Notes that a client has a turn."""
+        self._number += 1
+        self._turns.pop(client, None)
+        self._turns[client] = self._number
+        if len(self._turns) > REMEMBERED:
+            del self._turns[next(iter(self._turns))]
 
 
 class Turns:
-    """Does so much in each turn of the event loop; of what has to wait, the clients' work in turn."""
+    """Does so much in each turn of the event loop."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._left = budget
-        self._waiting: dict[str, deque[tuple[int, Work]]] = {}
+        self._line = Line[tuple[int, Work]]()
         self._counting = False
 
     def call(self, client: str, work: Work, cost: int = 1) -> None:
@@ -28,25 +67,54 @@ class Turns:
             self._counting = True
             self._left = self._budget
             asyncio.get_running_loop().call_soon(self._next)
-        if self._left > 0 and not self._waiting:
+        if self._left > 0 and not self._line:
             self._left -= cost
+            self._line.served(client)
             work()
         else:
-            self._waiting.setdefault(client, deque()).append((cost, work))
+            self._line.add(client, (cost, work))
 
     def _next(self) -> None:
         self._left = self._budget
-        while self._left > 0 and self._waiting:
-            client, works = next(iter(self._waiting.items()))
-            cost, work = works.popleft()
-            del self._waiting[client]
-            if works:
-                self._waiting[client] = works  # behind the others
+        while self._left > 0 and self._line:
+            cost, work = self._line.next()
             self._left -= cost
             work()
-        self._counting = bool(self._waiting) or self._left < self._budget
+        self._counting = bool(self._line) or self._left < self._budget
         if self._counting:
             asyncio.get_running_loop().call_soon(self._next)
+
+
+class Pace:
+    """Begins works so many seconds apart, after a pause so many at once. Where the event loop does not keep up the next
+    one waits longer, by as much as it was late and more.
+    """
+
+    def __init__(self, seconds: float, at_once: int) -> None:
+        self._seconds = seconds
+        self._ahead = (at_once - 1) * seconds
+        self._due = 0.0  # of the next one, if none were ever early
+        self._line = Line[Work]()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def call(self, client: str, work: Work) -> None:
+        """Does the work once it may begin."""
+        self._line.add(client, work)
+        if self._timer is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        loop, late = asyncio.get_running_loop(), 0.0
+        if self._timer is not None:
+            late = loop.time() - self._timer.when()
+            self._due = max(self._due, loop.time() + self._ahead)  # turns that were missed are not made up for
+            self._timer = None
+        while self._line and self._due - self._ahead <= loop.time():
+            self._due = max(self._due, loop.time()) + self._seconds
+            self._line.next()()
+        self._due += min(late * LATE_TIMES, LATE_SECONDS)
+        if self._line:
+            self._timer = loop.call_at(self._due - self._ahead, self._begin)
 
 
 class InTurn:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from exporter.collect import packing
 from exporter.collect.packing import Piece, Text
 from exporter.web import app as web
 from exporter.web import exposition
@@ -114,3 +116,38 @@ async def test_a_text_is_compressed_once_and_a_new_one_again(monkeypatch: pytest
     for _ in range(2):
         assert (await talk.get("/metrics", headers={"Accept-Encoding": "gzip"})).content == texts[False].plain
     assert packed[2:] == [texts[False].plain]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_long_text_is_sent_in_parts(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "PART_BYTES", 1000)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is asked of who scrapes")
+
+    app = web.create(lambda _: whole(LONG), lambda: None, lambda: None)
+    await app({"type": "http", "method": method, "path": "/metrics", "headers": []}, receive, send)
+    assert dict(sent[0]["headers"])[b"content-length"] == str(len(LONG)).encode()
+    bodies = sent[1:]
+    assert [message.get("more_body", False) for message in bodies] == [*[True] * (len(bodies) - 1), False]
+    if method == "GET":
+        assert b"".join(message["body"] for message in bodies) == LONG
+        assert (len(bodies), max(len(message["body"]) for message in bodies)) == (-(-len(LONG) // 1000), 1000)
+    else:
+        assert len(bodies) == 1, "the server keeps that back"
+
+
+async def test_what_a_client_accepts_is_asked_for_each_text_whatever_its_length() -> None:
+    wanted = "application/openmetrics-text;q=1," + "text/x;q=0.1," * 300
+    for accept, media_type in (
+        (wanted, "application/openmetrics-text"),
+        (wanted[33:], "text/plain"),
+        (wanted[:32], "application/openmetrics-text"),
+    ):
+        answer = await client().get("/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"})
+        assert answer.headers["content-type"].startswith(media_type)
+        assert answer.headers["content-encoding"] == "gzip"

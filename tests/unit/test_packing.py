@@ -35,6 +35,25 @@ def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) ->
     assert whole.unready_bytes == sum(len(text) for text, ready in texts if not ready)
 
 
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.integers(0, 9)), max_size=12), st.integers(1, 40))
+def test_parts_are_the_whole_and_none_is_longer_than_a_socket_is_handed(
+    seeds: list[tuple[bytes, int]], most: int
+) -> None:
+    texts = [seed * times for seed, times in seeds]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "PART_BYTES", most)
+        whole = Text([Piece(text) for text in texts])
+        assert b"".join(whole.parts) == whole.plain == b"".join(texts)
+        assert whole.size == len(whole.plain)
+        assert max(map(len, whole.parts), default=0) <= most
+        assert unpacked(whole.packed()) == whole.plain
+
+
+def test_a_text_that_one_part_holds_is_not_copied() -> None:
+    text = b"x" * 5000
+    assert next(packing.in_parts([text])) is text
+
+
 def test_what_has_not_changed_is_not_compressed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     compressed: list[int] = []
     deflate = packing._deflate

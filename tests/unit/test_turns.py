@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
-from exporter.web.turns import Turns
+from exporter.web import turns as module
+from exporter.web.turns import Line, Pace, Turns
 
 
 async def test_each_turn_has_its_budget_and_each_client_its_share() -> None:
@@ -14,7 +16,7 @@ async def test_each_turn_has_its_budget_and_each_client_its_share() -> None:
     turns.call("modest", lambda: done.append("modest"))
     assert done == ["greedy 0", "greedy 1"], "the first ones are done at once"
     await asyncio.sleep(0)
-    assert done[2:] == ["greedy 2", "modest"]
+    assert done[2:] == ["modest", "greedy 2"], "who had no turn yet goes first"
     await asyncio.sleep(0)
     assert done[4:] == ["greedy 3", "greedy 4"]
     await asyncio.sleep(0)
@@ -35,3 +37,59 @@ async def test_what_costs_more_than_the_budget_has_a_turn_of_its_own() -> None:
     assert done[2:] == ["dear too"]
     await asyncio.sleep(0)
     assert done[3:] == ["cheap too"]
+
+
+def test_next_is_who_had_the_last_turn_longest_ago() -> None:
+    line = Line[str]()
+    for client in ("a", "b", "a", "c", "b"):
+        line.add(client, client)
+    assert [line.next() for _ in range(4)] == ["a", "b", "c", "a"]
+    line.add("a", "a")
+    line.add("d", "d")
+    assert [line.next() for _ in range(3)] == ["d", "b", "a"], "who comes for the first time waits for nobody"
+    assert not line
+
+
+def test_of_clients_without_end_few_are_remembered() -> None:
+    line = Line[int]()
+    for number in range(3 * module.REMEMBERED):
+        line.served(str(number))
+    assert len(line._turns) == module.REMEMBERED
+
+
+async def test_works_begin_apart_and_a_modest_client_does_not_wait_for_a_greedy_one() -> None:
+    pace, done = Pace(0.02, 3), list[tuple[str, float]]()
+    loop = asyncio.get_running_loop()
+    began, complete = loop.time(), asyncio.Event()
+
+    def work(client: str) -> None:
+        done.append((client, loop.time() - began))
+        if len(done) == 8:
+            complete.set()
+
+    for _ in range(7):
+        pace.call("greedy", lambda: work("greedy"))
+    assert len(done) == 3, "after a pause so many at once"
+    pace.call("modest", lambda: work("modest"))
+    await asyncio.wait_for(complete.wait(), 10)
+    assert [client for client, _ in done] == ["greedy"] * 3 + ["modest"] + ["greedy"] * 4
+    for number, (_, at) in enumerate(done[3:], 1):
+        assert at >= 0.02 * number - 0.002, "no two of the others begin sooner after each other"
+    assert pace._timer is None, "who has nothing to do does not keep the loop awake"
+
+
+async def test_where_the_loop_does_not_keep_up_works_begin_less_often() -> None:
+    pace, at = Pace(0.01, 1), list[float]()
+    loop, complete = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        at.append(loop.time())
+        if len(at) < 6:
+            loop.call_soon(time.sleep, 0.03)  # what each of them brings about
+        else:
+            complete.set()
+
+    for _ in range(6):
+        pace.call("greedy", work)
+    await asyncio.wait_for(complete.wait(), 10)
+    assert at[-1] - at[0] >= 5 * 0.03 + 0.03, "every other one leaves time to others, as the loop was late"
