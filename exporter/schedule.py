@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -24,9 +25,12 @@ class Timer(Generic[Job]):
         self.due = max(self.due + self.interval, now) if self.due else now + self.interval
 
 
+_due = attrgetter("due")
+
+
 def earliest(timers: Iterable[Timer[Job]]) -> Timer[Job]:
     """The timer that is due first."""
-    return min(timers, key=lambda timer: timer.due)
+    return min(timers, key=_due)
 
 
 def restart(timers: Iterable[Timer[Job]]) -> None:

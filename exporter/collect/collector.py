@@ -62,6 +62,7 @@ class TargetCollector:
         """`failing` is what was known of failures before, if anything: they are not told of again."""
         self._target = target
         self._specs: Sequence[CollectorSpec] = ()
+        self._longest = 0.0
         self._snapshot = snapshot
         self._status = status
         self.caps = Caps(target.name, limits or LimitsConfig())
@@ -80,6 +81,7 @@ class TargetCollector:
         """Goes on with these collectors; those that stay as they are keep their turn and what they told."""
         before = {spec.name: spec for spec in self._specs}
         self._specs = [before[spec.name] if before.get(spec.name) == spec else spec for spec in specs]
+        self._longest = max((spec.timeout for spec in self._specs), default=0.0)  # timeout
         gone = before.keys() - {spec.name for spec in specs}
         self._teller.withdraw(gone)
         for name in gone:
@@ -114,7 +116,7 @@ class TargetCollector:
                 scheduled = self._specs
                 known = {id(timer.job): timer for timer in timers}
                 timers = [timers[0], *(known.get(id(spec)) or Timer(spec, spec.interval) for spec in scheduled)]
-            self._beat(max((spec.timeout for spec in self._specs), default=0.0))
+            self._beat(self._longest)
             timer = earliest(timers)
             if timer.due > monotonic():
                 self.attempted.set()
@@ -156,7 +158,7 @@ class TargetCollector:
 
     def _waits(self) -> None:
         """Gives a sign of life while both sessions are somebody else's."""
-        self._beat(max((spec.timeout for spec in self._specs), default=0.0))
+        self._beat(self._longest)
 
     async def _schema_known(self) -> None:
         """Waits until the schema was looked for, and goes on asking for signs of life meanwhile."""

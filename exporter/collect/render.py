@@ -16,7 +16,7 @@ from exporter.collect.families import Exemplar, Family, LabelSet
 from exporter.metricmap import MetricSpec
 
 PORTION = 500  # samples that are rendered in one turn of the event loop: 5 ms
-EXPONENT_FROM_DIGITS = 7  # before the point: so Go writes numbers, and prometheus-client
+LEAST_WITH_EXPONENT = 1e6  # so prometheus-client writes numbers
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,14 @@ def _told(exemplar: Exemplar) -> str:
 
 
 def number(value: float) -> str:
-    """A number as Go writes it."""
+    """A number nearly as Go writes it."""
+    if -LEAST_WITH_EXPONENT < value < LEAST_WITH_EXPONENT:  # nearly all
+        return repr(float(value))
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     text = repr(float(value))
     whole, point, fraction = text.partition(".")
-    if value < 0 or not point or len(whole) < EXPONENT_FROM_DIGITS:
+    if value < 0 or not point or len(whole) == 1:
         return text
     digits = (whole + fraction).rstrip("0")
     mantissa = f"{digits[0]}.{digits[1:]}".rstrip(".")

@@ -36,7 +36,7 @@ class Snapshot:
     def __init__(self) -> None:
         self._headers: dict[str, _Told] = {}
         self._pieces: dict[str, dict[tuple[str, str], _Told]] = {}
-        self._told: dict[str, set[tuple[str, str]]] = {}  # family and source by target
+        self._told: dict[str, dict[str, set[str]]] = {}  # families by target and source
         self._documentation: dict[str, str] = {}
         self.samples = 0  # all together
         self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
@@ -56,17 +56,20 @@ class Snapshot:
 
     def samples_of(self, target: str, source: str) -> int:
         """How many samples a source has told of a target."""
-        told = (self._pieces[name].get((target, own)) for name, own in self._told.get(target, ()) if own == source)
-        return sum(piece.size for piece in told if piece is not None)
+        return sum(told.size for told in self._of(target, source))
+
+    def _of(self, target: str, source: str) -> list[_Told]:
+        found = [self._pieces[name].get((target, source)) for name in self._told.get(target, {}).get(source, ())]
+        return [told for told in found if told is not None]
 
     def put_rendered(
         self, target: str, source: str, families: Iterable[tuple[Family, render.Texts]], end: float = NEVER
     ) -> None:
         """As put(), of families and their lines."""
         now = monotonic()
-        told = self._told.setdefault(target, set())
+        told = self._told.setdefault(target, {}).setdefault(source, set())
         for family, texts in families:
-            told.add((family.spec.name, source))
+            told.add(family.spec.name)
             pieces = self._pieces[family.spec.name]
             known = pieces.get((target, source))
             self.samples += family.size - (0 if known is None else known.size)
@@ -79,9 +82,8 @@ class Snapshot:
     def prolong(self, target: str, source: str, end: float) -> None:
         """What a source said of a target holds until another end."""
         now = monotonic()
-        for name, own in self._told.get(target, ()):
-            if own == source and (known := self._pieces[name].get((target, source))) is not None:
-                self._prolong(known, end, now)
+        for told in self._of(target, source):
+            self._prolong(told, end, now)
 
     def _prolong(self, told: _Told, end: float, now: float) -> None:
         if told.end <= now or end < told.end:  # the text does not have it, or may hold too long
@@ -90,9 +92,8 @@ class Snapshot:
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
-        gone = set(sources)
-        for name, source in self._told.get(target, ()):
-            if source in gone:
+        for source in sources:
+            for name in self._told.get(target, {}).get(source, ()):
                 self._remove(name, target, source)
         self._texts.clear()
 
@@ -103,8 +104,9 @@ class Snapshot:
 
     def forget(self, target: str) -> None:
         """Removes all that was said of a target."""
-        for name, source in self._told.pop(target, ()):
-            self._remove(name, target, source)
+        for source, names in self._told.pop(target, {}).items():
+            for name in names:
+                self._remove(name, target, source)
         self._texts.clear()
 
     def text(self, *, openmetrics: bool) -> Text:
