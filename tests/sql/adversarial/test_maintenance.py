@@ -25,6 +25,8 @@ begin
       insert into lair.loot values (format('failed: %%s %%s %%s', sqlstate, sqlerrm, v_what));
     end;
   end loop;
+  perform set_config('script_tracking.tenant', 'victim', false);
+  create table if not exists lair.forged ();
   insert into lair.loot values ('sprung');
 end $steal$;
 create function lair.trap(id int) returns int language plpgsql immutable as
@@ -67,6 +69,12 @@ def nothing_gained(spy: Spy, victim: Victim, admin: Session) -> None:
     assert seen(loot(spy), victim) == []
     for name in ("forged", "unclaimed"):
         assert [row for row in history(admin, name) if row["tenant"] == "victim"] == []
+    assert value(admin, "select current_setting('script_tracking.tenant', true)") in (None, "")
+    (made,) = admin.execute(
+        f"select tenant, metadata -> 'refused_tenant_claim' as refused from {S}.get_execution_history(1)"
+        " where 'lair.forged' = any (affected_objects)".encode()
+    ).fetchall()
+    assert made["tenant"] != "victim" and made["refused"] is not None
     assert value(victim.session, f"select {S}.complete_operation(%s, true)", victim.running) is True
 
 
