@@ -107,6 +107,7 @@ def _markdown(found: Sequence[Figures], server: str) -> str:
         row("scrape, p50", "p50", ".1f", " ms"),
         row("scrape, p99", "p99", ".1f", " ms"),
         row("processor time of the exporter for a scrape", "scrape_cpu", ".2f", " ms"),
+        row("the same, of a scrape that asks for gzip", "packed_cpu", ".2f", " ms"),
         row("processor time of the exporter, unscraped, in a second", "idle_cpu", ".1f", " ms"),
         row("resident memory", "resident", ".0f", " MB"),
         row("listening after", "listening_seconds", ".2f", " s"),

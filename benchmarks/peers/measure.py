@@ -23,6 +23,7 @@ from exporter.errors import ScriptTrackingError
 WITHIN_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
 SCRAPE_TIMEOUT_SECONDS = 10.0  # Prometheus' own
+TEXT = "text/plain; version=0.0.4"
 OPERATIONS = b"script_tracking_operations_total{"  # by which the samples of the database are known
 
 
@@ -68,6 +69,7 @@ class Figures:
     p50: float
     p99: float
     scrape_cpu: float  # milliseconds of the program's processor time for a scrape, beyond what it takes by itself
+    packed_cpu: float  # the same of a scrape that asks for gzip, as Prometheus does
     idle_cpu: float  # milliseconds a second, unscraped
     resident: float  # MB
     outage: Outage
@@ -95,10 +97,12 @@ class Running:
             self.process.wait()
         self._log.close()
 
-    def scrape(self, connection: http.client.HTTPConnection | None = None) -> tuple[int, bytes]:
-        """Status and body of a scrape."""
+    def scrape(
+        self, connection: http.client.HTTPConnection | None = None, *, encoding: str = "identity"
+    ) -> tuple[int, bytes]:
+        """Status and body of a scrape, as it was sent."""
         own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=SCRAPE_TIMEOUT_SECONDS)
-        own.request("GET", "/metrics", headers={"Accept": "text/plain; version=0.0.4"})
+        own.request("GET", "/metrics", headers={"Accept": TEXT, "Accept-Encoding": encoding})
         answer = own.getresponse()
         body = answer.read()
         if connection is None:
@@ -173,15 +177,8 @@ def measure(contestant: Contestant, effort: Effort, environment: Mapping[str, st
         time.sleep(effort.idle_seconds)
         idle = (one.cpu_milliseconds() - before) / (time.monotonic() - at)
         connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=SCRAPE_TIMEOUT_SECONDS)
-        durations, body = [], b""
-        one.scrape(connection)
-        before, at = one.cpu_milliseconds(), time.monotonic()
-        for _ in range(effort.scrapes):
-            began = time.perf_counter()
-            _, body = one.scrape(connection)
-            durations.append((time.perf_counter() - began) * 1000)
-            time.sleep(PAUSE_SECONDS)
-        busy = one.cpu_milliseconds() - before - idle * (time.monotonic() - at)
+        _, packed_cpu, _ = _scrapes(one, connection, effort.scrapes, idle, "gzip")
+        durations, scrape_cpu, body = _scrapes(one, connection, effort.scrapes, idle, "identity")
         connection.close()
         resident = one.resident_megabytes()
         server.stop()
@@ -193,8 +190,24 @@ def measure(contestant: Contestant, effort: Effort, environment: Mapping[str, st
     return Figures(
         contestant.name, statistics.median(listening), first, samples(body), of_database(body),
         statistics.median(durations), statistics.quantiles(durations, n=100, method="inclusive")[98],
-        busy / effort.scrapes, idle, resident, outage,
+        scrape_cpu, packed_cpu, idle, resident, outage,
     )  # fmt: skip
+
+
+def _scrapes(
+    one: Running, connection: http.client.HTTPConnection, times: int, idle: float, encoding: str
+) -> tuple[list[float], float, bytes]:
+    """Milliseconds of each, those of the program's processor time for one, and the last body."""
+    durations, body = [], b""
+    one.scrape(connection, encoding=encoding)
+    before, at = one.cpu_milliseconds(), time.monotonic()
+    for _ in range(times):
+        began = time.perf_counter()
+        _, body = one.scrape(connection, encoding=encoding)
+        durations.append((time.perf_counter() - began) * 1000)
+        time.sleep(PAUSE_SECONDS)
+    busy = one.cpu_milliseconds() - before - idle * (time.monotonic() - at)
+    return durations, busy / times, body
 
 
 def _outage(contestant: Contestant, one: Running) -> Outage:
