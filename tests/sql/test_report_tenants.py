@@ -90,3 +90,39 @@ def test_the_daemon_gets_all_tenants(told: Session, make_role: MakeRole, login: 
     for function in ("collect_dashboard", "collect_performance"):
         rows = session.execute(f"select tenant from {INTERNAL}.{function}()".encode()).fetchall()
         assert {"acme", "other"} <= {row["tenant"] for row in rows}
+
+
+@pytest.mark.parametrize("kinds", [3, 40])
+def test_of_one_tenant_as_of_many(admin: Session, make_role: MakeRole, login: Login, kinds: int) -> None:
+    """What is left out of others is left out before or after it is added up, by how much there is: the same is told."""
+    began = datetime.now(UTC)
+    for number in range(1, 7):
+        admin.execute("select script_tracking.register_tenant(%s)", (f"tenant-{number}",))
+        for kind in range(kinds if number == 1 else 1):
+            for turn in range(2):
+                record(
+                    admin, tenant=f"tenant-{number}", kind=f"KIND-{kind}", us=(turn + 1) * 1000 * (kind + 1),
+                    status=("COMPLETED", "FAILED")[turn], name=f'a "job" {kind}', at=began - timedelta(seconds=turn),
+                )  # fmt: skip
+    roll_up(admin)
+    one, auditor = make_role("script_tracking_reader"), login(make_role("script_tracking_auditor"))
+    admin.execute("select script_tracking.grant_tenant('tenant-1', %s)", (one,))
+    reader = login(one)
+    for report, count in (("get_performance_metrics", kinds), ("get_enterprise_dashboard", 1)):
+        sql = f"select * from script_tracking.{report}() as r where r.tenant = 'tenant-1'".encode()
+        told, expected = ([_lasting(row) for row in session.execute(sql)] for session in (reader, auditor))
+        assert len(told) == count
+        assert told == expected
+    rows = reader.execute("select * from script_tracking.get_performance_metrics()").fetchall()
+    metrics = {row["script_type"]: row for row in rows}
+    slowest = {
+        "script_name": 'a "job" 1', "executions": 2, "failures": 1, "average_seconds": 0.003, "max_seconds": 0.004,
+    }  # fmt: skip
+    assert metrics["KIND-1"]["slowest_scripts"] == metrics["KIND-1"]["most_frequent_scripts"] == [slowest]
+    assert metrics["KIND-1"]["p50_seconds"] == pytest.approx(0.002, rel=0.01)
+    assert metrics["KIND-1"]["p99_seconds"] == pytest.approx(0.004, rel=0.01)
+
+
+def _lasting(row: dict[str, object]) -> dict[str, object]:
+    """What does not depend on the moment of asking."""
+    return {name: value for name, value in row.items() if not name.endswith("_per_minute")}
