@@ -17,7 +17,9 @@ from promql_parser import Call, Expr, MatchOp, MatrixSelector, VectorSelector
 Json = dict[str, Any]
 Rule = Callable[["Dashboard"], Iterator[str]]
 
-UNITS: Final = frozenset({"none", "string", "short", "percentunit", "s", "ops", "opm", "bytes", "dateTimeFromNow"})
+UNITS: Final = frozenset(
+    {"none", "string", "short", "percentunit", "s", "ops", "opm", "reqps", "bytes", "dateTimeFromNow"}
+)
 _STAND_INS: Final = {"$__rate_interval": "1m", "$__range": "3h"}  # only while an expression is parsed
 _WINDOW: Final = re.compile(r"\[([^\]:]+)\]")
 _LABEL_VALUES: Final = re.compile(r"label_values\((?P<selector>.+), *(?P<label>\w+)\)")

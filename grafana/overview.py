@@ -19,9 +19,11 @@ from grafana.activity import (
     within,
 )
 from grafana.dashboard import Json, Row, dashboard
+from grafana.exporter import exporter
 from grafana.links import TO_TENANT, UID
 from grafana.panels import NO_DATA, Column, Limit, Query, stat, table
 from grafana.promql import increase, once, ratio, select, total
+from grafana.retention import retention
 from grafana.tracker import tracker
 
 
@@ -125,6 +127,8 @@ def overview() -> Json:
         Row("Rate, errors, duration", activity(limits), width=8, height=8),
         Row("Tenants", [_tenants(limits)], width=24, height=8),
         Row("Tracker", tracker(limits), width=8, height=8),
+        Row("Retention and archive", retention(), width=8, height=8),
+        Row("Exporter", exporter(limits), width=8, height=8),
         Row(
             "Tenant $tenant",
             [by_status(), errors(), failure_ratio(limits), durations(), running(), ddl()],

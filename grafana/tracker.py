@@ -88,6 +88,7 @@ def tracker(limits: dict[str, float]) -> list[Json]:
                     words=states("on", "off"),
                 ),
                 Column(once(select("upkeep_success"), "target"), "Upkeep", "short", words=states("ok", "failing")),
+                Column(once(select("archive_success"), "target"), "Archive", "short", words=states("ok", "failing")),
                 Column(once(select("schema_version"), "target"), "Schema version", "short"),
             ],
             no_value=NO_DATA,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 
 import psycopg
 import pytest
@@ -22,6 +23,8 @@ BUSY = "busy"
 UNTOUCHED = "untouched"
 TENANTS = ("acme", "globex", "initech")
 ROUNDS = 12
+TOKEN = "0123456789abcdef" * 4
+ARCHIVED = "update script_tracking_internal.setting set value = 'on' where name = 'retention.archive'"
 ADMINISTRATION = 2 * len(TENANTS)  # each is registered and granted to the session's role, on record at `system`
 
 
@@ -81,6 +84,8 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "targets": [{"name": name, "dsn": dsn, "auth": name == BUSY} for name, dsn in dsns.items()],
             "collectors": {spec.name: {"interval": "1s"} for spec in metricmap.load()},
             "web": {"config_file": "web.yml"},  # it asks for nothing, and has metrics
+            "archive": {"directory": str(folder)},
+            "api": {"tokens": [{"name": "reader", "token_sha256": sha256(TOKEN.encode()).hexdigest(), "role": "r"}]},
         }
         (folder / "web.yml").touch()
         (folder / "exporter.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -88,6 +93,9 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         stack.callback(exporter.stop)
         for name in dsns:
             exporter.wait_for_value(1, "script_tracking_collector_success", 120, target=name, collector="health")
+        for dsn in dsns.values():
+            with psycopg.connect(dsn, autocommit=True) as session:
+                session.execute(ARCHIVED)
         with psycopg.connect(dsns[BUSY], autocommit=True) as session:
             for tenant in TENANTS:
                 session.execute("select script_tracking.register_tenant(%s)", (tenant,))
@@ -96,6 +104,8 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         found = Scraped(exporter, monitoring, time.time(), dsns)
         found.wait_for('script_tracking_operations_total{tenant="initech"}')
         work(dsns[BUSY])
+        assert exporter.get("/api/v1/targets", Authorization=f"Bearer {TOKEN}").status == 200
+        found.wait_for('script_tracking_api_requests_total{route="/api/v1/targets"} == 1')
         found.wait_for(f'script_tracking_operations_24h{{target="{BUSY}", tenant="initech"}} == {3 * ROUNDS}')
         running = "script_tracking_oldest_running_operation_start_timestamp_seconds"
         found.wait_for(f'count_over_time({running}{{tenant="initech"}}[10s]) > {2 * STEP_SECONDS}')

@@ -58,6 +58,8 @@ def test_rows_come_in_the_order_of_reading() -> None:
         "Rate, errors, duration",
         "Tenants",
         "Tracker",
+        "Retention and archive",
+        "Exporter",
         "Tenant $tenant",
     ]
     assert [(title, repeat) for title, collapsed, repeat in rows if collapsed] == [("Tenant $tenant", "tenant")]
@@ -79,15 +81,16 @@ def test_every_panel_says_what_it_shows_and_what_nothing_means(shown: Json) -> N
         assert (target["format"] == "table") == (shown["type"] == "table")
 
 
+OF_THE_PROCESS = re.compile("script_tracking_(exporter|api|config|target_file|web)_")  # without a target
+
+
 def labels_by_metric() -> dict[str, set[str]]:
     """Labels of each series name, target aside, as the metric map declares them; `target` where it has one."""
     found: dict[str, set[str]] = {}
-    for spec in metricmap.load():
-        for metric in spec.metrics:
-            suffixes = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
-            found.update({metric.name + suffix: {"target", *metric.labels} for suffix in suffixes})
-    for metric in metricmap.load_own().values():
-        found[metric.name] = {*metric.labels} if metric.type == "info" else {"target", *metric.labels}
+    for metric in (*(metric for spec in metricmap.load() for metric in spec.metrics), *metricmap.load_own().values()):
+        suffixes = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
+        target = () if OF_THE_PROCESS.match(metric.name) else ("target",)
+        found.update({metric.name + suffix: {*target, *metric.labels} for suffix in suffixes})
     return found
 
 
@@ -116,7 +119,7 @@ def test_replicas_are_folded_before_anything_is_added_up(target: Any) -> None:
         assert re.match(r"(max|min) by", fold.prettify().replace("\n", " "))
         assert fold.modifier is not None
         assert fold.modifier.type == AggModifierType.By
-        assert "target" in fold.modifier.labels
+        assert ("instance" if OF_THE_PROCESS.match(str(selector.name)) else "target") in fold.modifier.labels
 
 
 def test_a_window_is_grafanas_or_the_alerts() -> None:
