@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -95,10 +96,17 @@ class Browser:
     def open(self, url: str) -> None:
         """Loads a page."""
         self.ask("Page.navigate", url=url)
+        self.wait_for("document.readyState + location.href", f"complete{url}")
+
+    def wait_for(self, expression: str, expected: object) -> None:
+        """Waits until an expression has a value, also while one page gives way to another."""
         end = time.monotonic() + ANSWERS_WITHIN_SECONDS
-        while self.value("document.readyState + location.href") != f"complete{url}":
-            assert time.monotonic() < end, f"{url} is not loaded"
+        found = None
+        while found != expected:
+            assert time.monotonic() < end, f"{expression} is {found}"
             time.sleep(0.05)
+            with contextlib.suppress(AssertionError):
+                found = self.value(expression)
 
     def value(self, expression: str) -> Any:
         """What an expression of JavaScript is."""
@@ -107,12 +115,12 @@ class Browser:
         return answer["result"].get("value")
 
     def press(self, key: str, *, shift: bool = False) -> dict[str, Any]:
-        """Presses a key; what has the focus then."""
+        """Presses a key; what has the focus then, but after Enter, which may lead to another page."""
         code: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key], "modifiers": 8 * shift}
         text = {"text": "\r"} if key == "Enter" else {}
         self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **code, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **code)
-        found: dict[str, Any] = self.value(FOCUSED)
+        found: dict[str, Any] = {} if key == "Enter" else self.value(FOCUSED)
         return found
 
     def prefer(self, scheme: str) -> None:

@@ -42,6 +42,8 @@ class Tally:
         """Makes the series known that are sure to come, so that their first request counts."""
         for route in ROUTES:
             self._requests.setdefault((route, 200), 0)
+            self._within.setdefault(route, [0] * len(BOUNDS))
+            self._seconds.setdefault(route, 0.0)
 
     def note(self, route: str | None, status: int, seconds: float) -> None:
         """Counts a request."""

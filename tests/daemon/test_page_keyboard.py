@@ -76,7 +76,7 @@ def stops(browser: Browser) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for _ in range(MOST_STOPS):
         focused = browser.press("Tab")
-        if focused["tag"] == "body":
+        if focused["tag"] == "body" or (found and focused == found[0]):  # without a window there is nowhere else to go
             return found
         assert focused["seen"], focused
         assert focused["outline"] >= 2, focused
@@ -131,6 +131,5 @@ def test_a_link_is_followed_by_a_key(browser: Browser, site: Site) -> None:
     while browser.press("Tab")["href"] != "/?target=b":
         pass
     browser.press("Enter")
-    while browser.value("document.readyState + location.search") != "complete?target=b":
-        pass
+    browser.wait_for("document.readyState + location.search", "complete?target=b")
     assert "b: healthy" in browser.value("document.querySelector('.verdict').textContent")
