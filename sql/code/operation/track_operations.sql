@@ -45,7 +45,8 @@ begin
         and (i.metadata is null or jsonb_typeof(i.metadata) = 'object')
         and (i.parent_hk is null or script_tracking_internal.hex_key(i.parent_hk) is not null)
         and (i.started_at is null or i.started_at between v_now - interval '7 days' and v_now + interval '5 seconds')
-        and (i.id is null or i.id ~ '^[0-9a-f]{32}$' and i.started_at is not null), false))
+        -- what a regular expression would say, in a fraction of its time
+        and (i.id is null or length(i.id) = 32 and ltrim(i.id, '0123456789abcdef') = '' and i.started_at is not null), false))
         and string_agg(i.script_type, '') collate "C" !~ '[[:cntrl:]]',
       script_tracking_internal.may_hold_secret(string_agg(i.script_name, ' ')),
       array_agg(distinct coalesce(i.tenant, v_default))
@@ -88,7 +89,7 @@ begin
           case when i.metadata is null and i.parent_hk is null and i.started_at is null then v_session
             else coalesce(script_tracking_internal.declared_metadata(i.metadata), '{}') || v_session
               || jsonb_strip_nulls(jsonb_build_object(
-                'parent_hk', encode(script_tracking_internal.hex_key(i.parent_hk), 'hex'),
+                'parent_hk', case when i.parent_hk is not null then encode(script_tracking_internal.hex_key(i.parent_hk), 'hex') end,
                 'recorded_after_us', (extract(epoch from v_now - i.started_at) * 1000000)::bigint)) end as metadata
         from rows from (
           jsonb_to_recordset(track_operations.operations) as (script_name varchar, script_type varchar, tenant text,
