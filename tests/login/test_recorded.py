@@ -203,6 +203,25 @@ def test_attempts_that_no_longer_count_go_by_themselves(open_shop: Shop) -> None
     assert len(open_shop.attempts()) == 4, "the record keeps them"
 
 
+def test_an_attempt_reads_none_of_those_before_it_that_count(open_shop: Shop) -> None:
+    """However many somebody who guesses has made within the window."""
+    read = (
+        "select coalesce(sum(seq_tup_read), 0)::integer + coalesce(sum(idx_tup_fetch), 0)::integer"
+        " from pg_stat_xact_all_tables where relname = 'login_attempt'"
+    )
+    open_shop.admin.execute(
+        "insert into script_tracking_internal.login_attempt (tenant_hk, script_type, outcome, email_hmac)"
+        " select sha256('acme'), 'LOGIN', 'refused', sha256(n::text::bytea) from generate_series(1, 3000) as n"
+    )
+    open_shop.admin.execute("analyze script_tracking_internal.login_attempt")
+    with open_shop.app.transaction():
+        before = value(open_shop.app, read)
+        open_shop.log_in("joe@example.org", "x")
+        after = value(open_shop.app, read)
+    assert isinstance(before, int) and isinstance(after, int)
+    assert after - before < 100
+
+
 def test_an_old_encoding_and_its_bytes_are_no_error(admin: Session, installed_database: str, open_shop: Shop) -> None:
     dsn = make_conninfo(installed_database, user=open_shop.role, client_encoding="LATIN1")
     assert urlsplit(installed_database).path

@@ -24,6 +24,7 @@ declare
   v_claim    text := current_setting('script_tracking.client_address', true);
   v_claimed  inet;
   v_us       bigint;
+  v_past     timestamptz;
 begin
   if v_outcome is null then
     v_sqlstate := p_called ->> 'sqlstate';
@@ -81,11 +82,13 @@ begin
   -- each attempt removes up to ten that no longer count: so no housekeeping is needed. Elsewhere, rows that another one
   -- removes at the moment would be an error.
   if current_setting('transaction_isolation') = 'read committed' then
+    -- reckoned before, so that the index serves: else each attempt reads all that there were within the window
+    v_past := clock_timestamp()
+      - make_interval(secs => script_tracking_internal.login_setting('login.window_seconds', 900, 60, 86400));
     delete from script_tracking_internal.login_attempt as a
     where a.ctid = any (array(
       select o.ctid from script_tracking_internal.login_attempt as o
-      where o.attempted_at < clock_timestamp()
-        - make_interval(secs => script_tracking_internal.login_setting('login.window_seconds', 900, 60, 86400))
+      where o.attempted_at < v_past
       order by o.attempted_at limit 10 for update skip locked));
   end if;
   return v_answer;
