@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Exemplar, Timestamp
 
 from exporter.collect import render
-from exporter.collect.families import Exemplar as OwnExemplar
 from exporter.collect.families import Family, LabelSet, from_rows
 from exporter.errors import QueryFailed
-from exporter.metricmap import CollectorSpec, MetricSpec
+from exporter.metricmap import CollectorSpec
 
 GAUGE = {"name": "script_tracking_x", "type": "gauge", "help": "X.", "value": "value", "labels": {"tenant": "tenant"}}
 
@@ -155,50 +146,5 @@ def test_lines_of_a_histogram_are_those_of_the_library(bounds: dict[str, set[flo
         counts = [(bound, float(number)) for number, bound in enumerate(sorted({*own, math.inf}))]
         labels: LabelSet = (("target", "shop"), ("zone", zone))
         family.buckets[labels], family.sums[labels] = counts[::-1], 2.5
-        theirs.add_metric(["shop", zone], [(render.number(bound), count) for bound, count in counts], 2.5)
+        theirs.add_metric(["shop", zone], [(render._go_float(bound), count) for bound, count in counts], 2.5)
     assert render.samples(family).text == by_the_library(theirs)
-
-
-COUNTED = MetricSpec.model_validate({"name": "script_tracking_x_total", "type": "counter", "help": "X.", "value": "v"})
-INFO = MetricSpec.model_validate({"name": "script_tracking_x_info", "type": "info", "help": "X."})
-KINDS: dict[str, tuple[MetricSpec, Callable[[str, str], Metric]]] = {
-    "counter": (COUNTED, CounterMetricFamily),
-    "gauge": (collector(GAUGE).metrics[0], GaugeMetricFamily),
-    "histogram": (collector(HISTOGRAM).metrics[0], HistogramMetricFamily),
-    "info": (INFO, InfoMetricFamily),
-}
-
-
-def written(metric: Any) -> tuple[bytes, bytes]:
-    """A family in both formats, as prometheus-client writes it."""
-    registry = CollectorRegistry()
-    registry.register(_Once(metric))
-    openmetrics: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry), openmetrics.removesuffix(b"# EOF\n")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@given(documentation=st.one_of(TEXT, st.sampled_from(['"quoted"', "back\\slash", "two\nlines"])))
-def test_headings_are_those_of_the_library(kind: str, documentation: str) -> None:
-    spec, family = KINDS[kind]
-    heading = render.header(spec, documentation)
-    theirs = family(spec.name.removesuffix("_info"), documentation)
-    assert (heading.text, heading.openmetrics) == written(theirs)
-
-
-ROW = st.tuples(NUMBER, st.none() | st.tuples(TEXT, st.floats(0, 1e11)))
-
-
-@given(st.dictionaries(TEXT, ROW, min_size=1, max_size=4))
-def test_exemplars_are_those_of_the_library(rows: dict[str, tuple[float, tuple[str, float] | None]]) -> None:
-    family = Family(COUNTED)
-    theirs = CounterMetricFamily("script_tracking_x", "X.", labels=["tenant"])
-    for tenant, (value, exemplar) in rows.items():
-        family.values[(("tenant", tenant),)] = value
-        known = None
-        if exemplar is not None:
-            family.exemplars[(("tenant", tenant),)] = OwnExemplar((("key", exemplar[0]),), exemplar[1])
-            known = Exemplar({"key": exemplar[0]}, 1.0, exemplar[1])
-        theirs.add_sample("script_tracking_x_total", {"tenant": tenant}, value, exemplar=known)
-    heading, lines = render.header(COUNTED, "X."), render.samples(family)
-    assert (heading.text + lines.text, heading.openmetrics + lines.openmetrics) == written(theirs)
