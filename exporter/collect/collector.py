@@ -69,6 +69,7 @@ class TargetCollector:
         self._teller = Teller(target.name, snapshot, self.caps)
         self.digester = self._teller.digester
         self._failing: dict[str, str] = {} if failing is None else failing
+        self._untold: set[str] = set()  # those of which no line of the log tells
         self.names = NameReader()
         self._back_off = BackOff()
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
@@ -215,8 +216,9 @@ class TargetCollector:
             self._status.set("collector_last_success", time.time(), collector=spec.name)
             self._status.add("dropped_series", telling.dropped, collector=spec.name)
             log.debug("collected", target=self._target.name, collector=spec.name, rows=answer.count)
-            if self._failing.pop(spec.name, None) is not None:
+            if self._failing.pop(spec.name, None) is not None and spec.name not in self._untold:
                 log.info("collector_recovered", target=self._target.name, collector=spec.name)
+            self._untold.discard(spec.name)
         self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
 
     async def _read_names(self) -> None:
@@ -251,8 +253,11 @@ class TargetCollector:
 
     def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
         before = self._failing.get(spec.name)
-        # where the schema is gone that is told once, by what looks for it
-        if before is None or (before != str(error) and self._target.schema_version):
+        if self._target.schema_known.is_set() and not self._target.schema_version:
+            if before is None:  # where there is no schema that is told once, by what looks for it
+                self._untold.add(spec.name)
+        elif before != str(error):
+            self._untold.discard(spec.name)
             log.warning(
                 "collector_failed",
                 target=self._target.name,

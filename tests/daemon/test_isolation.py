@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_injected import Injected
 from tests.fix_sessions import MakeRole, Session, meddling, one
+from tests.installing import installed
 from tests.postgres_server import Server
 
 RUNNING = "script_tracking_internal.collect_running"
@@ -50,6 +52,18 @@ def test_a_sign_of_life_that_the_server_refuses_is_no_sign_of_life(
     admin.execute("grant execute on function pg_is_in_recovery() to public")
     running.wait_for_value(1, UP, target="lowly")
     alive(running)
+
+
+def test_a_schema_that_is_missing_is_one_line_of_the_log_and_not_one_for_each_collector(
+    database: str, exporter: StartExporter
+) -> None:
+    running = exporter("", schema="check", targets=[{"name": "shop", "dsn": database}])
+    running.wait_for_event("schema_not_settled")
+    eventually(lambda: running.value("script_tracking_collector_duration_seconds", collector="health"), 40)
+    asyncio.run(installed(database))
+    running.wait_for_value(1, SUCCESS, 90, target="shop", collector="health")
+    assert len(running.events("schema_not_settled")) == 1
+    assert not running.events("collector_failed") and not running.events("collector_recovered")
 
 
 @pytest.fixture
