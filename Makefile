@@ -85,7 +85,7 @@ test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql, MARKS=majors: only these
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
-	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) --needs-server $(if $(filter binaries,$(KIND)),-m '$(MARKS)') $(TESTS) || exit 1; \
+	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) $(if $(filter majors,$(MARKS)),,--needs-server) $(if $(filter binaries,$(KIND)),-m '$(MARKS)') $(TESTS) || exit 1; \
 	done
 
 test-secrets: $(VENV)/.with-dev ## the search for secrets that survive, at length: REDACT_EXAMPLES=500 SECRET_EXAMPLES=500

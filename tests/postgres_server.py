@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pwd
 import subprocess
 import time
@@ -31,6 +32,8 @@ SETTINGS = {
 }
 START_SECONDS = 60
 EXTERNAL_SECONDS = 5
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 8 << 30
 
 
 class Server(ABC):
@@ -140,6 +143,16 @@ class ContainerServer(Server):
             self._container = None
 
 
+def _in_memory() -> Path | None:
+    """A file system in memory, where there is one with room: most of what tests write is databases that they drop."""
+    try:
+        room = os.statvfs(MEMORY)
+    except OSError:
+        return None
+    is_usable = os.access(MEMORY, os.W_OK) and not room.f_flag & os.ST_NOEXEC
+    return MEMORY if is_usable and room.f_bavail * room.f_frsize > ROOM_BYTES else None
+
+
 class LocalServer(Server):
     """A process of installed binaries, with a new data directory; another user runs it where we are root."""
 
@@ -147,7 +160,7 @@ class LocalServer(Server):
         self.kind = kind
         self.binaries = binaries
         self._process = server.LocalServer(
-            binaries, settings={**SETTINGS, **(settings or {})}, prefix="script-tracking-test-"
+            binaries, settings={**SETTINGS, **(settings or {})}, prefix="script-tracking-test-", place=_in_memory()
         )
 
     def log(self) -> str:

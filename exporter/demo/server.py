@@ -40,15 +40,23 @@ class LocalServer:
     """One server on the loopback address, without Unix sockets; another user runs it where we are root.
 
     `password` is that of the superuser postgres; without one the server trusts every local user of the machine.
+    Its folder is made in `place`, without one where temporary files are.
     """
 
     def __init__(
-        self, binaries: Path, *, settings: Mapping[str, str], prefix: str, password: str | None = None
+        self,
+        binaries: Path,
+        *,
+        settings: Mapping[str, str],
+        prefix: str,
+        password: str | None = None,
+        place: Path | None = None,
     ) -> None:
         self.port = free_port()
         self._binaries = binaries
         self._settings = dict(settings)
         self._prefix = prefix
+        self._place = place
         self._password = password
         self._user = _unprivileged_user()
         self._home: Path | None = None
@@ -112,7 +120,7 @@ class LocalServer:
             self._home = None
 
     def _initialise(self) -> Path:
-        home = Path(tempfile.mkdtemp(prefix=self._prefix))
+        home = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._place))
         self._home = home
         try:
             if self._user is not None:

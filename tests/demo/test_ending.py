@@ -12,6 +12,7 @@ import pytest
 from tests.demo.fix_demo import run_demo
 
 
+@pytest.mark.majors  # half a minute of its story
 def test_a_signal_in_the_middle_of_the_story_ends_it_with_a_summary() -> None:
     with run_demo() as demo:
         demo.wait_for(" 5  An error spike")
@@ -22,6 +23,7 @@ def test_a_signal_in_the_middle_of_the_story_ends_it_with_a_summary() -> None:
         assert demo.left() == []
 
 
+@pytest.mark.majors  # a third of its story
 def test_a_step_that_fails_ends_it_with_its_reason() -> None:
     with run_demo() as demo:
         demo.wait_for(" 4  ")
@@ -54,6 +56,7 @@ def test_interrupted_before_it_began_it_leaves_nothing(seconds: float) -> None:
         assert demo.left() == []
 
 
+@pytest.mark.majors  # a third of its story
 def test_where_nobody_reads_it_any_more_it_ends() -> None:
     with run_demo(piped=True) as demo:
         assert demo.process.stdout is not None

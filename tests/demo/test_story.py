@@ -95,6 +95,7 @@ def test_on_an_existing_server_what_it_says_to_type_works_and_nothing_is_changed
     assert server_state(postgres.dsn) == before
 
 
+@pytest.mark.majors  # its story once more
 def test_on_a_server_with_passwords_each_role_has_its_own() -> None:
     server = LocalServer(newest_embedded(), settings={}, prefix="demo-test-", password="hunter2hunter2")
     try:

@@ -207,6 +207,7 @@ def test_a_stopped_database_pages_and_resolves(
     assert [told.name for told in source.notifications()] == [down, down]
 
 
+@pytest.mark.majors  # a round trip through three processes; that of a stopped database is in every run
 def test_a_dropped_schema_pages(installed_database: str, exporter: StartExporter, monitoring: StartMonitoring) -> None:
     """Its `for` is shortened, from two minutes. The exporter may install here, and must not hide the loss so."""
     missing = "ScriptTrackingSchemaMissing"

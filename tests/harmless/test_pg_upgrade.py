@@ -26,6 +26,7 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
         yield old, new
 
 
+@pytest.mark.majors  # two clusters
 async def test_the_record_stands_and_tracking_goes_on(clusters: tuple[Cluster, Cluster]) -> None:
     old, new = clusters
     old.start()

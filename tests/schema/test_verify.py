@@ -158,6 +158,7 @@ WEAKENINGS = {
 }
 
 
+@pytest.mark.majors  # one weakness after the other
 @pytest.mark.usefixtures("joe")
 async def test_a_weakened_installation_fails_its_check_and_no_other(installed_database: str) -> None:
     assert await seen_wrongly(installed_database, WEAKENINGS) == []
