@@ -8,6 +8,7 @@ import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
+from functools import partial
 
 from exporter.logs import get_logger
 from exporter.web.connection import Connection, Vet, Visitor
@@ -103,22 +104,27 @@ class Acceptor:
         if first and (context is None or first == TLS_HANDSHAKE):
             self._loop.remove_reader(visitor.wire)
             if context is None:
-                self._turns.call(visitor.client, lambda: self._enter(visitor))
+                self._queue(visitor)
             else:
-                self._handshakes.call(visitor.client, lambda: self._greet(visitor))
+                greet = partial(self._queue, visitor, HANDSHAKE_COST)
+                visitor.withdraw = partial(self._handshakes.forget, visitor.client, greet)
+                self._handshakes.call(visitor.client, greet)
         else:
             if first:
                 _refuse(visitor.wire)
             self.guests.leave(visitor)
             visitor.abort()
 
-    def _greet(self, visitor: Visitor) -> None:
-        self._turns.call(visitor.client, lambda: self._enter(visitor), HANDSHAKE_COST)
+    def _queue(self, visitor: Visitor, cost: int = 1) -> None:
+        enter = partial(self._enter, visitor)
+        visitor.withdraw = partial(self._turns.forget, visitor.client, enter, cost)
+        self._turns.call(visitor.client, enter, cost)
 
     def _enter(self, visitor: Visitor) -> None:
         if visitor.gone:
             return
         visitor.waiting = False
+        visitor.withdraw = None
         context, visitor.vet = self._security()
         task = self._loop.create_task(self._connect(visitor, context))
         self._tasks.add(task)

@@ -67,6 +67,7 @@ class Visitor:
         self.client = client
         self.vet: Vet | None = None  # looks at the client's certificate
         self.waiting = True  # for the first byte, or for the turn of its handshake: the socket is ours until then
+        self.withdraw: Callable[[], None] | None = None  # from the line in which it waits
         self.gone = False
         self._connection: Connection | None = None
         self._guests = guests
@@ -92,8 +93,11 @@ class Visitor:
         self._guests.leave(self)
 
     def abort(self) -> None:
-        """Ends it at once."""
+        """Ends it at once; who is gone stands in nobody's way."""
         self.gone = True
+        if self.withdraw is not None:
+            self.withdraw()
+            self.withdraw = None
         if self._connection is not None:
             self._connection.transport.abort()
         elif self.waiting:

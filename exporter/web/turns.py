@@ -43,6 +43,14 @@ class Line(Generic[Item]):
         self.served(client)
         return item
 
+    def forget(self, client: str, item: Item) -> None:
+        """Takes an item out without a turn; it may have had its turn already."""
+        items = self._waiting.get(client, ())
+        if item in items:
+            self._waiting[client].remove(item)
+            if not items:
+                del self._waiting[client]
+
     def served(self, client: str) -> None:
         """Notes that a client has a turn."""
         self._number += 1
@@ -74,6 +82,10 @@ class Turns:
         else:
             self._line.add(client, (cost, work))
 
+    def forget(self, client: str, work: Work, cost: int = 1) -> None:
+        """Does not do what it was called with, where it has not been done."""
+        self._line.forget(client, (cost, work))
+
     def _next(self) -> None:
         self._left = self._budget
         while self._left > 0 and self._line:
@@ -102,6 +114,10 @@ class Pace:
         self._line.add(client, work)
         if self._timer is None:
             self._begin()
+
+    def forget(self, client: str, work: Work) -> None:
+        """Does not begin what has not begun: it keeps nobody waiting."""
+        self._line.forget(client, work)
 
     def _begin(self) -> None:
         loop, late = asyncio.get_running_loop(), 0.0

@@ -93,3 +93,32 @@ async def test_where_the_loop_does_not_keep_up_works_begin_less_often() -> None:
         pace.call("greedy", work)
     await asyncio.wait_for(complete.wait(), 10)
     assert at[-1] - at[0] >= 5 * 0.03 + 0.03, "every other one leaves time to others, as the loop was late"
+
+
+async def test_who_has_gone_keeps_nobody_waiting() -> None:
+    pace, done = Pace(1.0, 1), list[str]()
+    complete = asyncio.Event()
+    works = [lambda number=number: done.append(f"gone {number}") for number in range(1000)]
+    pace.call("a", lambda: done.append("first"))
+    for work in works:
+        pace.call("a", work)
+    for work in works:
+        pace.forget("a", work)
+    assert not pace._line, "nothing of it is kept"
+    pace.call("a", complete.set)
+    await asyncio.wait_for(complete.wait(), 60)  # the others would take a thousand seconds
+    pace.forget("a", complete.set)
+    assert done == ["first"]
+
+
+async def test_what_is_forgotten_takes_none_of_a_turn() -> None:
+    turns, done = Turns(1), list[str]()
+    turns.call("a", lambda: done.append("first"))
+    works = [lambda number=number: done.append(f"gone {number}") for number in range(3)]
+    for work in works:
+        turns.call("a", work, 2)
+    turns.call("a", lambda: done.append("last"))
+    for work in works:
+        turns.forget("a", work, 2)
+    await asyncio.sleep(0)
+    assert done == ["first", "last"]
