@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web.acceptor import client_of
 from exporter.web.guests import Limits
@@ -42,11 +42,14 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    limits: Limits = HASTY, traffic: Traffic | None = None, listener: socket.socket | None = None
+    limits: Limits = HASTY,
+    traffic: Traffic | None = None,
+    listener: socket.socket | None = None,
+    app: ASGIApp = answering,
 ) -> AsyncIterator[int]:
     """A server that runs; its port."""
     listener = listener or listen("127.0.0.1", 0)
-    server = Server(answering, listener, lambda: (None, None), limits, traffic)
+    server = Server(app, listener, lambda: (None, None), limits, traffic)
     task = asyncio.create_task(server.serve())
     try:
         yield listener.getsockname()[1]

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast, get_args
 
 import httpx
-import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import metricmap
@@ -91,10 +91,20 @@ async def test_a_mistake_of_ours_is_counted_as_what_the_client_gets() -> None:
         raise ValueError("a mistake")
 
     traffic = Traffic()
-    app = web.create(broken, lambda: None, lambda: None, traffic=traffic)
-    talk = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
-    with pytest.raises(ValueError, match="a mistake"):
-        await talk.get("/metrics")
+    settings = WebSettings(current=Settings(headers={"Strict-Transport-Security": "max-age=1"}))
+    app = web.create(broken, lambda: None, lambda: None, settings, traffic=traffic)
+    with structlog.testing.capture_logs() as events:
+        async with serving(Limits(), app=app) as port:
+            reader, writer = await connect(port)
+            writer.write(REQUEST % b"metrics")
+            answer = await asyncio.wait_for(reader.read(), 60)
+            await close((reader, writer))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ") and body == b"Internal Server Error\n"
+    lines = head.lower().split(b"\r\n")
+    assert b"x-content-type-options: nosniff" in lines, "it has the headers that every response has"
+    assert b"strict-transport-security: max-age=1" in lines
+    assert [event["event"] for event in events] == ["http_error"]
     assert requests(traffic) == {("/metrics", "500"): 1}
 
 
