@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from exporter.probe import Prober, Refusal
+from exporter.web.absolute import OriginForm
 from exporter.web.auth import BasicAuth
 from exporter.web.bodies import BodyLimit
 from exporter.web.exposition import Exposition, Render
@@ -119,4 +120,5 @@ def create(
     app.router.redirect_slashes = False  # a redirection would go to wherever the request's Host says
     allowed = BasicAuth(BodyLimit(MetricsFirst(metrics, app)), lambda: settings.current.users)
     limited = RateLimited(Gate(allowed, tokens, watches, tally or Tally()), lambda: settings.current.rate_limit)
-    return Counted(ResponseHeaders(InTurn(limited), lambda: settings.current.headers), traffic or Traffic())
+    answered = ResponseHeaders(InTurn(limited), lambda: settings.current.headers)
+    return OriginForm(Counted(answered, traffic or Traffic()))

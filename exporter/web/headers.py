@@ -52,5 +52,7 @@ class ResponseHeaders:
         except Exception:
             if not begun:  # the server would answer without these headers
                 # and it closes the connection, whoever answered
-                await PlainTextResponse("Internal Server Error\n", 500, {"Connection": "close"})(scope, receive, complete)
+                await PlainTextResponse("Internal Server Error\n", 500, {"Connection": "close"})(
+                    scope, receive, complete
+                )
             raise
