@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from exporter.logs import get_logger
+from exporter.web.client import client_of
 from exporter.web.connection import Connection, Vet, Visitor
 from exporter.web.guests import Guests, Limits
 from exporter.web.turns import Pace, Turns
@@ -142,14 +142,6 @@ class Acceptor:
             )
         except (OSError, TimeoutError):  # no handshake that succeeds: the client knows best why, and may be anybody
             visitor.left()
-
-
-def client_of(address: str) -> str:
-    """Whom an address belongs to: of IPv6 whoever has one has its whole network of 64 bits."""
-    number = ipaddress.ip_address(address.partition("%")[0])
-    if number.version == 4:
-        return address
-    return str(number.ipv4_mapped or ipaddress.ip_network((number, 64), strict=False))
 
 
 def _refuse(wire: socket.socket) -> None:

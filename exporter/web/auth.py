@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.client import who_asks
+
 WAITING = 32
 WAITING_OF_A_CLIENT = 4
 BCRYPT_BYTES = 72  # more of a password bcrypt does not look at
@@ -94,10 +96,9 @@ class BasicAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or refuses it."""
         if self._users():
-            client = scope.get("client")
             given = credentials(Headers(scope=scope).get("authorization", ""))
             try:
-                right = given is not None and await self._passwords.are_right(*given, client[0] if client else "")
+                right = given is not None and await self._passwords.are_right(*given, who_asks(scope))
             except TooMany:
                 await PlainTextResponse("Too Many Requests\n", 429, {"Retry-After": "1"})(scope, receive, send)
                 return

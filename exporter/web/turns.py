@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web.client import who_asks
+
 Work = Callable[[], None]
 Item = TypeVar("Item")
 
@@ -143,8 +145,7 @@ class InTurn:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, once it has its turn."""
         begun = asyncio.get_running_loop().create_future()
-        client = scope.get("client")
-        self._turns.call(client[0] if client else "", lambda: None if begun.done() else begun.set_result(None))
+        self._turns.call(who_asks(scope), lambda: None if begun.done() else begun.set_result(None))
         if not begun.done():
             await begun
         await self._app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
 import time
 from collections.abc import Mapping
 
@@ -134,6 +135,34 @@ async def test_guesses_neither_block_the_loop_nor_lock_the_others_out() -> None:
     assert statuses.count(401) >= auth.WAITING_OF_A_CLIENT
     assert statuses.count(429) >= 40 - 2 * auth.WAITING_OF_A_CLIENT
     assert set(statuses) == {401, 429}
+
+
+async def test_addresses_of_one_network_lock_the_others_out_no_more_than_one_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = web.create(lambda _: UP, lambda: None, lambda: None, with_users({"bob": hashed("other")}))
+    may_compare = threading.Event()
+
+    def slow(password: bytes, hashed: str) -> bool:
+        may_compare.wait(60)
+        return password == b"other"
+
+    monkeypatch.setattr(auth, "_matches", slow)
+
+    async def asked(address: str, password: str) -> int:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        talk = httpx.AsyncClient(transport=transport, base_url="http://exporter.example")
+        return (await talk.get("/metrics", auth=("bob", password))).status_code
+
+    guesses = [asyncio.create_task(asked(f"2001:db8::{number:x}", "guess")) for number in range(40)]
+    for _ in range(300):
+        await asyncio.sleep(0)  # they come one after the other, and stay
+    other = asyncio.create_task(asked("2001:db8:0:1::1", "other"))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    may_compare.set()
+    assert await other == 200
+    assert sorted(await asyncio.gather(*guesses)) == [401] * auth.WAITING_OF_A_CLIENT + [429] * 36
 
 
 async def test_requests_are_limited_and_headers_set_as_the_file_says() -> None:

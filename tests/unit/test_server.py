@@ -15,7 +15,7 @@ import pytest
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.web.acceptor import client_of
+from exporter.web.client import client_of
 from exporter.web.guests import Limits
 from exporter.web.listener import listen
 from exporter.web.server import Server

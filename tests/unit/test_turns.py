@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+from starlette.types import Receive, Scope, Send
+
 from exporter.web import turns as module
-from exporter.web.turns import Line, Pace, Turns
+from exporter.web.turns import InTurn, Line, Pace, Turns
 
 
 async def test_each_turn_has_its_budget_and_each_client_its_share() -> None:
@@ -122,3 +124,18 @@ async def test_what_is_forgotten_takes_none_of_a_turn() -> None:
         turns.forget("a", work, 2)
     await asyncio.sleep(0)
     assert done == ["first", "last"]
+
+
+async def test_a_network_of_ipv6_has_the_turns_of_one_client() -> None:
+    served = list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        served.append(scope["client"][0])
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    in_turn, greedy = InTurn(app), [f"2001:db8::{number}" for number in range(6)]
+    scopes = [{"type": "http", "client": (address, 1)} for address in [*greedy, "10.0.0.1"]]
+    await asyncio.gather(*(in_turn(scope, nothing, nothing) for scope in scopes))  # type: ignore[arg-type]
+    assert served == [*greedy[:2], "10.0.0.1", *greedy[2:]]
