@@ -26,6 +26,7 @@ HANDSHAKE_SECONDS = (
 HANDSHAKES_AT_ONCE = 8  # after a pause
 TLS_BUFFER_BYTES = 32 * 1024  # of each connection, which asyncio would clear and keep 256 KiB for
 OUT_OF_SOCKETS_SECONDS = 0.2
+RECOVERED_SECONDS = 10.0  # without a failure; where descriptors are nearly out, one succeeds and the next fails
 TLS_HANDSHAKE = b"\x16"  # the first byte of whoever speaks TLS
 PLAIN_TO_TLS = (
     b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
@@ -54,7 +55,7 @@ class Acceptor:
         self._turns = Turns(ENTRIES)
         self._handshakes = Pace(HANDSHAKE_SECONDS, HANDSHAKES_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._starved = False
+        self._starved: float | None = None  # when there last was no descriptor, unless that has passed
         self.guests = guests
         listener.setblocking(False)
         self._loop.add_reader(listener, self._accept)
@@ -73,14 +74,14 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptor is left, or no memory: the same would be told again at once
-                if not self._starved:
+                if self._starved is None:
                     log.error("accept_failed", reason=error.strerror)
-                self._starved = True
+                self._starved = self._loop.time()
                 self._loop.remove_reader(self._listener)
                 self._loop.call_later(OUT_OF_SOCKETS_SECONDS, self._resume)
                 return
-            if self._starved:
-                self._starved = False
+            if self._starved is not None and self._loop.time() - self._starved >= RECOVERED_SECONDS:
+                self._starved = None
                 log.info("accept_recovered")
             wire.setblocking(False)
             visitor = Visitor(wire, client_of(str(address[0])), self.guests)

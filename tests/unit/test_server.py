@@ -15,6 +15,7 @@ import pytest
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from exporter.web import acceptor
 from exporter.web.client import client_of
 from exporter.web.guests import Limits
 from exporter.web.listener import listen
@@ -221,15 +222,26 @@ class Starved(socket.socket):
         return super().accept()
 
 
-async def test_a_lack_of_descriptors_is_told_once_and_passes() -> None:
+async def test_a_lack_of_descriptors_is_told_once_however_often_one_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = Starved(fileno=listen("127.0.0.1", 0).detach())
+    monkeypatch.setattr(acceptor, "RECOVERED_SECONDS", 3600.0)
+
+    async def once(port: int, refusals: int) -> None:
+        Starved.refusals = refusals
+        streams = await connect(port)
+        assert await ask(streams) == b"HTTP/1.1 200 OK"
+        await close(streams)
+
     with structlog.testing.capture_logs() as events:
-        async with serving(listener=listener) as port:
-            for _ in range(2):
-                Starved.refusals = 3
-                streams = await connect(port)
-                assert await ask(streams) == b"HTTP/1.1 200 OK"
-                await close(streams)
+        async with serving(Limits(), listener=listener) as port:
+            for refusals in (3, 1, 0, 1):
+                await once(port, refusals)
+            assert [event["event"] for event in events] == ["accept_failed"]
+            monkeypatch.setattr(acceptor, "RECOVERED_SECONDS", 0.0)
+            await once(port, 0)
+            await once(port, 0)
+            assert [event["event"] for event in events] == ["accept_failed", "accept_recovered"]
+            await once(port, 1)
     assert [event["event"] for event in events] == ["accept_failed", "accept_recovered"] * 2
     assert events[0]["reason"] == "Too many open files"
 
