@@ -90,13 +90,15 @@ class Turns:
 
     def _next(self) -> None:
         self._left = self._budget
-        while self._left > 0 and self._line:
-            cost, work = self._line.next()
-            self._left -= cost
-            work()
-        self._counting = bool(self._line) or self._left < self._budget
-        if self._counting:
-            asyncio.get_running_loop().call_soon(self._next)
+        try:
+            while self._left > 0 and self._line:
+                cost, work = self._line.next()
+                self._left -= cost
+                work()
+        finally:  # what fails, fails alone
+            self._counting = bool(self._line) or self._left < self._budget
+            if self._counting:
+                asyncio.get_running_loop().call_soon(self._next)
 
 
 class Pace:
@@ -127,12 +129,14 @@ class Pace:
             late = loop.time() - self._timer.when()
             self._due = max(self._due, loop.time() + self._ahead)  # turns that were missed are not made up for
             self._timer = None
-        while self._line and self._due - self._ahead <= loop.time():
-            self._due = max(self._due, loop.time()) + self._seconds
-            self._line.next()()
-        self._due += min(late * LATE_TIMES, LATE_SECONDS)
-        if self._line:
-            self._timer = loop.call_at(self._due - self._ahead, self._begin)
+        try:
+            while self._line and self._due - self._ahead <= loop.time():
+                self._due = max(self._due, loop.time()) + self._seconds
+                self._line.next()()
+        finally:  # what fails, fails alone
+            self._due += min(late * LATE_TIMES, LATE_SECONDS)
+            if self._line:
+                self._timer = loop.call_at(self._due - self._ahead, self._begin)
 
 
 class InTurn:

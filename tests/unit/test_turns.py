@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from exporter.web import turns as module
@@ -139,3 +140,18 @@ async def test_a_network_of_ipv6_has_the_turns_of_one_client() -> None:
     scopes = [{"type": "http", "client": (address, 1)} for address in [*greedy, "10.0.0.1"]]
     await asyncio.gather(*(in_turn(scope, nothing, nothing) for scope in scopes))  # type: ignore[arg-type]
     assert served == [*greedy[:2], "10.0.0.1", *greedy[2:]]
+
+
+@pytest.mark.parametrize("queue", [Turns(1), Pace(0.01, 1)], ids=["turns", "pace"])
+async def test_a_work_that_fails_keeps_no_other_from_its_turn(queue: Turns | Pace) -> None:
+    told, done, complete = list[str](), list[str](), asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context.get("exception"))))
+
+    def fails() -> None:
+        raise ValueError("a mistake")
+
+    queue.call("a", lambda: done.append("first"))
+    queue.call("a", fails)
+    queue.call("a", complete.set)
+    await asyncio.wait_for(complete.wait(), 30)
+    assert told == ["a mistake"] and done == ["first"]
