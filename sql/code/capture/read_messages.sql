@@ -1,7 +1,8 @@
 -- requires: capture/lock_capture.sql, capture/slot_name.sql, capture/peek_slot.sql, capture/parse_message.sql, capture/open_message.sql, capture/give_up_attempts.sql, capture/slot_horizon.sql, vault/business_key.sql
 -- Second step of a round: takes what the event triggers announced from the log into the table of attempts. The slot is
 -- only peeked at; once this is committed, advance_messages() lets the server forget it, so that nothing is lost between.
--- It ends in time, however slow the machine: cut off by a timeout it would begin with the same messages again, for ever.
+-- It stops in time on a slow machine, as cut off by a timeout it would begin with the same messages again, for ever. But
+-- never within a transaction: the slot goes on from the end of one only, so it would be handed out whole again.
 -- started: new attempts, refused: messages that somebody else emitted, behind: whether there is more to read.
 -- All are NULL where there is no slot, or where another reader is at it.
 create or replace function script_tracking_internal.read_messages(out started bigint, out refused bigint, out behind boolean)
@@ -51,9 +52,10 @@ begin
     v_rows := v_rows + 1;
     v_last := v_row.lsn;
     v_content := script_tracking_internal.parse_message(v_row.data);
-    continue when v_content is null;
-    v_payload := script_tracking_internal.open_message(v_content);
-    if v_payload is null then
+    v_payload := case when v_content <> '' then script_tracking_internal.open_message(v_content) end;
+    if v_content is null then
+      null;  -- no message of ours, but it takes its time
+    elsif v_payload is null then
       refused := refused + 1;
       perform nextval('script_tracking_internal.refused_message_seq');
     elsif v_payload ->> 'e' = 'start' then
@@ -76,7 +78,12 @@ begin
           skipped = coalesce(v_payload ->> 'skip', case when v_payload ? 'lost' then 'lost: ' || (v_payload ->> 'lost') end)
       where a.attempt_id = v_payload ->> 'id' and a.ended_at is null and a.verdict is null;
     end if;
-    if clock_timestamp() > v_until then
+    -- after a commit, or a message of no transaction, which is beyond what was read before the slot forgot it; what was
+    -- read of another server's log, before a restore, says nothing
+    if clock_timestamp() > v_until
+      and (get_byte(v_row.data, 0) = 67 or get_byte(v_row.data, 0) = 77 and get_byte(v_row.data, 1) & 1 = 0)
+      and coalesce(v_row.lsn > v_state.read_lsn or v_state.read_lsn > v_end, true)
+    then
       v_cut := true;
       exit;
     end if;
