@@ -95,7 +95,12 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Loads a page."""
-        self.ask("Page.navigate", url=url)
+        loader = self.ask("Page.navigate", url=url)["loaderId"]
+        end = time.monotonic() + ANSWERS_WITHIN_SECONDS
+        # the document before it may have the same address
+        while self.ask("Page.getFrameTree")["frameTree"]["frame"]["loaderId"] != loader:
+            assert time.monotonic() < end, f"{url} is not loaded"
+            time.sleep(0.05)
         self.wait_for("document.readyState + location.href", f"complete{url}")
 
     def wait_for(self, expression: str, expected: object) -> None:

@@ -89,7 +89,8 @@ REACHABLE = "document.querySelectorAll('a[href], summary, [tabindex=\"0\"]').len
 
 @pytest.mark.parametrize("name", ["one in trouble", "some", "many"])
 def test_everything_is_reached_in_the_order_of_reading(browser: Browser, site: Site, name: str, scheme: str) -> None:
-    browser.open(site.show(*SCENES[name]))
+    url = site.show(*SCENES[name])
+    browser.open(url)
     found = stops(browser)
     folded = browser.value("document.querySelectorAll('details:not([open]) [tabindex]').length")
     assert len(found) == browser.value(REACHABLE) - folded
@@ -97,9 +98,11 @@ def test_everything_is_reached_in_the_order_of_reading(browser: Browser, site: S
     assert [stop["href"] for stop in found[1:4]] == ["/", "/metrics", "/-/ready"]
     ground = browser.value("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
-    # and back again
-    back = [browser.press("Tab", shift=True) for _ in found]
-    assert [stop["href"] for stop in reversed(back)] == [stop["href"] for stop in found]
+    # and back again, from the last one: beyond it the browser hands the focus on when it finds the time
+    browser.open(url)
+    assert [browser.press("Tab") for _ in found] == found
+    back = [browser.press("Tab", shift=True) for _ in found[1:]]
+    assert [stop["href"] for stop in reversed(back)] == [stop["href"] for stop in found[:-1]]
 
 
 def test_the_first_link_skips_what_is_the_same_on_every_page(browser: Browser, site: Site) -> None:
@@ -128,8 +131,7 @@ def test_what_is_folded_away_is_opened_and_closed_by_a_key(browser: Browser, sit
 
 def test_a_link_is_followed_by_a_key(browser: Browser, site: Site) -> None:
     browser.open(site.show(database("shop", "critical", LOST), database("b")))
-    while browser.press("Tab")["href"] != "/?target=b":
-        pass
+    assert any(browser.press("Tab")["href"] == "/?target=b" for _ in range(MOST_STOPS)), "it is never reached"
     browser.press("Enter")
     browser.wait_for("document.readyState + location.search", "complete?target=b")
     assert "b: healthy" in browser.value("document.querySelector('.verdict').textContent")

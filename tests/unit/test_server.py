@@ -69,19 +69,11 @@ async def ask(streams: Streams, path: bytes = b"") -> bytes:
     reader, writer = streams
     try:
         writer.write(REQUEST % path)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         await reader.readexactly(len(b"short"))
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""
     return head.split(b"\r\n")[0]
-
-
-async def seconds_until_closed(streams: Streams) -> float:
-    """How long the server keeps a connection from now on."""
-    began = time.monotonic()
-    with contextlib.suppress(ConnectionError):
-        await asyncio.wait_for(streams[0].read(), 10)
-    return time.monotonic() - began
 
 
 async def close(*connections: Streams) -> None:
@@ -105,11 +97,14 @@ async def close(*connections: Streams) -> None:
 )
 async def test_who_stays_too_long_at_something_is_shown_out(said: bytes, answered: bool) -> None:
     async with serving() as port:
+        began = time.monotonic()
         streams = await connect(port)
         streams[1].write(said)
         if answered:
             assert (await streams[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        assert 0.3 < await seconds_until_closed(streams) < 5
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(streams[0].read(), 60)
+        assert time.monotonic() - began > HASTY.idle, "no sooner than it may"
         await close(streams)
 
 
@@ -125,15 +120,18 @@ async def test_who_goes_on_asking_is_kept() -> None:
 async def test_who_trickles_a_head_byte_by_byte_is_shown_out() -> None:
     async with serving() as port:
         reader, writer = await connect(port)
-        began = time.monotonic()
-        with contextlib.suppress(ConnectionError):
+        ended = False
+        try:
             for byte in b"GET / HTTP/1.1\r\nX: " + b"y" * 100:
                 writer.write(bytes([byte]))
                 await writer.drain()
                 if reader.at_eof():
+                    ended = True
                     break
                 await asyncio.sleep(0.1)
-        assert time.monotonic() - began < 5
+        except ConnectionError:
+            ended = True
+        assert ended, "before it had sent all of it"
         await close((reader, writer))
 
 
@@ -179,7 +177,7 @@ async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + head)
         answer = b""
         with contextlib.suppress(ConnectionError):
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), 60)
         assert answer.startswith(b"HTTP/1.1 400") or not answer  # the kernel may take it back: not all was read
         await close((reader, writer))
 
@@ -190,7 +188,7 @@ async def test_what_is_not_http_is_refused_and_not_logged(nonsense: bytes, capfd
         reader, writer = await connect(port)
         writer.write(nonsense + b"\r\n\r\n")
         with contextlib.suppress(ConnectionError):
-            assert not (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 2")
+            assert not (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 2")
         await close((reader, writer))
     assert capfd.readouterr().err == ""
 
@@ -200,7 +198,7 @@ async def test_a_mistake_of_ours_is_a_500_without_a_trace_and_one_event_of_the_l
         async with serving() as port:
             reader, writer = await connect(port)
             writer.write(REQUEST % b"wrong")
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), 60)
             await close((reader, writer))
     assert answer.startswith(b"HTTP/1.1 500")
     assert b"mistake" not in answer
@@ -268,5 +266,5 @@ async def test_it_ends_in_time_with_clients_of_every_kind() -> None:
             connections[-1][1].write(said)
         await asyncio.sleep(0.3)
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 0.9 * Limits().silent, "none of them was waited for"
     await close(*connections)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 import httpx
@@ -115,18 +116,21 @@ async def test_connections_that_are_ended_are_counted_by_their_reason() -> None:
         return {key[1:]: count for key, count in told(traffic).items() if key[0] == "connections_ended_total" and count}
 
     async with serving(HASTY, traffic) as port:
-        silent, idle = await connect(port), await connect(port)
+        silent = await connect(port)
+        await asyncio.wait_for(silent[0].read(), 60)
+    async with serving(replace(HASTY, silent=60.0), traffic) as port:  # however long it takes until they ask
+        idle, asking = await connect(port), await connect(port)
         assert await ask(idle) == b"HTTP/1.1 200 OK"
-        asking = await connect(port)
         asking[1].write(REQUEST[:10])
-        for streams in (silent, idle, asking):
-            await asyncio.wait_for(streams[0].read(), 10)
-        await close(silent, idle, asking)
+        for streams in (idle, asking):
+            await asyncio.wait_for(streams[0].read(), 60)
+    await close(silent, idle, asking)
     assert ended() == {("silent",): 1, ("idle",): 1, ("asking",): 1}
     async with serving(Limits(connections=8, connections_of_a_client=3), traffic) as port:
         crowd = [await connect(port) for _ in range(5)]
         assert await ask(crowd[-1]) == b"HTTP/1.1 200 OK"
-        while traffic.connections != 3:  # as of the last second
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while traffic.connections != 3:  # as of the last second
+                await asyncio.sleep(0.05)
         await close(*crowd)
     assert ended()[("made_room",)] == 2

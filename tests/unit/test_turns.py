@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -60,42 +61,76 @@ def test_of_clients_without_end_few_are_remembered() -> None:
     assert len(line._turns) == module.REMEMBERED
 
 
-async def test_works_begin_apart_and_a_modest_client_does_not_wait_for_a_greedy_one() -> None:
-    pace, done = Pace(0.02, 3), list[tuple[str, float]]()
-    loop = asyncio.get_running_loop()
-    began, complete = loop.time(), asyncio.Event()
+class Clock:
+    """In place of the event loop: a time that passes as the test says."""
 
-    def work(client: str) -> None:
-        done.append((client, loop.time() - began))
-        if len(done) == 8:
-            complete.set()
+    def __init__(self) -> None:
+        self._now = 100.0
+        self._timers: list[Timer] = []
+        self.stall = 0.0  # before the loop has its next turn
 
+    def time(self) -> float:
+        """What time it is."""
+        return self._now
+
+    def call_at(self, when: float, work: Callable[[], None]) -> Timer:
+        """Does it then."""
+        self._timers.append(Timer(when, work))
+        return self._timers[-1]
+
+    def run(self) -> None:
+        """Until there is nothing to do."""
+        while self._timers:
+            timer = self._timers.pop(0)
+            self._now = max(self._now + self.stall, timer.at)
+            self.stall = 0.0
+            timer.work()
+
+
+@dataclass
+class Timer:
+    """One handle."""
+
+    at: float
+    work: Callable[[], None]
+
+    def when(self) -> float:
+        """For when it was asked."""
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The event loop."""
+    made = Clock()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: made)
+    return made
+
+
+def test_works_begin_apart_and_a_modest_client_does_not_wait_for_a_greedy_one(clock: Clock) -> None:
+    pace, done = Pace(0.25, 3), list[tuple[str, float]]()
     for _ in range(7):
-        pace.call("greedy", lambda: work("greedy"))
+        pace.call("greedy", lambda: done.append(("greedy", clock.time())))
     assert len(done) == 3, "after a pause so many at once"
-    pace.call("modest", lambda: work("modest"))
-    await asyncio.wait_for(complete.wait(), 10)
+    pace.call("modest", lambda: done.append(("modest", clock.time())))
+    clock.run()
     assert [client for client, _ in done] == ["greedy"] * 3 + ["modest"] + ["greedy"] * 4
-    for number, (_, at) in enumerate(done[3:], 1):
-        assert at >= 0.02 * number - 0.002, "no two of the others begin sooner after each other"
+    assert [at for _, at in done] == [100.0] * 3 + [100.25, 100.5, 100.75, 101.0, 101.25]
     assert pace._timer is None, "who has nothing to do does not keep the loop awake"
 
 
-async def test_where_the_loop_does_not_keep_up_works_begin_less_often() -> None:
-    pace, at = Pace(0.01, 1), list[float]()
-    loop, complete = asyncio.get_running_loop(), asyncio.Event()
+def test_where_the_loop_does_not_keep_up_works_begin_less_often(clock: Clock) -> None:
+    part = 1 / 64
+    pace, at = Pace(part, 1), list[float]()
 
     def work() -> None:
-        at.append(loop.time())
-        if len(at) < 6:
-            loop.call_soon(time.sleep, 0.03)  # what each of them brings about
-        else:
-            complete.set()
+        at.append((clock.time() - 100) / part)
+        clock.stall = 3 * part  # what each of them brings about
 
     for _ in range(6):
         pace.call("greedy", work)
-    await asyncio.wait_for(complete.wait(), 10)
-    assert at[-1] - at[0] >= 5 * 0.03 + 0.03, "every other one leaves time to others, as the loop was late"
+    clock.run()
+    assert at == [0, 3, 8, 11, 16, 19], "every other one leaves time to others, as the loop was late"
 
 
 async def test_who_has_gone_keeps_nobody_waiting() -> None:
@@ -142,7 +177,7 @@ async def test_a_network_of_ipv6_has_the_turns_of_one_client() -> None:
     assert served == [*greedy[:2], "10.0.0.1", *greedy[2:]]
 
 
-@pytest.mark.parametrize("queue", [Turns(1), Pace(0.01, 1)], ids=["turns", "pace"])
+@pytest.mark.parametrize("queue", [Turns(1), Pace(1.0, 1)], ids=["turns", "pace"])
 async def test_a_work_that_fails_keeps_no_other_from_its_turn(queue: Turns | Pace) -> None:
     told, done, complete = list[str](), list[str](), asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context.get("exception"))))
