@@ -67,3 +67,14 @@ def test_an_error_waits_for_the_end_of_the_transaction_that_announced_its_end(
     assert row == {"verdict": "FAILED", "sqlstate": "23505"}
     current = "select execution_status from script_tracking.script_execution_s where sql_command = %s"
     assert value(admin, current, STATEMENT) == "FAILED"
+
+
+@pytest.mark.majors  # waits for ten seconds
+def test_what_concerns_no_ddl_takes_its_time_as_well(admin: Session) -> None:
+    admin.execute(
+        f"insert into {SI}.log_error (session_id, line, logged_at, session_start, pid, entry)"
+        " select 'x', n, now(), now(), 0, '{}' from generate_series(1, 3) as n".encode()
+    )
+    admin.execute(f"do $$ begin perform pg_sleep(10.1); perform {SI}.settle_log_errors(); end $$".encode())
+    assert value(admin, f"select count(*) from {SI}.log_error") == 2
+    assert value(admin, f"select {SI}.settle_log_errors()") == 0

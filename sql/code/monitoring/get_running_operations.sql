@@ -18,7 +18,7 @@ set client_min_messages = warning  -- the caller may have the server tell him pl
 as $function$
   with operation as materialized (
     select r.* from script_tracking_internal.running_operation as r
-    where r.tenant_hk = any (script_tracking_internal.visible_tenants())
+    where r.tenant_hk = any ((select script_tracking_internal.visible_tenants())::bytea[])
   ), activity as materialized (
     select a.* from script_tracking_internal.session_activity(array(select distinct o.pid from operation as o)) as a
   ), statistic as materialized (

@@ -13,6 +13,7 @@ declare
   v_late    boolean;  -- of the error itself the attempt may have announced its end, of those around it none has
   v_basic   boolean;
   v_read    pg_lsn;
+  v_looked  boolean := false;
 begin
   select i.capture_level = 'basic' into strict v_basic from script_tracking_internal.installation as i;
   select s.read_lsn into v_read from script_tracking_internal.capture_state as s;
@@ -20,6 +21,9 @@ begin
     select e.* from script_tracking_internal.log_error as e
     where e.settled_at is null order by e.logged_at, e.session_id, e.line limit 1000
   loop
+    -- the rest comes next, but one at least now: cut off by a timeout all of it would be undone
+    exit when v_looked and pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + interval '10 seconds';
+    v_looked := true;
     -- only then is it known which attempt of the session was the last
     continue when not v_basic and coalesce(v_read < v_error.noted_lsn, true)
       and v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes';
@@ -52,8 +56,6 @@ begin
     end loop;
     update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()
     where e.session_id = v_error.session_id and e.line = v_error.line;
-    -- the rest comes next: cut off by a timeout all of it would be undone
-    exit when pg_catalog.clock_timestamp() > pg_catalog.statement_timestamp() + interval '10 seconds';
   end loop;
   return (select count(*) from script_tracking_internal.log_error as e where e.settled_at is null);
 end
