@@ -102,6 +102,20 @@ ELSEWHERE = (
         "select case when a = '[redacted]' then '[redacted]' end as api_key",
     ),
     ("select 'hunter2' password, 'x' y", "select '[redacted]' password, 'x' y"),
+    *(
+        (f"{head} select 'hunter2' password, 'x' y", f"{head} select '[redacted]' password, 'x' y")
+        for head in (
+            "create temporary table t as",
+            "create local temporary table t as",
+            "create global temp table t as",
+            "create or replace recursive view v (a) as",
+            "insert into t (a, b)",
+            "explain analyze",
+            "explain (verbose)",
+            "prepare p as",
+        )
+    ),
+    ("copy (select 'hunter2' password, 'x' y) to stdout", "copy (select '[redacted]' password, 'x' y) to stdout"),
     ("select 'hun'\n'ter2' as password", "select '[redacted]'\n'[redacted]' as password"),
     (
         "select from t where kind = 'x' and 'hunter2' = t.token",

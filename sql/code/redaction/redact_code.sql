@@ -200,7 +200,9 @@ begin
             v_since := v_statement;  -- (values ('..')) as v (password)
           elsif v_previous = 'as'
             or (v_previous in ('', ')') or v_values[v_at - 2] = '::')
-              and (v_first in ('select', 'with', '') or v_first = 'create' and v_second in ('table', 'view', 'materialized', 'temp', 'unlogged'))
+              and (v_first in ('select', 'with', 'insert', 'explain', 'prepare', 'copy', '')
+                or v_first = 'create' and v_second in ('table', 'view', 'materialized', 'temp', 'temporary', 'global', 'local', 'unlogged',
+                  'recursive'))
           then
             if v_strings[cardinality(v_strings)] >= v_items[v_open + 1] then  -- '..' AS password
               v_since := v_items[v_open + 1];
