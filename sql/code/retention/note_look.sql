@@ -1,5 +1,5 @@
 -- requires: retention/archived_partition.sql, upkeep/vault_partition.sql
--- For the daemon: that it has found these files of archives whole, just now. Forgets those of partitions that are gone.
+-- For the daemon: that it has found these files of archives whole; looked_at is the time of this note. Forgets those of partitions that are gone.
 create or replace function script_tracking_internal.note_look(p_archives bigint[])
 returns void
 language plpgsql volatile

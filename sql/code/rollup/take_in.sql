@@ -96,7 +96,7 @@ begin
     from version as v
     group by 1, 2, 3
   ),
-  -- An hour that has no row yet gets its rows without a search for each. By the index, whatever the planner thinks of the sizes.
+  -- An hour that has no row yet gets its rows without a search for each. One row of an hour tells, so it need not read on.
   known_hour as materialized (
     select h.hour from (select c.hour from hour_sum as c group by 1) as h
     cross join lateral (select from script_tracking_internal.operation_hour as t where t.hour = h.hour limit 1) as t
