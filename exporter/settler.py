@@ -122,6 +122,7 @@ class Settler:
         self._status.set("schema_version", version)
         self._seen = self._seen or version > 0
         self.refused = refused
+        self._target.schema_is_told_of = refused is not None and self._mode != "off"
         self._target.schema_known.set()
 
     def _is_wanted(self, standing: Standing) -> bool:

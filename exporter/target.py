@@ -41,6 +41,7 @@ class Target:
         self.standby: bool | None = None  # whether it can only be read, until it is promoted; None until it is known
         self.schema_version = 0
         self.schema_known = asyncio.Event()  # set once the schema was looked for, found or not
+        self.schema_is_told_of = False  # whether the log says what stands in the way of a schema that can be used
         self.may_collect = True
         self._seen_at = monotonic()
 

@@ -253,7 +253,7 @@ class TargetCollector:
 
     def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
         before = self._failing.get(spec.name)
-        if self._target.schema_known.is_set() and not self._target.schema_version:
+        if self._target.schema_is_told_of and not self._target.schema_version:
             if before is None:  # where there is no schema that is told once, by what looks for it
                 self._untold.add(spec.name)
         elif before != str(error):

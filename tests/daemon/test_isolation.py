@@ -63,7 +63,16 @@ def test_a_schema_that_is_missing_is_one_line_of_the_log_and_not_one_for_each_co
     asyncio.run(installed(database))
     running.wait_for_value(1, SUCCESS, 90, target="shop", collector="health")
     assert len(running.events("schema_not_settled")) == 1
-    assert not running.events("collector_failed") and not running.events("collector_recovered")
+    assert not [line for line in running.events("collector_failed") if "schema version 0 " in str(line["reason"])]
+    assert not running.events("collector_recovered") or running.events("collector_failed")
+
+
+def test_a_schema_that_is_missing_is_told_by_the_collectors_where_nothing_else_looks_for_it(
+    database: str, exporter: StartExporter
+) -> None:
+    running = exporter("", schema="off", targets=[{"name": "shop", "dsn": database}])
+    assert "schema version 0 is below" in str(running.wait_for_event("collector_failed")["reason"])
+    assert not running.events("schema_not_settled")
 
 
 @pytest.fixture
