@@ -110,12 +110,13 @@ class Watch:
             if not settled:
                 await asyncio.sleep(back_off.next())
                 continue
-            back_off.reset()
             well = True
             look = monotonic() + SCHEMA_LOOK_SECONDS
             while well:
                 if not self.target.standby:  # there the primary's exporter keeps house
                     well = await self._keep_house()
+                if well:
+                    back_off.reset()
                 await asyncio.sleep(KEEPER_TICK_SECONDS if well else back_off.next())
                 if monotonic() >= look:
                     if await self.schema.has_moved():

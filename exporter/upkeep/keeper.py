@@ -70,6 +70,7 @@ class Keeper:
         return await self._round(self._timers)
 
     async def _round(self, timers: Sequence[Timer[str]]) -> bool:
+        failed: QueryFailed | None = None  # the first failure: none but FIRST keeps the others from their turn
         try:
             for timer in timers:
                 if timer.due <= monotonic():
@@ -77,9 +78,12 @@ class Keeper:
                         outcome = await self._run(timer)
                     except QueryFailed as error:
                         self.failures[timer.job] += 1
-                        if not error.is_locked_out:
+                        if error.is_locked_out:
+                            await self._count_lockout(timer.job)
+                        elif timer.job == FIRST:
                             raise
-                        await self._count_lockout(timer.job)
+                        else:
+                            failed = failed or error
                         continue
                     self._note(timer, outcome)
                     self._locked_out.pop(timer.job, None)
@@ -88,6 +92,9 @@ class Keeper:
                         log.info("upkeep_let_in", target=self._target.name, job=timer.job)
         except (QueryFailed, TargetUnavailable) as error:
             self._fault.meet(error)
+            return False
+        if failed is not None:
+            self._fault.meet(failed)
             return False
         self._fault.clear()
         return True
