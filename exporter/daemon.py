@@ -22,7 +22,7 @@ from exporter.config import Config
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
-from exporter.logs import get_logger
+from exporter.logs import get_logger, places
 from exporter.probe import Prober
 from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
@@ -104,6 +104,12 @@ class Daemon:
             api=bool(self.config.api.tokens),
         )
 
+    async def start(self, make: Callable[[], Server]) -> Server:
+        """Begins, and makes what serves; whoever wants a reload meanwhile waits until there is something to reload."""
+        async with self._turn:
+            await self.begin()
+            return await _loaded(make)
+
     async def begin(self) -> None:
         """Begins to watch what the configuration says."""
         await self.inventory.adopt(self.config)
@@ -155,6 +161,13 @@ class Daemon:
         self._tell_reload(True)
         return ()
 
+    def reload_ended(self, task: asyncio.Task[tuple[str, ...]]) -> None:
+        """Tells of a reload that nobody waits for and that a mistake of ours ended."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            told = {"error": type(error).__name__, "at": places(error)}
+            log.error("reload_broken", **told, advice="what was in force may be so in part; report this line")
+            self._tell_reload(False)
+
     def _tell_reload(self, well: bool) -> None:
         self._config_well = well
         values = {"config_reload_successful": float(well)}
@@ -191,13 +204,13 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
         task = asyncio.create_task(daemon.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
+        task.add_done_callback(daemon.reload_ended)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
-    await daemon.begin()
-    server = await _loaded(lambda: _server(daemon, settings, listener))
+    server = await daemon.start(lambda: _server(daemon, settings, listener))
     serving = asyncio.create_task(server.serve())
     following = asyncio.create_task(daemon.follow())
     keeping_vigil = asyncio.create_task(daemon.vigil.run())
@@ -233,6 +246,7 @@ async def _loaded(make: Callable[[], Server]) -> Server:
         return await asyncio.to_thread(make)
     finally:
         sys.setswitchinterval(interval)
+        gc.collect()  # what is frozen is never looked through again, the garbage of the start included
         gc.freeze()
         gc.enable()
 

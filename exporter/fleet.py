@@ -129,12 +129,17 @@ class Fleet:
 
     def _broke(self, watch: Watch, ended: asyncio.Task[None]) -> None:
         """Tells of a task of a watch that ended by itself, which is a mistake of ours, and mends that watch alone."""
-        error = ended.exception()
+        error = None if ended.cancelled() else ended.exception()
         told = {} if error is None else {"error": type(error).__name__, "at": places(error)}
         log.error("watch_broken", target=watch.config.name, **told, advice="it is begun anew; report this line")
         task = asyncio.create_task(self._mend(watch))
         self._mending.add(task)
-        task.add_done_callback(self._mending.discard)
+        task.add_done_callback(self._mended)
+
+    def _mended(self, task: asyncio.Task[None]) -> None:
+        self._mending.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.task_ended(task)  # its target would be watched by nobody
 
     async def _mend(self, watch: Watch) -> None:
         """Puts another watch in the place of one that broke, which begins a while later: longer each time."""

@@ -11,12 +11,15 @@ from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
 from exporter.discovery import Discovery
 from exporter.errors import ConfigurationError, TargetUnavailable
-from exporter.logs import get_logger
+from exporter.logs import get_logger, places
 from exporter.metricmap import MetricSpec
+from exporter.schedule import BackOff, monotonic
 from exporter.targetconfig import TargetConfig
 from exporter.targetfiles import TargetFiles, without_namesakes
 
 log = get_logger("inventory")
+
+LASTING_SECONDS = 600.0  # what broke after so long is no worse than what never did
 
 
 class Inventory:
@@ -70,7 +73,8 @@ class Inventory:
     def begin(self) -> None:
         """Has the files looked at again and again, by the configuration that holds now."""
         self._cancel(self._watching)
-        self._watching = None if self._files is None else self._task(self._watch_files(self._files))
+        files = self._files
+        self._watching = None if files is None else self._task(lambda: self._watch_files(files), "file_sd")
 
     async def _watch_files(self, files: TargetFiles) -> None:
         while True:
@@ -117,7 +121,7 @@ class Inventory:
         discovery = Discovery(entry, self._snapshot, self._own_metrics)
         if before is not None:
             discovery.take_over(before)
-        task = self._task(discovery.run(self._changed)) if follow else None
+        task = self._task(lambda: self._follow(discovery), entry.name) if follow else None
         self._discoveries[entry.name] = discovery, task
 
     async def look_once(self) -> list[TargetConfig]:
@@ -135,8 +139,17 @@ class Inventory:
         for task in (self._watching, *(task for _, task in self._discoveries.values())):
             self._cancel(task)
 
-    def _task(self, job: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(job)
+    async def _follow(self, discovery: Discovery) -> None:
+        try:
+            await discovery.run(self._changed)
+        except Exception:
+            if not discovery.attempted.is_set():  # the others' targets do not wait for it
+                discovery.attempted.set()
+                self._changed()
+            raise
+
+    def _task(self, job: Callable[[], Coroutine[None, None, None]], source: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(_lasting(job, source))
         task.add_done_callback(lambda task: None if task.cancelled() else self._ended(task))
         return task
 
@@ -150,6 +163,23 @@ class Inventory:
         success = self._files.success if self._files is not None else {}
         family = Family(spec, {(("file", name),): float(well) for name, well in success.items()})
         self._snapshot.put("", "target_file_success", [family])
+
+
+async def _lasting(job: Callable[[], Coroutine[None, None, None]], source: str) -> None:
+    """Runs what never ends. A mistake of ours that ends it is told, and costs no other source anything: it is
+    begun anew, later each time.
+    """
+    back_off = BackOff()
+    while True:
+        began = monotonic()
+        try:
+            await job()
+        except Exception as error:
+            told = {"error": type(error).__name__, "at": places(error)}
+            log.error("source_broken", source=source, **told, advice="it is begun anew; report this line")
+        if monotonic() - began > LASTING_SECONDS:
+            back_off.reset()
+        await asyncio.sleep(back_off.next())
 
 
 async def expanded(config: Config) -> Config:

@@ -56,6 +56,7 @@ class Watch:
         self.settings = (schema_mode, config.capture or capture, archive)
         self._snapshot = snapshot
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_ended = False
         self.target = Target(config, sessions)
         self.status = TargetStatus(config.name, own_metrics)
         self.collector = TargetCollector(self.target, collectors, snapshot, self.status, limits)
@@ -72,12 +73,14 @@ class Watch:
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begins the tasks; `ended` is called with one that ends by itself, which none of them should."""
+        self.target.up = None  # whatever a rest has told: that it does not answer is news
         jobs = [self.keep(), self.collector.run(), self.capture()]
         if self._archiver is not None:
             jobs.append(self.archive(self._archiver))
         self._tasks = [asyncio.create_task(job) for job in jobs]
         for task in self._tasks:
-            task.add_done_callback(lambda task: None if task.cancelled() else ended(task))
+            # one that is cancelled by somebody else has ended by itself as well
+            task.add_done_callback(lambda task: None if task.cancelled() and self._is_ended else ended(task))
 
     def rest(self, reason: str) -> None:
         """What is told of the target until the tasks begin: that it is not known to answer, and why."""
@@ -86,11 +89,13 @@ class Watch:
 
     async def end(self) -> None:
         """Ends the tasks, closes the sessions and forgets what was told of the target."""
+        self._is_ended = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=END_SECONDS)
         await self.target.close()
+        self.status.end()
         self._snapshot.forget(self.target.name)
 
     def renew(self, config: TargetConfig) -> None:

@@ -25,6 +25,7 @@ class TargetStatus:
         self._values: defaultdict[str, dict[Labels, float]] = defaultdict(dict)
         self._changed: set[tuple[str, Labels]] = set()
         self._published_alone: str | None = None
+        self._is_ended = False
 
     def set(self, key: str, value: float, **labels: str) -> None:
         """Sets one value; the labels are those of the metric without target."""
@@ -52,8 +53,14 @@ class TargetStatus:
                 del values[labels]
                 self._changed.add((key, labels))
 
+    def end(self) -> None:
+        """Hands out nothing more: a task of the target may end late, and another watch have taken the name."""
+        self._is_ended = True
+
     def publish(self, snapshot: Snapshot) -> None:
         """Hands out what has changed: of hundreds of values mostly a few."""
+        if self._is_ended:
+            return
         if self.alone != self._published_alone:
             self._published_alone = self.alone
             self._changed.update((key, labels) for key, values in self._values.items() for labels in values)

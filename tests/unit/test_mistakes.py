@@ -1,0 +1,207 @@
+"""A mistake of the program's own is told without what the error says, and costs no more than what it befell."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter import daemon, metricmap, schedule
+from exporter.collect.snapshot import Snapshot
+from exporter.config import Config
+from exporter.configfile import from_dsn
+from exporter.daemon import Daemon
+from exporter.discovery import Discovery
+from exporter.dsn import Dsn
+from exporter.errors import TargetUnavailable
+from exporter.fleet import Fleet
+from exporter.inventory import Inventory
+from exporter.target import Target
+from exporter.targetfiles import TargetFiles
+from exporter.watch import Watch
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+NO_TARGETS = {"file_sd": {"files": ["/nowhere/*.yaml"]}}
+WITHIN = 60.0
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits long to be begun anew."""
+    monkeypatch.setattr(schedule.BackOff, "next", lambda _back_off: 0.01)
+
+
+@pytest.fixture
+def unfrozen() -> Iterator[None]:
+    """The collector of garbage as it was."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def mistake(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("hunter2")
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(WITHIN):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def fleet() -> tuple[Fleet, Watch]:
+    """All watches, which is one, of a database that does not answer."""
+    own, snapshot = metricmap.load_own(), Snapshot()
+    for metric in own.values():
+        snapshot.declare(metric, metric.help)
+    config = from_dsn(Dsn(NOWHERE))
+    made = Fleet(snapshot, own)
+    (watch,) = made.build(config, config.targets)
+    return made, watch
+
+
+async def test_a_reload_that_is_asked_for_during_the_start_waits_for_its_end() -> None:
+    config = Config.model_validate(NO_TARGETS)
+    read: list[bool] = []
+    made = threading.Event()
+
+    def reread() -> Config:
+        read.append(made.is_set())
+        return config
+
+    running = Daemon(config, reread)
+    starting = asyncio.create_task(running.start(lambda: made.wait(WITHIN)))  # type: ignore[arg-type,return-value]
+    await asyncio.sleep(0)
+    reloading = asyncio.create_task(running.reload())
+    await asyncio.sleep(0.1)
+    assert read == []
+    made.set()
+    await starting
+    assert await reloading == ()
+    assert read == [True]
+    running.inventory.end()
+
+
+async def test_the_garbage_of_the_start_is_not_kept_for_good(unfrozen: None) -> None:
+    class Knot:
+        def __init__(self) -> None:
+            self.self = self
+
+    gc.disable()
+    left: list[weakref.ref[Knot]] = []
+    await daemon._loaded(lambda: left.append(weakref.ref(Knot())))  # type: ignore[arg-type,return-value]
+    assert left[0]() is None
+
+
+async def test_a_reload_that_breaks_is_told_without_what_the_error_says() -> None:
+    config = Config.model_validate(NO_TARGETS)
+    running = Daemon(config, mistake)
+    with capture_logs() as logs:
+        task = asyncio.create_task(running.reload())
+        task.add_done_callback(running.reload_ended)
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+    (line,) = [line for line in logs if line["event"] == "reload_broken"]
+    assert line["error"] == "RuntimeError" and "hunter2" not in str(logs)
+    assert b"script_tracking_config_last_reload_successful 0.0" in running.snapshot.exposition(openmetrics=False)
+
+
+async def test_what_fails_to_mend_a_watch_is_told_and_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    watching, watch = fleet()
+    monkeypatch.setattr(watch, "keep", mistake_later)
+    monkeypatch.setattr(watch, "end", mistake)
+    with capture_logs() as logs:
+        watching._begin(watch)
+        await asyncio.wait_for(watching.failed.wait(), WITHIN)
+    assert [line["error"] for line in logs if line["event"] in ("watch_broken", "task_ended")] == ["RuntimeError"] * 2
+    assert "hunter2" not in str(logs)
+    monkeypatch.undo()
+    await watching.end()
+
+
+async def mistake_later() -> None:
+    mistake()
+
+
+async def test_a_task_that_somebody_else_cancels_is_begun_anew() -> None:
+    watching, watch = fleet()
+    with capture_logs() as logs:
+        watching._begin(watch)
+        watch._tasks[0].cancel()
+        await until(lambda: [line for line in logs if line["event"] == "watch_resumed"])
+        (resumed,) = watching.watches
+        assert resumed is not watch
+        await watching.end()
+        await asyncio.sleep(0.05)
+    assert len([line for line in logs if line["event"] == "watch_broken"]) == 1, "what we end is no mistake"
+
+
+async def test_what_ends_late_tells_nothing_more() -> None:
+    _, watch = fleet()
+    snapshot = watch._snapshot
+    assert b"script_tracking_up{" in snapshot.exposition(openmetrics=False)
+    await watch.end()
+    watch.collector.withdraw()
+    watch.status.set("up", 1)
+    watch.status.publish(snapshot)
+    assert b"script_tracking_up{" not in snapshot.exposition(openmetrics=False)
+
+
+async def test_after_a_rest_it_is_told_why_a_database_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def probe(_target: Target) -> None:
+        raise TargetUnavailable("it is gone")
+
+    watching, watch = fleet()
+    watch.rest("the exporter failed")
+    monkeypatch.setattr(Target, "probe", probe)
+    with capture_logs() as logs:
+        watching._begin(watch)
+        await until(lambda: [line for line in logs if line["event"] == "target_down"])
+        await watching.end()
+    assert [line["reason"] for line in logs if line["event"] == "target_down"] == ["it is gone"]
+
+
+async def test_a_mistake_in_one_source_of_targets_ends_no_other_and_not_the_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    looked: list[str] = []
+
+    async def look(discovery: Discovery) -> bool:
+        looked.append(discovery.entry.name)
+        if discovery.entry.name == "odd":
+            mistake()
+        return True
+
+    looks = TargetFiles.look
+
+    def look_at_files(files: TargetFiles, *, anew: bool = False) -> None:
+        looked.append("files")
+        looks(files, anew=anew) if anew else mistake()
+
+    monkeypatch.setattr(Discovery, "look", look)
+    monkeypatch.setattr(TargetFiles, "look", look_at_files)
+    targets = [{"name": name, "dsn": NOWHERE, "discover": {"interval": "1s"}} for name in ("odd", "even")]
+    file_sd = {"files": [str(tmp_path / "*.yaml")], "interval": "100ms"}
+    config = Config.model_validate({"targets": targets, "file_sd": file_sd})
+    own, snapshot = metricmap.load_own(), Snapshot()
+    for metric in own.values():
+        snapshot.declare(metric, metric.help)
+    ended: list[Any] = []
+    inventory = Inventory(snapshot, own, changed=lambda: None, ended=ended.append)
+    with capture_logs() as logs:
+        await inventory.adopt(config)
+        inventory.targets()
+        inventory.begin()
+        await until(lambda: min(looked.count("odd"), looked.count("files"), 2 * looked.count("even")) > 2)
+        assert inventory.is_known, "the others' targets do not wait for it"
+        inventory.end()
+        await asyncio.sleep(0)
+    assert not ended
+    assert {line["source"] for line in logs if line["event"] == "source_broken"} == {"odd", "file_sd"}
+    assert "hunter2" not in str(logs)
