@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -47,6 +47,13 @@ async def watched(dsn: str) -> Any:
         yield made, snapshot
     finally:
         await made.target.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for it, and not for ever."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def _idle(made: watch.Watch) -> None:
@@ -170,12 +177,10 @@ async def test_a_reader_that_pauses_is_not_asked_and_holds_no_other_up(
         resting, busy = Reader(3600), Reader(0)
         made._readers = (resting, busy)
         task = asyncio.create_task(made.capture())
-        while busy.rounds < 20:
-            await asyncio.sleep(0.01)
+        await until(lambda: busy.rounds >= 20)
         assert resting.rounds == 1
         resting.pause = 0
-        while resting.rounds < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: resting.rounds >= 3)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -198,8 +203,7 @@ async def test_whether_it_answers_is_asked_less_where_nothing_happens(
 
         monkeypatch.setattr(made.target, "probe", counting)
         task = asyncio.create_task(made.collector.run())
-        while asked < 5:
-            await asyncio.sleep(0.01)
+        await until(lambda: asked >= 5)
         _idle(made)
         before = asked
         await asyncio.sleep(1)
@@ -215,8 +219,7 @@ async def test_of_upkeep_only_what_tells_where_the_database_is_comes_before_the_
     async with watched(installed_database) as (made, _):
         runs = made._keeper.runs
         task = asyncio.create_task(made._keep_house())
-        while not runs[FIRST]:
-            await asyncio.sleep(0.01)
+        await until(lambda: runs[FIRST])
         await asyncio.sleep(0.3)
         assert sum(runs.values()) == 1
         made.collector.attempted.set()
@@ -250,14 +253,12 @@ async def test_whether_it_answers_is_asked_at_once_where_a_session_broke(
 
         monkeypatch.setattr(made.target, "probe", noting)
         task = asyncio.create_task(made.collector.run())
-        while not asked or made.target.doubted.is_set():
-            await asyncio.sleep(0.01)
+        await until(lambda: asked and not made.target.doubted.is_set())
         await asyncio.sleep(0.1)
         assert len(asked) == 1
         with suppress(Exception):
             await made.target.fetch("select pg_terminate_backend(pg_backend_pid())", timeout=30)
-        while len(asked) < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(asked) >= 2)
         assert made.target.up is True
         task.cancel()
         with suppress(asyncio.CancelledError):
