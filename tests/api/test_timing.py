@@ -38,7 +38,7 @@ def said(answer: Answer) -> tuple[int, dict[str, str], bytes]:
     ],
 )
 def test_answer_and_median_time_are_the_same(api: Api, path: str, asked: dict[str, Any]) -> None:
-    """Both one after the other, the medians within a tenth; as the machine is anybody's, of up to three times as many."""
+    """Both one after the other, the medians within a tenth; of up to three times as many, as machines go."""
     find = "select encode(execution_hk, 'hex') from script_tracking.get_execution_history(1) where script_name = %s"
     key = value(api.admin, find, "load rival")
     assert api.ask(f"/executions/{key}", "rival").status == 200

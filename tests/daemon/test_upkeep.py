@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from exporter import metricmap, watch
-from exporter.collect.snapshot import Snapshot
-from exporter.config import Config
 from exporter.dsn import Dsn
-from exporter.fleet import Fleet
-from exporter.schedule import BackOff
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep import keeper
@@ -54,53 +48,18 @@ async def test_a_job_that_fails_keeps_none_of_the_others_from_its_turn(installed
     keeping = keeper.Keeper(target)
     try:
         with opened(installed_database) as admin, capture_logs() as logs:
-            admin.execute(f"alter function {INTERNAL}.cut_newest() rename to cut_newest_away".encode())
+            admin.execute(meddling(f"alter function {INTERNAL}.cut_newest() rename to cut_newest_away").encode())
             assert not await keeping.round()
             assert keeping.failures["cut_newest"] == 1
             assert {job for job, runs in keeping.runs.items() if not runs} == {"cut_newest"}
             assert not await keeping.round()
             assert [line["event"] for line in told(logs)] == ["upkeep_failed"]
             assert "cut_newest" in str(told(logs)[0]["reason"])
-            admin.execute(f"alter function {INTERNAL}.cut_newest_away() rename to cut_newest".encode())
+            admin.execute(meddling(f"alter function {INTERNAL}.cut_newest_away() rename to cut_newest").encode())
             assert await keeping.round()
             assert [line["event"] for line in told(logs)] == ["upkeep_failed", "upkeep_recovered"]
     finally:
         await target.close()
-
-
-async def test_upkeep_that_goes_on_failing_waits_longer_each_time(
-    installed_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-    enough = asyncio.Event()
-
-    class Noting(BackOff):
-        def next(self) -> float:
-            waits.append(super().next())
-            return 0.001
-
-        def reset(self) -> None:
-            super().reset()
-            if waits:
-                enough.set()
-
-    monkeypatch.setattr(watch, "BackOff", Noting)
-    config = Config.model_validate({"targets": [{"name": "shop", "dsn": installed_database}]})
-    own, snapshot = metricmap.load_own(), Snapshot()
-    (made,) = Fleet(snapshot, own).build(config, config.targets)
-
-    async def failing_at_first() -> bool:
-        return len(waits) >= 4
-
-    monkeypatch.setattr(made, "_keep_house", failing_at_first)
-    task = asyncio.create_task(made.keep())
-    try:
-        await asyncio.wait_for(enough.wait(), 60)
-        assert len(waits) == 4 and waits[3] > 4 * waits[0], "each time the schema is settled, which is no success"
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await made.target.close()
 
 
 async def test_roll_ups_catch_up_by_steps_in_one_round(installed_database: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter import daemon, metricmap, schedule
+from exporter import watch as watch_module
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
 from exporter.configfile import from_dsn
@@ -205,3 +206,35 @@ async def test_a_mistake_in_one_source_of_targets_ends_no_other_and_not_the_prog
     assert not ended
     assert {line["source"] for line in logs if line["event"] == "source_broken"} == {"odd", "file_sd"}
     assert "hunter2" not in str(logs)
+
+
+async def test_upkeep_that_goes_on_failing_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[int] = []
+    recovered = asyncio.Event()
+
+    class Noting(schedule.BackOff):
+        def next(self) -> float:
+            waits.append(self._failures)
+            self._failures += 1
+            return 0.001
+
+        def reset(self) -> None:
+            super().reset()
+            if len(waits) >= 4:
+                recovered.set()
+
+    async def settles() -> bool:
+        return True
+
+    async def fails_at_first() -> bool:
+        return len(waits) >= 4
+
+    monkeypatch.setattr(watch_module, "BackOff", Noting)
+    _, watch = fleet()
+    monkeypatch.setattr(watch.schema, "settle", settles)
+    monkeypatch.setattr(watch, "_keep_house", fails_at_first)
+    keeping = asyncio.create_task(watch.keep())
+    await asyncio.wait_for(recovered.wait(), WITHIN)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert waits == [0, 1, 2, 3], "the schema is settled each time, which is no success"
