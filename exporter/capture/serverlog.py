@@ -31,6 +31,7 @@ STALL_SECONDS = 10.0  # after so long nobody goes on writing half an entry
 IDLE_PAUSE_SECONDS = 2.0  # between two rounds while nothing happens in the database
 UNREADABLE_PAUSE_SECONDS = 5.0  # where there is no log to be read, which is looked into when the probe is due
 IDLE_SECONDS = 10.0  # how often the position is confirmed while nothing is written
+LOCKED_OUT_SECONDS = 60.0  # after so long without handing anything over, not even the least, capture fails
 BUSY = ("55P03", "57014")
 
 
@@ -57,6 +58,7 @@ class LogReader:
         self._merged_at = 0.0
         self._stalled: tuple[str, int, float] | None = None
         self._budget = ROUND_BYTES  # of a round; less where the database does not take in so much in time
+        self._busy_since: float | None = None  # the database takes nothing in
         self._missing: list[str] | None = None
         self._fault = Fault(log, "capture_failed", "capture_recovered", target=target.name, source="server_log")
 
@@ -74,22 +76,34 @@ class LogReader:
         fault: the level says so.
         """
         try:
-            if await self._is_readable() and await self._merge():
+            if not await self._is_readable():
+                self._busy_since = None
+            elif await self._merge():
                 await self._read()
         except (QueryFailed, TargetUnavailable) as error:
             self._held = None
-            if isinstance(error, QueryFailed) and error.sqlstate in BUSY:
-                self._budget = max(self._budget // 2, LEAST_BYTES)
+            if not (isinstance(error, QueryFailed) and error.sqlstate in BUSY):
+                self._probe.due = 0.0
+            elif self._may_be_less():
                 return True  # the next round tries again, with less
             self._fault.meet(error)
-            self._probe.due = 0.0
             return False
+        if self._busy_since is not None and self._fault.lasts:
+            return False  # it was read, which is not what fails
         self._fault.clear()
         return True
 
+    def _may_be_less(self) -> bool:
+        """Reads less from now on, as the database was too busy; False where the least has long been too much."""
+        self._busy_since = self._busy_since or monotonic()
+        least = self._budget <= LEAST_BYTES
+        self._budget = max(self._budget // 2, LEAST_BYTES)
+        return not least or monotonic() - self._busy_since < LOCKED_OUT_SECONDS
+
     async def _ask(self, name: str, **values: object) -> list[Row]:
         text = sql.SQL(query("serverlog", name)).format(**values)
-        return await self._target.fetch(text, timeout=TIMEOUT_SECONDS)
+        # the server ends what takes too long, and the session is kept; one that is silent even then is gone
+        return await self._target.fetch(text, timeout=TIMEOUT_SECONDS + 1, statement_timeout=TIMEOUT_SECONDS)
 
     async def _is_readable(self) -> bool:
         if self._missing is None or self._probe.due <= monotonic():
@@ -131,6 +145,7 @@ class LogReader:
         if row["unsettled"] is None:
             return False
         self._held = None
+        self._busy_since = None
         self._budget = min(self._budget * 2, ROUND_BYTES)
         self._unsettled = row["unsettled"] > 0
         self._merged_at = monotonic()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.capture import serverlog
+from exporter.sqlfiles import query
 from tests.capture.failing import reading, recorded
 from tests.capture.fix_readers import SI, Readers, admin, fails, failures, readers
 from tests.capture.fix_serverlog import log_database, log_server
 from tests.fix_exporter import eventually
+from tests.fix_logs import told
 from tests.fix_sessions import Session, opened, value
 
 __all__ = ["admin", "log_database", "log_server", "readers"]
@@ -35,8 +40,7 @@ async def test_messages_and_verdicts(shared_database: str, client: Session) -> N
                 client.execute(f"select {SI}.advance_messages()".encode())
             # which of them are over, and read up to there
             client.execute(f"select {SI}.note_activity(), {SI}.flush_messages()".encode())
-            while value(client, f"select behind from {SI}.read_messages()"):
-                pass
+            eventually(lambda: not value(client, f"select behind from {SI}.read_messages()"), 60)
             late(client, "judge_attempts", 10.1)
             assert value(client, taken + " and verdict = 'FAILED'") == 1
             assert value(client, taken + " and recorded_at is not null") == 1
@@ -63,15 +67,29 @@ def test_errors_of_the_log(admin: Session, readers: Readers) -> None:
     failures(admin, readers, 3, "%/* slow */")
 
 
+@pytest.fixture
+def slow_merge(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """What takes a stretch in takes longer than it may."""
+
+    def slowed(group: str, name: str) -> str:
+        return query(group, name) + ", pg_sleep(60)" * (name == "merge")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(serverlog, "query", slowed)
+        patched.setattr(serverlog, "TIMEOUT_SECONDS", 0.5)
+        yield patched
+
+
 def test_a_stretch_of_the_log_that_is_not_taken_in_in_time_becomes_shorter(
-    admin: Session, readers: Readers, log_database: str, monkeypatch: pytest.MonkeyPatch
+    admin: Session, readers: Readers, slow_merge: pytest.MonkeyPatch
 ) -> None:
     fails(admin, "create tabel shorter () /* shorter */")
-    with opened(log_database) as other, other.transaction():
-        other.execute(f"lock table {SI}.log_error in exclusive mode".encode())
-        monkeypatch.setattr(serverlog, "TIMEOUT_SECONDS", 0.5)
+    era = readers.target.sessions.era
+    with capture_logs() as logs:
         eventually(lambda: readers.loop.run_until_complete(readers.log.round()) and readers.log._budget < 2**20, 60)
-        monkeypatch.undo()
+    assert not [line for line in told(logs) if line["event"] == "capture_failed"]
+    assert readers.target.sessions.era == era, "the session is kept"
+    slow_merge.undo()
     (row,) = failures(admin, readers, 1, "%/* shorter */")
     assert row["metadata"]["sqlstate"] == "42601"
     for _ in range(8):
@@ -79,3 +97,24 @@ def test_a_stretch_of_the_log_that_is_not_taken_in_in_time_becomes_shorter(
         readers.round()
         readers.round()
     assert readers.log._budget == serverlog.ROUND_BYTES
+
+
+def test_what_is_never_taken_in_is_a_failure_that_is_told_once(
+    admin: Session, readers: Readers, log_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails(admin, "create tabel never () /* never */")
+    with opened(log_database) as other, other.transaction(), capture_logs() as logs:
+        other.execute(f"lock table {SI}.log_error in exclusive mode".encode())
+        for _ in range(4):
+            assert readers.loop.run_until_complete(readers.log.round()), "a lock held for a moment is no failure"
+        monkeypatch.setattr(serverlog, "LOCKED_OUT_SECONDS", 0.3)
+        eventually(lambda: not readers.loop.run_until_complete(readers.log.round()), 60)
+        for _ in range(4):
+            assert not readers.loop.run_until_complete(readers.log.round())
+    failed = [line for line in told(logs) if line["event"].startswith("capture_")]
+    assert [line["event"] for line in failed] == ["capture_failed"]
+    assert "lock timeout" in str(failed[0]["reason"])
+    with capture_logs() as logs:
+        eventually(lambda: readers.loop.run_until_complete(readers.log.round()), 60)
+        failures(admin, readers, 1, "%/* never */")
+    assert [line["event"] for line in told(logs) if line["event"].startswith("capture_")] == ["capture_recovered"]
