@@ -157,9 +157,9 @@ def _daemon(arguments: argparse.Namespace) -> int:
     from exporter import daemon  # the slowest to load
 
     gc.freeze()
-    if listener is None:
+    if listener is None:  # else it is enabled by what has loaded what answers
         gc.enable()
-        return asyncio.run(daemon.collect_once(config))  # else when it has loaded what answers
+        return asyncio.run(daemon.collect_once(config))
 
     async def run() -> int:
         daemon.leave(await daemon.run(config, lambda: _config(arguments), listener))

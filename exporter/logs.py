@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast
 
-
-@contextlib.contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """As if a module that is not loaded yet were not installed."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
-with _hidden("rich"):  # which draws traces that we do not show, and where it is installed takes a tenth of the start
-    import structlog
+import structlog
 
 Format = Literal["console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -83,7 +67,7 @@ class _Quoted:
 
 
 def _quote(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Nothing that somebody else has sent moves a terminal's cursor ; the renderer quotes blanks alone."""
+    """Nothing that somebody else has sent moves a terminal's cursor; the renderer quotes blanks alone."""
     return {
         key: _Quoted(value) if isinstance(value, str) and not value.isprintable() and key != "exception" else value
         for key, value in event.items()

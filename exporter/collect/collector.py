@@ -62,7 +62,7 @@ class TargetCollector:
         """`failing` is what was known of failures before, if anything: they are not told of again."""
         self._target = target
         self._specs: Sequence[CollectorSpec] = ()
-        self._longest = 0.0
+        self._longest = 0.0  # timeout of all of them, in seconds
         self._snapshot = snapshot
         self._status = status
         self.caps = Caps(target.name, limits or LimitsConfig())
@@ -82,7 +82,7 @@ class TargetCollector:
         """Goes on with these collectors; those that stay as they are keep their turn and what they told."""
         before = {spec.name: spec for spec in self._specs}
         self._specs = [before[spec.name] if before.get(spec.name) == spec else spec for spec in specs]
-        self._longest = max((spec.timeout for spec in self._specs), default=0.0)  # timeout
+        self._longest = max((spec.timeout for spec in self._specs), default=0.0)
         gone = before.keys() - {spec.name for spec in specs}
         self._teller.withdraw(gone)
         for name in gone:
