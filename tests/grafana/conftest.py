@@ -103,9 +103,12 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         monitoring = stack.enter_context(Monitoring(programs, address, scrape_interval=1.0))
         found = Scraped(exporter, monitoring, time.time(), dsns)
         found.wait_for('script_tracking_operations_total{tenant="initech"}')
-        work(dsns[BUSY])
+        asked = 'script_tracking_api_requests_total{route="/api/v1/targets"}'
+        found.wait_for(f"{asked} == 0")
+        # before the work, so that its rise lies some steps back whatever the first answer of the API takes
         assert exporter.get("/api/v1/targets", Authorization=f"Bearer {TOKEN}").status == 200
-        found.wait_for('script_tracking_api_requests_total{route="/api/v1/targets"} == 1')
+        found.wait_for(f"{asked} == 1")
+        work(dsns[BUSY])
         found.wait_for(f'script_tracking_operations_24h{{target="{BUSY}", tenant="initech"}} == {3 * ROUNDS}')
         running = "script_tracking_oldest_running_operation_start_timestamp_seconds"
         found.wait_for(f'count_over_time({running}{{tenant="initech"}}[10s]) > {2 * STEP_SECONDS}')
