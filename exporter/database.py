@@ -1,4 +1,4 @@
-"""The only module that opens connections to PostgreSQL."""
+"""The only module that opens sessions with PostgreSQL."""
 
 from __future__ import annotations
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from exporter.database import Connection, connect, drop, is_at_rest
 from exporter.door import Door
 from exporter.errors import ConfigurationError, TargetUnavailable
+from exporter.knock import knock
 from exporter.schedule import monotonic
 from exporter.targetconfig import TargetConfig
 
 APPLICATION = "script-tracking-exporter"
 OF_A_DATABASE = 2
 IDLE_SECONDS = 60.0  # after so long without work the second session of a database is closed
-NEWS_SECONDS = 5.0  # who waits says so that often
+NEWS_SECONDS = 5.0  # who waits is asked that often what to do meanwhile
+
+
+async def nothing() -> None:
+    """What most do while they wait."""
 
 
 @dataclass(eq=False)
@@ -64,8 +69,11 @@ class Sessions:
         """How many wait for a session now."""
         return len(self._waiters)
 
-    async def turn(self, sessions: TargetSessions, on_wait: Callable[[], None]) -> Session | None:
-        """An open session of the target, or None and leave to open one, once it can be had."""
+    async def turn(self, sessions: TargetSessions, on_wait: Callable[[], Awaitable[None]]) -> Session | None:
+        """An open session of the target, or None and leave to open one, once it can be had.
+
+        Raises what `on_wait` raises.
+        """
         waiter = _Waiter(sessions, asyncio.get_running_loop().create_future())
         self._waiters[waiter] = None
         self._serve()
@@ -74,11 +82,12 @@ class Sessions:
         self.waits += 1
         began = monotonic()
         try:
-            while not waiter.turn.done():
-                on_wait()
+            while True:
                 await asyncio.wait([waiter.turn], timeout=NEWS_SECONDS)
-            return waiter.turn.result()
-        except asyncio.CancelledError:
+                if waiter.turn.done():
+                    return waiter.turn.result()
+                await on_wait()
+        except BaseException:
             self._waiters.pop(waiter, None)
             if waiter.turn.done():
                 sessions.give_back(waiter.turn.result())
@@ -170,9 +179,10 @@ class TargetSessions:
             session.is_retired = True
 
     @contextlib.asynccontextmanager
-    async def session(self, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[Session]:
+    async def session(self, on_wait: Callable[[], Awaitable[None]] = nothing) -> AsyncIterator[Session]:
         """A session for this one's use. It is closed afterwards where it broke, or where what was done in it failed
-        otherwise than by an error of the server's. `on_wait` is called now and then while none is free.
+        otherwise than by an error of the server's. `on_wait` is called now and then while none is free; what it raises
+        ends the wait.
 
         Raises TargetUnavailable.
         """
@@ -196,7 +206,16 @@ class TargetSessions:
             session.used_at = monotonic()
             self.give_back(session)
 
-    async def _get(self, on_wait: Callable[[], None]) -> Session:
+    async def knock(self, timeout: float) -> None:
+        """Asks the server behind a session that is in use for an answer beside it; without one there is nobody to ask.
+
+        Raises TargetUnavailable.
+        """
+        at = next((session.connection for session in self._used if not session.connection.closed), None)
+        if at is not None:
+            await knock(at.info.hostaddr or at.info.host, at.info.port, timeout=timeout)
+
+    async def _get(self, on_wait: Callable[[], Awaitable[None]]) -> Session:
         if self._ended:
             raise TargetUnavailable("it is not watched any more")
         while True:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 from psycopg.sql import Composed
 
@@ -11,7 +12,7 @@ from exporter.database import Connection, Row, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
-from exporter.sessions import APPLICATION, Sessions, TargetSessions
+from exporter.sessions import APPLICATION, Session, Sessions, TargetSessions
 from exporter.sqlfiles import query
 from exporter.targetconfig import TargetConfig
 
@@ -65,7 +66,7 @@ class Target:
         statement was cancelled, the server has no memory left, or the role lacks a right that everybody has.
         """
         try:
-            async with self.sessions.session(self.on_wait) as session:
+            async with self.session() as session:
                 await self.look(session.connection)
         except QueryFailed as error:
             raise TargetUnavailable(str(error)) from error
@@ -74,6 +75,18 @@ class Target:
             self.times_up += 1
             self.saw()
         self.up, self.reason = True, None
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A session for whoever tells whether the database answers. While others have both, and may have them for as
+        long as they wait for a silent server, the server is asked beside them. Raises TargetUnavailable.
+        """
+        async with self.sessions.session(self._waits) as session:
+            yield session
+
+    async def _waits(self) -> None:
+        self.on_wait()
+        await self.sessions.knock(LIVENESS_TIMEOUT_SECONDS)
 
     async def look(self, connection: Connection) -> None:
         """Asks whether the server is a standby; one log line when that changes. Raises like database.fetch()."""

@@ -192,7 +192,7 @@ class TargetCollector:
                 raise QueryFailed("the schema is newer than this program and marked breaking")
             if self._target.schema_version < spec.minimum_version:
                 raise QueryFailed(f"schema version {self._target.schema_version} is below {spec.minimum_version}")
-            async with self._target.sessions.session(self._target.on_wait) as session:
+            async with self._target.session() as session:
                 if await self._is_unconfirmed_copy(session):
                     return
                 began = time.perf_counter()
@@ -225,7 +225,7 @@ class TargetCollector:
         """Has the names read, where they are wanted and due. Raises TargetUnavailable."""
         usable = self._target.may_collect and self._target.schema_version and self._status.alone is None
         if usable and self.names.is_due:
-            async with self._target.sessions.session(self._target.on_wait) as session:
+            async with self._target.session() as session:
                 self.digester.name(*await self.names.read(session.connection))
 
     async def _is_unconfirmed_copy(self, session: Session) -> bool:

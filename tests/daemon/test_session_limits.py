@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -23,10 +23,11 @@ from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.dsn import Dsn
 from exporter.errors import QueryFailed, TargetUnavailable
-from exporter.metricmap import load, load_own
+from exporter.metricmap import CollectorSpec, load, load_own
 from exporter.sessions import Sessions
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
+from tests.faults.road import Road
 from tests.fix_exporter import StartExporter
 from tests.postgres_server import Server
 
@@ -56,6 +57,13 @@ async def watched(dsn: str, sessions: Sessions | None = None) -> AsyncIterator[T
         yield target
     finally:
         await target.close()
+
+
+def collector_of(target: Target, snapshot: Snapshot, specs: Sequence[CollectorSpec] = ()) -> TargetCollector:
+    own = load_own()
+    for metric in [*own.values(), *(metric for spec in specs for metric in spec.metrics)]:
+        snapshot.declare(metric, metric.help)
+    return TargetCollector(target, specs, snapshot, TargetStatus("shop", own))
 
 
 async def settled(condition: object, within: float = 30.0) -> None:
@@ -88,11 +96,8 @@ def test_a_daemon_that_does_everything_has_two_sessions(
 async def test_a_long_job_of_upkeep_holds_up_neither_capture_nor_collection(installed_database: str) -> None:
     async with watched(installed_database) as target:
         target.schema_version, target.up = len(os.listdir("sql/migrations")), True
-        specs = load()
-        snapshot, own = Snapshot(), load_own()
-        for metric in [*own.values(), *(metric for spec in specs for metric in spec.metrics)]:
-            snapshot.declare(metric, metric.help)
-        collector = TargetCollector(target, specs, snapshot, TargetStatus("shop", own))
+        snapshot = Snapshot()
+        collector = collector_of(target, snapshot, load())
         readers = AttemptReader(target, CaptureConfig()), Reconciler(target, 60)
         job = asyncio.create_task(target.fetch("select pg_sleep(600)", timeout=600))
         await settled(lambda: target.sessions.count == 1)
@@ -109,6 +114,32 @@ async def test_a_long_job_of_upkeep_holds_up_neither_capture_nor_collection(inst
         job.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await job
+
+
+async def test_silence_is_told_although_others_wait_in_both_sessions(
+    installed_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "NEWS_SECONDS", 0.2)
+    at = urlsplit(installed_database)
+    road = Road(at.hostname or "", at.port or 0)
+    try:
+        async with watched(at._replace(netloc=f"{at.username}@127.0.0.1:{road.port}").geturl()) as target:
+            collector = collector_of(target, Snapshot())
+            collecting = asyncio.create_task(collector.run())
+            await settled(lambda: target.up is True)
+            async with target.sessions.session(), target.sessions.session():
+                asked = road.welcomed
+                await settled(lambda: road.welcomed > asked + 3)
+                assert target.up is True, "who has both sessions may take its time while the server answers"
+                road.silence(True)
+                await settled(lambda: target.up is False)
+                assert "not to a new connection either" in str(target.reason)
+                road.silence(False)
+            await settled(lambda: target.up is True)
+            collecting.cancel()
+            await asyncio.wait([collecting])
+    finally:
+        road.close()
 
 
 async def test_beyond_the_limit_targets_take_turns(database: str, watcher: psycopg.Connection) -> None:

@@ -26,8 +26,8 @@ exporter shows, and ends the fault. One exporter goes through all of them withou
 database on another server, whose collection no fault may touch. While `up` is 0 nothing but the exporter's own metrics
 is served of the database. A line of the log stands once for each change of state of each of a target's tasks. The tests
 hold all of it (`tests/faults`), and wait {patience} times as long as is said in parentheses: others run beside them.
-Where both sessions wait for an answer as a server falls silent without a word, `up` stays 1 until the first of them has
-had its time, which is a minute at most for what is done often.
+Where upkeep and capture wait in both sessions for a server that has fallen silent, it is asked beside them whether it
+answers a new connection.
 
 The times are those of one run, of {date}: {machine}; load {load}; PostgreSQL {version}; every collector's interval set
 to 2 s. They depend on the moment within an interval and, after an outage, on the wait before the next attempt, which

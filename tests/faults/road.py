@@ -21,6 +21,7 @@ class Road:
     def __init__(self, host: str, port: int) -> None:
         self._goal = (host, port)
         self.seconds = 0.0  # by which each piece comes later, on each way
+        self.welcomed = 0  # connections, all told
         self._silent = False
         self._resetting = False
         self._cut_after: int | None = None  # bytes of the server after which a session is reset
@@ -87,6 +88,7 @@ class Road:
             _reset(wire)
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.welcomed += 1
         self._wires.add(writer)
         if self._resetting:
             _reset(writer)

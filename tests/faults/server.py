@@ -178,8 +178,7 @@ CASES = (
     Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",)),
     Fault("server restarted", restarted, ALIVE, may_log=LOST),
     Fault("a backend killed: crash recovery", crashed, ALIVE, may_log=LOST, within=20),
-    # where both sessions wait for an answer just then, the first of them has a minute for it
-    Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=20),
+    Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=15),
     Fault("out of connections", out_of_connections, DOWN, ("target_down",), times=3),
     Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",)),
     Fault(

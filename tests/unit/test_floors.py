@@ -36,6 +36,7 @@ FLOORS: dict[str, float] = {
     "sqlfiles": 2,
     "metricmap": 2,
     "database": 3,
+    "knock": 3,
     "door": 2.9,
     "sessions": 3,
     "target": 3,
