@@ -41,14 +41,17 @@ class Authority:
     def sign(self, name: str, alternatives: str = "DNS:localhost,IP:127.0.0.1", *, days: int = 2) -> tuple[Path, Path]:
         """Certificate and key of this name, good for so many days from now."""
         certificate, key, request = (self.folder / f"{name}.{kind}" for kind in ("crt", "key", "csr"))
+        made = [path.with_suffix(path.suffix + ".new") for path in (certificate, key)]
         openssl(
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-addext", f"subjectAltName={alternatives}", "-keyout", str(key), "-out", str(request),
+            "-addext", f"subjectAltName={alternatives}", "-keyout", str(made[1]), "-out", str(request),
         )  # fmt: skip
         openssl(
             "x509", "-req", "-in", str(request), "-days", str(days), "-copy_extensions", "copy", "-CAcreateserial",
-            "-CA", str(self.certificate), "-CAkey", str(self.folder / f"{self.name}.key"), "-out", str(certificate),
+            "-CA", str(self.certificate), "-CAkey", str(self.folder / f"{self.name}.key"), "-out", str(made[0]),
         )  # fmt: skip
+        for new, path in zip(made, (certificate, key), strict=True):  # who looks at them finds both of them whole
+            new.replace(path)
         return certificate, key
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,21 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.fix_exporter import PATIENCE_SECONDS
 from tests.installing import installed
 from tests.postgres_server import Server
+
+
+def _once_free(admin: psycopg.Connection, statement: sql.Composed) -> None:
+    """Runs what nobody may be connected for: the server waits five seconds for those who are on their way out."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            admin.execute(statement)
+            return
+        except psycopg.errors.ObjectInUse:
+            if time.monotonic() > end:
+                raise
 
 
 @contextmanager
@@ -27,7 +41,7 @@ def new_database(server: Server, template: str = "template0", encoding: str = "U
         strategy = "strategy file_copy" if admin.info.server_version >= 150000 else ""
         query = sql.SQL("create database {} template {} encoding {} {} {}")
         names = sql.Identifier(name), sql.Identifier(template), sql.Literal(encoding)
-        admin.execute(query.format(*names, sql.SQL(locale), sql.SQL(strategy)))
+        _once_free(admin, query.format(*names, sql.SQL(locale), sql.SQL(strategy)))
     dsn = urlunsplit(urlsplit(server.dsn)._replace(path=f"/{name}"))
     try:
         yield dsn
@@ -42,7 +56,7 @@ def new_database(server: Server, template: str = "template0", encoding: str = "U
                 for (gid,) in left:
                     own.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
         with psycopg.connect(server.dsn, autocommit=True) as admin:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            _once_free(admin, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

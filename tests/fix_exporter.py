@@ -22,7 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Found = TypeVar("Found")
 
-STARTS_WITHIN_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0  # at least, for what never comes: a machine that is slow is no failure
+STARTS_WITHIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Exporter:
 
     def events(self, name: str) -> list[dict[str, object]]:
         """Log lines of one event so far."""
-        lines = [line for line in self._log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        whole = self._log.read_bytes().rpartition(b"\n")[0]  # the last line may be seen amid its being written
+        lines = [line for line in whole.decode().splitlines() if line.startswith("{")]
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
     def wait_for_event(self, name: str, within: float = STARTS_WITHIN_SECONDS) -> dict[str, object]:
@@ -96,24 +98,52 @@ class Exporter:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(timeout=PATIENCE_SECONDS)
         finally:
             self.process.kill()
             self._output.close()
 
+    def stop_and_look(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Ends it by a signal; its exit code, and the seconds for which it waited for something. Those in which it
+        worked, or another process had the processor, are not among them: they tell of the machine.
+        """
+        began, busy = time.monotonic(), self._busy()
+        self.process.send_signal(number)
+        # ended and not yet taken away, it can still be looked at
+        eventually(lambda: os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG), 0)
+        waited = time.monotonic() - began - (self._busy() - busy)
+        return self.stop(), waited
+
+    def _busy(self) -> float:
+        """Seconds for which its main thread has worked, or waited for a processor; 0 where the kernel does not tell."""
+        try:
+            worked, waited, _ = Path(f"/proc/{self.process.pid}/schedstat").read_text().split()
+        except FileNotFoundError:
+            return 0.0
+        return (int(worked) + int(waited)) / 1e9
+
 
 def eventually(probe: Callable[[], Found | None], within: float) -> Found:
-    """The first true result of a probe; fails after `within` seconds."""
+    """The first true result of a probe; fails after `within` seconds, or a minute where that is less."""
+    within = max(within, PATIENCE_SECONDS)
     end = time.monotonic() + within
     while time.monotonic() < end:
         try:
             found = probe()
-        except (URLError, ConnectionError):
+        except (URLError, ConnectionError, TimeoutError):
             found = None
         if found:
             return found
         time.sleep(0.1)
     raise AssertionError(f"nothing within {within:g} s")
+
+
+def becomes(expected: object, ask: Callable[[], object], within: float = PATIENCE_SECONDS) -> None:
+    """Asks until what is told is as expected; where it never is, shows what it was last."""
+    end = time.monotonic() + within
+    while (found := ask()) != expected and time.monotonic() < end:
+        time.sleep(0.2)
+    assert found == expected
 
 
 StartExporter = Callable[..., Exporter]

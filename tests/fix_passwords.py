@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.fix_exporter import eventually
 from tests.postgres_server import Server
 
 WRITE_HBA = "copy (select line from string_to_table({text}, chr(10)) as line) to {file}"
@@ -37,6 +38,14 @@ class PasswordRole:
         self.password = password
 
 
+def _is_refused(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
 @pytest.fixture
 def password_role(postgres: Server) -> Iterator[PasswordRole]:
     """A role that may log in and nothing else."""
@@ -54,6 +63,8 @@ def password_role(postgres: Server) -> Iterator[PasswordRole]:
             admin.execute("select pg_reload_conf()")
 
         write(f"local all {role} scram-sha-256\nhost all {role} all scram-sha-256\n{before}")
+    # the server reads its files anew when it comes to it
+    eventually(lambda: _is_refused(made.dsn(postgres.dsn)), 60)
     yield made
     with psycopg.connect(postgres.dsn, autocommit=True) as admin:
         write(before)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 
 from exporter.metricmap import load
-from tests.fix_exporter import StartExporter, eventually
+from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.postgres_server import Server
 
 TARGET = {"target": "shop"}
@@ -31,6 +32,13 @@ def operate(dsn: str, *, success: bool, times: int = 1) -> None:
                 " script_tracking.track_operation('nightly', 'BATCH'), %s, %s, %s)",
                 (success, None if success else "duplicate key", None if success else "23505"),
             )
+
+
+def seconds_of_a_scrape(running: Exporter) -> float:
+    """How long one takes."""
+    began = time.monotonic()
+    assert running.get("/metrics").status == 200
+    return time.monotonic() - began
 
 
 def test_installs_into_an_empty_database_and_counts_what_happens_there(database: str, exporter: StartExporter) -> None:
@@ -111,9 +119,8 @@ def test_a_signal_ends_it_within_two_seconds(
 ) -> None:
     running = exporter(installed_database)
     eventually(lambda: running.get("/-/ready").status == 200, 20)
-    began = time.monotonic()
-    assert running.stop(number) == 0
-    assert time.monotonic() - began < 2
+    code, waited = running.stop_and_look(number)
+    assert (code, waited < 2) == (0, True), waited
 
 
 def test_a_signal_ends_it_within_two_seconds_though_the_database_hangs(
@@ -124,9 +131,8 @@ def test_a_signal_ends_it_within_two_seconds_though_the_database_hangs(
     with psycopg.connect(installed_database) as connection:
         connection.execute("lock table script_tracking.script_execution_s in access exclusive mode")
         time.sleep(6)  # long enough for the collectors and the keeper to run into the lock
-        began = time.monotonic()
-        assert running.stop() == 0
-        assert time.monotonic() - began < 2
+        code, waited = running.stop_and_look()
+        assert (code, waited < 2) == (0, True), waited
 
 
 def test_a_locked_table_fails_its_collectors_and_not_the_scrape(
@@ -137,9 +143,8 @@ def test_a_locked_table_fails_its_collectors_and_not_the_scrape(
     with psycopg.connect(installed_database) as connection:
         connection.execute("lock table script_tracking.script_execution_s in access exclusive mode")
         running.wait_for_value(0, "script_tracking_collector_success", collector="operations")
-        began = time.monotonic()
-        assert running.get("/metrics").status == 200
-        assert time.monotonic() - began < 2  # whoever waited for the lock would wait for seconds
+        # whoever waited for the lock would wait for seconds, each time
+        assert min(seconds_of_a_scrape(running) for _ in range(5)) < 2
         assert running.value("script_tracking_up", **TARGET) == 1
         running.wait_for_value(None, "script_tracking_operations_total", 30, status="FAILED", tenant="system")
     running.wait_for_value(1, "script_tracking_collector_success", collector="operations")
@@ -200,8 +205,6 @@ def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     running.wait_for_value(1, "script_tracking_operation_duration_seconds_count", tenant="system", script_type="BATCH")
     checked = b"\nscript_tracking_vault_checked_rows{"  # by upkeep, which may come after the first collection
     eventually(lambda: checked in running.get("/metrics").body, 60)
-    body = running.get("/metrics").body
-    served = {line.split()[2].decode() for line in body.splitlines() if line.startswith(b"# TYPE")}
     # history, the login wrappers, or a past period whose partitions something keeps: a new database has none
     needs_more = {
         m.name
@@ -209,8 +212,17 @@ def test_every_declared_metric_is_served_and_promtool_finds_nothing(
         if spec.name in ("performance", "dashboard", "server_log") or spec.name.startswith("login")
         for m in spec.metrics
     } | {"script_tracking_oldest_partition_kept_timestamp_seconds"}
-    declared = {metric.name for spec in load() for metric in spec.metrics}
-    assert declared - served <= needs_more
+    expected = {metric.name for spec in load() for metric in spec.metrics} - needs_more
+    body = b""
+
+    def missing() -> set[str]:
+        nonlocal body
+        body = running.get("/metrics").body
+        return expected - {line.split()[2].decode() for line in body.splitlines() if line.startswith(b"# TYPE")}
+
+    with suppress(AssertionError):
+        eventually(lambda: not missing(), 60)  # each collector has had its first turn
+    assert missing() == set()
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("not on the PATH: promtool (Debian: apt-get install prometheus); all else of this test held")
@@ -227,8 +239,8 @@ def test_a_role_that_may_not_install_is_told_once_what_is_missing(database: str,
         event = running.wait_for_event("schema_not_settled")
         assert "role lowly_exporter may not create event triggers" in str(event["reason"])
         assert "script-tracking-exporter schema install" in str(event["reason"])
-        assert running.value("script_tracking_up", **TARGET) == 1
-        assert running.value("script_tracking_schema_version", **TARGET) == 0
+        running.wait_for_value(1, "script_tracking_up", **TARGET)
+        running.wait_for_value(0, "script_tracking_schema_version", **TARGET)
         time.sleep(3)
         assert len(running.events("schema_not_settled")) == 1
         subprocess.run(
@@ -260,7 +272,7 @@ def test_bad_configuration_is_named_and_exits_2(tmp_path: Path, text: str, told:
     file = tmp_path / "broken.yaml"
     file.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "exporter", "run", "--config", str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert told in result.stderr
     assert "hunter2" not in result.stderr
