@@ -31,6 +31,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def hold(port: int) -> socket.socket | None:
+    """Keeps a port of the loopback address for who comes back to it, until the socket is closed: nothing answers there,
+    and nobody is given it. None where somebody else has it.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # beside what is left of connections that have ended
+    try:
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        return None
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # and beside nobody else
+    return held
+
+
 def fetch(url: str, timeout: float = 5.0) -> bytes:
     """Body of the answer to a GET. Raises URLError, or ConnectionError where the answer breaks off."""
     with _opener.open(url, timeout=timeout) as response:

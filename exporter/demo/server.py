@@ -7,13 +7,14 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.demo.processes import free_port, tied
+from exporter.demo.processes import free_port, hold, tied
 from exporter.errors import ScriptTrackingError
 
 START_SECONDS = 60
@@ -62,6 +63,7 @@ class LocalServer:
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._has_run = False
+        self._held: socket.socket | None = None  # its port, while it is stopped
 
     @property
     def dsn(self) -> str:
@@ -85,6 +87,7 @@ class LocalServer:
             options = {**self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1"}
             options["unix_socket_directories"] = ""
             arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+            self._release()
             self._process = self._popen(["postgres", "-D", str(home / "data"), *arguments], home)
             try:
                 self._wait(home)
@@ -111,13 +114,21 @@ class LocalServer:
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGQUIT)  # at once, children included; SIGKILL would leave those
                 process.wait(timeout=STOP_SECONDS)
+            if self._has_run:
+                self._held = hold(self.port)
 
     def close(self) -> None:
         """Ends it for good and removes what it left."""
         self.stop()
+        self._release()
         if self._home is not None:
             shutil.rmtree(self._home, ignore_errors=True)
             self._home = None
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _initialise(self) -> Path:
         home = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._place))

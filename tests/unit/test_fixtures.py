@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from exporter import sqlfiles
 from tests.fix_servers import SERVER_FIXTURES
-from tests.postgres_server import ExternalServer, Server
+from tests.postgres_server import ExternalServer, LocalServer, Server
 
 
 def test_server_is_what_the_tests_need(postgres: Server) -> None:
@@ -32,6 +34,9 @@ def test_server_comes_back_on_its_port_with_its_data(postgres: Server, database:
     postgres.stop()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(database, connect_timeout=2)
+    if isinstance(postgres, LocalServer):
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):  # nobody takes it meanwhile
+            other.bind(("127.0.0.1", urlsplit(postgres.dsn).port or 0))
     postgres.start()
     with psycopg.connect(database) as connection:
         assert connection.execute("select n from kept").fetchone() == (1,)
