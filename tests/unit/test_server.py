@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,7 +97,8 @@ async def close(*connections: Streams) -> None:
     ids=["silent", "head not ended", "second head not ended", "body not ended", "idle"],
 )
 async def test_who_stays_too_long_at_something_is_shown_out(said: bytes, answered: bool) -> None:
-    async with serving() as port:
+    # of one that speaks its silence is no matter, however late it comes to it
+    async with serving(replace(HASTY, silent=60.0) if said else HASTY) as port:
         began = time.monotonic()
         streams = await connect(port)
         streams[1].write(said)
@@ -109,11 +111,11 @@ async def test_who_stays_too_long_at_something_is_shown_out(said: bytes, answere
 
 
 async def test_who_goes_on_asking_is_kept() -> None:
-    async with serving() as port:
+    async with serving(replace(HASTY, silent=60.0, idle=2.0, asking=60.0)) as port:
         streams = await connect(port)
         for _ in range(12):
             assert await ask(streams) == b"HTTP/1.1 200 OK"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.25)
         await close(streams)
 
 
@@ -136,10 +138,13 @@ async def test_who_trickles_a_head_byte_by_byte_is_shown_out() -> None:
 
 
 async def test_who_does_not_take_its_answer_is_shown_out() -> None:
-    async with serving() as port:
+    traffic = Traffic()
+    async with serving(replace(HASTY, silent=60.0), traffic) as port:
         reader, writer = await connect(port)
         writer.write(REQUEST % b"long")
-        await asyncio.sleep(4)  # reads no more than asyncio does by itself
+        async with asyncio.timeout(60):
+            while not traffic._ended["taking"]:  # reads no more meanwhile than asyncio does by itself
+                await asyncio.sleep(0.05)
         with contextlib.suppress(ConnectionError):
             assert len(await reader.read()) < LONG_BYTES
         other = await connect(port)
