@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Iterable
+from functools import partial
 
 import psycopg
 import pytest
@@ -15,6 +15,7 @@ from exporter.demo.shipped import rule_files
 from exporter.metricmap import load
 from grafana.lint import Dashboard, parse, selectors
 from grafana.overview import overview
+from tests.fix_exporter import becomes, eventually
 from tests.fix_sessions import meddling
 from tests.grafana.conftest import ADMINISTRATION, BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
 from tests.grafana.live import Question, Series, questions
@@ -96,10 +97,14 @@ def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped, que
 
 def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scraped: Scraped) -> None:
     scraped.wait_for(f'sum(rate(script_tracking_operation_duration_seconds_count{{target="{BUSY}"}}[5s])) == 0')
-    ask = scraped.asker(target=BUSY, rate_interval="5s")
-    idle = {question.where: [value for one in ask.now(question.expr) for value in one.values] for question in QUESTIONS}
-    assert {where for where, values in idle.items() if not all(map(math.isfinite, values))} == set()
-    assert {name(q) for q in QUESTIONS if not idle[q.where]} == {
+
+    def without_a_value() -> set[str]:
+        ask = scraped.asker_of_now(target=BUSY, rate_interval="5s")
+        idle = {q.where: [value for one in ask.now(q.expr) for value in one.values] for q in QUESTIONS}
+        assert {where for where, values in idle.items() if not all(map(math.isfinite, values))} == set()
+        return {name(q) for q in QUESTIONS if not idle[q.where]}
+
+    nothing_happens = {
         "API duration by route, p95",
         WITHOUT_TLS,
         "Duration",
@@ -107,6 +112,7 @@ def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scra
         "Schema changes",
         "Tracking cost per execution",
     }
+    becomes(nothing_happens, without_a_value)
 
 
 def test_variables_offer_what_is_there(scraped: Scraped) -> None:
@@ -119,8 +125,6 @@ def test_variables_offer_what_is_there(scraped: Scraped) -> None:
 
 
 def test_the_verdict_is_true(scraped: Scraped) -> None:
-    # where the other database's installation kept the slot waiting for too long, it is made a minute later
-    scraped.wait_for(f'script_tracking_capture_level_info{{target="{BUSY}", level="failures"}} == 1', 90)
     ask = scraped.asker(target=BUSY)
     assert [s.values for s in ask.ask(question("Targets tracked"))] == [(1.0,)]
     assert [s.values for s in ask.ask(question("Event triggers on"))] == [(1.0,)]
@@ -148,7 +152,7 @@ def test_the_table_of_tenants_counts_what_they_did(scraped: Scraped) -> None:
     assert columns["D"]["globex"] == pytest.approx(ROUNDS, rel=0.2)  # increase() extrapolates
     assert columns["E"] == {"acme": 0, "globex": 1, "initech": 1, "system": 0}
     assert columns["F"].keys() == {*TENANTS, "system"}
-    assert all(0 <= time.time() - value / 1000 < 600 for value in columns["F"].values())
+    assert all(0 <= scraped.ended - value / 1000 < 600 for value in columns["F"].values())
 
 
 def test_rates_show_types_statuses_and_classes(scraped: Scraped) -> None:
@@ -164,7 +168,8 @@ def test_rates_show_types_statuses_and_classes(scraped: Scraped) -> None:
     p50, p95 = (ask.ask(question("Duration", letter))[0].values for letter in "AB")
     assert 0 < max(p50) <= max(p95) < 10
     changes = {s.labels["tenant"]: max(s.values) for s in ask.ask(question("Schema changes by tenant"))}
-    assert all(20 < changes[tenant] < 120 for tenant in TENANTS)  # one in each round of a second and a bit
+    a_minute = 60 * ROUNDS / scraped.worked  # one in each round, which takes a second and a bit, or more
+    assert all(a_minute / 2 < changes[tenant] < 120 for tenant in TENANTS)
 
 
 def live_names(scraped: Scraped) -> set[str]:
@@ -183,7 +188,7 @@ def test_every_metric_of_the_dashboard_is_in_a_scrape(scraped: Scraped) -> None:
     asked = metrics_of(target.expr for target in Dashboard(MODEL).targets)
     asked |= {m for v in MODEL["templating"]["list"] for m in re.findall(r"script_tracking_\w+", str(v["query"]))}
     assert len(asked) > 20
-    assert asked - live_names(scraped) == {CERTIFICATE}
+    becomes({CERTIFICATE}, lambda: asked - live_names(scraped))
 
 
 def test_every_metric_of_the_rules_is_in_a_scrape(scraped: Scraped) -> None:
@@ -196,15 +201,19 @@ def test_every_metric_of_the_rules_is_in_a_scrape(scraped: Scraped) -> None:
     recorded = {rule["record"] for rule in rules if "record" in rule}
     asked = metrics_of(str(rule["expr"]) for rule in rules) - recorded
     assert len(asked) > 5
-    assert asked - live_names(scraped) == {"up"} | WHERE_CONFIGURED, "Prometheus makes up itself"
+    becomes({"up"} | WHERE_CONFIGURED, lambda: asked - live_names(scraped))  # the first Prometheus makes up itself
     assert (recorded | {"up"}) - scraped.asker().names() == set()
 
 
 def test_metrics_of_logins_are_those_of_the_database_that_opted_in(scraped: Scraped) -> None:
     declared = {m.name for spec in load() if spec.name.startswith("login") for m in spec.metrics}
     assert len(declared) > 5
-    samples = scraped.monitoring.query('{__name__=~"script_tracking_login_.+"}')
-    assert {(s.labels["__name__"], s.labels["target"]) for s in samples} == {(name, BUSY) for name in declared}
+
+    def told() -> set[tuple[str, str]]:
+        samples = scraped.monitoring.query('{__name__=~"script_tracking_login_.+"}')
+        return {(s.labels["__name__"], s.labels["target"]) for s in samples}
+
+    becomes({(name, BUSY) for name in declared}, told)
 
 
 def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server) -> None:
@@ -212,28 +221,40 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
     about_collection = {"Targets tracked", "Targets", "Collectors", "Age of the oldest collection"}
     about_collection |= {"Age of the last archiving"}
     about_itself = {"Requests by status", "API requests by route", "Sessions with databases", "Event loop lag"}
+    triggers = "sum(script_tracking_event_trigger_enabled)"
+    (before,) = eventually(lambda: scraped.monitoring.query(triggers), 60)
     postgres.stop()
     try:
         scraped.wait_for("sum(script_tracking_up) == 0")
         # past the window of the rates, which end on what was scraped before
         scraped.wait_for("absent(present_over_time(script_tracking_event_trigger_enabled[5s]))")
-        ask = scraped.asker(rate_interval="5s")
-        assert [s.values for s in ask.ask(question("Targets tracked"))] == [(0.0,)]
-        assert {s.values for s in ask.ask(question("Targets"))} == {(0.0,)}
-        assert {s.values for s in ask.ask(question("Collectors"))} == {(0.0,)}
-        still = {name(q) for q in QUESTIONS if "[5m]" not in q.expr and "$__range" not in q.expr and ask.now(q.expr)}
-        assert still == about_collection | about_itself
+
+        def told(title: str) -> set[tuple[float, ...]]:
+            return {s.values for s in scraped.asker_of_now().ask(question(title))}
+
+        def still() -> set[str]:
+            ask = scraped.asker_of_now(rate_interval="5s")
+            return {name(q) for q in QUESTIONS if "[5m]" not in q.expr and "$__range" not in q.expr and ask.now(q.expr)}
+
+        for title in ("Targets tracked", "Targets", "Collectors"):
+            becomes({(0.0,)}, partial(told, title))
+        becomes(about_collection | about_itself, still)
     finally:
         postgres.start()
     scraped.wait_for("sum(script_tracking_up) == 2")
-    scraped.wait_for("sum(script_tracking_event_trigger_enabled) == 8")
+    scraped.wait_for(f"{triggers} == {before.value:g}")
+
+
+def tracked(scraped: Scraped, target: str) -> list[tuple[float, ...]]:
+    """What the panel shows now."""
+    return [s.values for s in scraped.asker_of_now(target=target).ask(question("Targets tracked"))]
 
 
 def test_a_database_without_the_schema_counts_as_not_tracked(scraped: Scraped) -> None:
-    """The last test: the untouched database loses its schema."""
+    """The untouched database loses its schema, and the tests after this one, if there are any, do without."""
     with psycopg.connect(scraped.dsns[UNTOUCHED], autocommit=True) as session:
         session.execute(meddling("drop schema script_tracking, script_tracking_internal cascade").encode())
     scraped.wait_for(f'script_tracking_schema_version{{target="{UNTOUCHED}"}} == 0', 40)
-    assert [sample.value for sample in scraped.monitoring.query("avg(script_tracking_up)")] == [1]
-    assert [s.values for s in scraped.asker().ask(question("Targets tracked"))] == [(0.5,)]
-    assert [s.values for s in scraped.asker(target=BUSY).ask(question("Targets tracked"))] == [(1.0,)]
+    becomes([1], lambda: [sample.value for sample in scraped.monitoring.query("avg(script_tracking_up)")])
+    for target, share in ((".+", 0.5), (BUSY, 1.0)):
+        becomes([(share,)], partial(tracked, scraped, target))
