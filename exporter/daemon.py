@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import exporter
 from exporter import logs, metricmap
+from exporter.breakage import Breakage, Breakages, lasting
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_build, publish_values
 from exporter.config import Config
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory, expanded
-from exporter.logs import get_logger, places
+from exporter.logs import get_logger, mistake
 from exporter.probe import Prober
 from exporter.selfwatch import SelfWatch
 from exporter.systemd import Manager
@@ -52,12 +53,17 @@ class Daemon:
         for own in self._own_metrics.values():
             self.snapshot.declare(own, own.help)
         publish_build(self.snapshot, self._own_metrics)
-        self.fleet = Fleet(self.snapshot, self._own_metrics)
+        self.breakages = Breakages(self.snapshot, self._own_metrics)
+        self.fleet = Fleet(self.snapshot, self._own_metrics, self.breakages)
         self.manager = Manager()
         self.vigil = Vigil(lambda: self.fleet.watches, self.manager)
         self._changed = asyncio.Event()  # set where a file or a server names other targets
         self.inventory = Inventory(
-            self.snapshot, self._own_metrics, changed=self._changed.set, ended=self.fleet.task_ended
+            self.snapshot,
+            self._own_metrics,
+            changed=self._changed.set,
+            ended=self.fleet.task_ended,
+            breakages=self.breakages,
         )
         self.prober = Prober(lambda: self.config, metricmap.load(), self._own_metrics, self.fleet.sessions)
         self.tally = Tally()
@@ -128,8 +134,12 @@ class Daemon:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            async with self._turn:
-                await self._apply()
+            try:
+                async with self._turn:
+                    await self._apply()
+            except BaseException:
+                self._changed.set()  # it is not done yet
+                raise
 
     async def reload(self) -> tuple[str, ...]:
         """Reads the configuration anew and applies it; what is wrong with it, and then the last good one stays."""
@@ -137,6 +147,11 @@ class Daemon:
             self.manager.reloading()
             try:
                 return await self._reload()
+            except Exception as error:
+                advice = "what was in force may be so in part; report this line"
+                log.error("reload_broken", **mistake(error), advice=advice)
+                self._tell_reload(False)
+                return ("a mistake of the exporter's own: its log tells where (reload_broken)",)
             finally:
                 self.manager.ready()
 
@@ -161,12 +176,9 @@ class Daemon:
         self._tell_reload(True)
         return ()
 
-    def reload_ended(self, task: asyncio.Task[tuple[str, ...]]) -> None:
-        """Tells of a reload that nobody waits for and that a mistake of ours ended."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            told = {"error": type(error).__name__, "at": places(error)}
-            log.error("reload_broken", **told, advice="what was in force may be so in part; report this line")
-            self._tell_reload(False)
+    def breakage(self, task: str) -> Breakage:
+        """What is to be known of a task that never ends, should it break."""
+        return Breakage(self.breakages, task, log, "task_broken", "task_resumed", task=task)
 
     def _tell_reload(self, well: bool) -> None:
         self._config_well = well
@@ -204,31 +216,32 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
         task = asyncio.create_task(daemon.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
-        task.add_done_callback(daemon.reload_ended)
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(logs.of_loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
     server = await daemon.start(lambda: _server(daemon, settings, listener))
     serving = asyncio.create_task(server.serve())
-    following = asyncio.create_task(daemon.follow())
-    keeping_vigil = asyncio.create_task(daemon.vigil.run())
-    watching = asyncio.create_task(daemon.self_watch.run())
-    rereading = asyncio.create_task(settings.watch(daemon.tell_web_reload))
+    jobs = {
+        "follow": daemon.follow,
+        "self_watch": daemon.self_watch.run,
+        "vigil": daemon.vigil.run,
+        "web_config": lambda: settings.watch(daemon.tell_web_reload),
+    }
+    tasks = [serving, *(asyncio.create_task(lasting(job, daemon.breakage(name))) for name, job in jobs.items())]
     daemon.manager.ready()
     log.info("started", listen=f"{config.listen_host}:{listener.getsockname()[1]}", targets=len(daemon.fleet.watches))
     waits = [asyncio.create_task(event.wait()) for event in (stop, daemon.fleet.failed)]
-    tasks: list[asyncio.Task[None]] = [serving, following, rereading, keeping_vigil, watching]  # none ends by itself
     await asyncio.wait([*waits, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    ended = [task for task in tasks if task.done()]
-    for done in ended:
-        daemon.fleet.task_ended(done)
+    for done in [task for task in tasks if task.done()]:
+        daemon.fleet.task_ended(done)  # none does by itself
     failed = daemon.fleet.failed.is_set()
     daemon.manager.stopping()
     server.should_exit = True
     daemon.inventory.end()
-    for task in (*waits, *reloads, following, rereading, keeping_vigil, watching):
+    for task in (*waits, *reloads, *tasks[1:]):
         task.cancel()
     ending = asyncio.create_task(daemon.fleet.end())
     await asyncio.wait([serving, ending], timeout=STOP_SECONDS)

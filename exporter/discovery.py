@@ -93,7 +93,7 @@ class Discovery:
             self.targets = tuple(self.entry.for_database(name) for name in sorted(kept))
         except ScriptTrackingError as error:
             self._fault.meet(error)
-            self._tell(discovery_success=0.0)
+            self.failed()
             return False
         self._fault.clear()
         self._count(len(names) - len(kept))
@@ -140,6 +140,10 @@ class Discovery:
         elif self._left_out and not left_out:
             log.info("discovery_within_limit", target=self.entry.name, limit=self.settings.limit)
         self._left_out = left_out
+
+    def failed(self) -> None:
+        """The server's databases are not known, for whatever reason: those that were known stand."""
+        self._tell(discovery_success=0.0)
 
     def _tell(self, **values: float) -> None:
         publish_values(self._snapshot, self._own_metrics, self.entry.name, values)

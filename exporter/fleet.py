@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from exporter import metricmap
+from exporter.breakage import Breakage, Breakages
 from exporter.collect.collector import configured
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
-from exporter.logs import get_logger, places
+from exporter.logs import get_logger, mistake
 from exporter.metricmap import CollectorSpec, MetricSpec
-from exporter.schedule import BackOff, monotonic
+from exporter.schedule import monotonic
 from exporter.sessions import Sessions
 from exporter.targetconfig import TargetConfig
 from exporter.watch import Watch
@@ -20,14 +21,17 @@ log = get_logger("fleet")
 
 MOST_NAMES = 20
 BREATH_SECONDS = 0.02
-LASTING_SECONDS = 600.0  # a watch that broke after so long is no worse than one that never did
 
 
 class Fleet:
     """The watches by the name of their target."""
 
-    def __init__(self, snapshot: Snapshot, own_metrics: Mapping[str, MetricSpec]) -> None:
+    def __init__(
+        self, snapshot: Snapshot, own_metrics: Mapping[str, MetricSpec], breakages: Breakages | None = None
+    ) -> None:
+        """`breakages` are those of the process; without them the fleet's own are told."""
         self.sessions = Sessions()
+        self._breakages = breakages or Breakages(snapshot, own_metrics)
         self._snapshot = snapshot
         self._own_metrics = own_metrics
         self._known = metricmap.load()
@@ -35,7 +39,7 @@ class Fleet:
         self._watches: dict[str, Watch] = {}
         self._ending: set[Watch] = set()
         self._config: Config | None = None
-        self._broken: dict[str, tuple[BackOff, float]] = {}  # by target: how long to wait, and when it broke last
+        self._broken: dict[str, Breakage] = {}  # of targets whose watch has broken
         self._mending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._breath = 0.0
@@ -95,6 +99,9 @@ class Fleet:
             again = [wanted[watch.config.name] for watch in replaced]
             for watch in (*ended, *replaced):
                 del self._watches[watch.config.name]
+            for watch in ended:
+                if (breakage := self._broken.pop(watch.config.name, None)) is not None:
+                    breakage.end()
             self._ending |= {*ended, *replaced}
             ending = asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
             for watch in self.watches:
@@ -126,13 +133,19 @@ class Fleet:
 
     def _begin(self, watch: Watch) -> None:
         watch.start(lambda task: self._broke(watch, task))
+        if watch.config.name in self._broken:
+            self._broken[watch.config.name].begun()
 
     def _broke(self, watch: Watch, ended: asyncio.Task[None]) -> None:
         """Tells of a task of a watch that ended by itself, which is a mistake of ours, and mends that watch alone."""
-        error = None if ended.cancelled() else ended.exception()
-        told = {} if error is None else {"error": type(error).__name__, "at": places(error)}
-        log.error("watch_broken", target=watch.config.name, **told, advice="it is begun anew; report this line")
-        task = asyncio.create_task(self._mend(watch))
+        name = watch.config.name
+        breakage = self._broken.get(name)
+        if breakage is None:
+            breakage = Breakage(self._breakages, "watch", log, "watch_broken", "watch_resumed", target=name)
+        if name in self._watches:
+            self._broken[name] = breakage
+        breakage.met(None if ended.cancelled() else ended.exception())
+        task = asyncio.create_task(self._mend(watch, breakage))
         self._mending.add(task)
         task.add_done_callback(self._mended)
 
@@ -141,7 +154,7 @@ class Fleet:
         if not task.cancelled() and task.exception() is not None:
             self.task_ended(task)  # its target would be watched by nobody
 
-    async def _mend(self, watch: Watch) -> None:
+    async def _mend(self, watch: Watch, breakage: Breakage) -> None:
         """Puts another watch in the place of one that broke, which begins a while later: longer each time."""
         name = watch.config.name
         async with self._turn:
@@ -153,15 +166,10 @@ class Fleet:
             again = self._watches[name] = self._watch(self._config, watch.config)
             again.collector.names.wanted = watch.collector.names.wanted
             again.rest("the exporter failed in watching it: watch_broken in its log tells where")
-        back_off, at = self._broken.get(name, (BackOff(), 0.0))
-        if monotonic() - at > LASTING_SECONDS:
-            back_off.reset()
-        self._broken[name] = back_off, monotonic()
-        await asyncio.sleep(back_off.next())
+        await asyncio.sleep(breakage.wait())
         async with self._turn:
             if self._watches.get(name) is again:
                 self._begin(again)
-                log.info("watch_resumed", target=name)
 
     async def _breathe(self) -> None:
         """Lets the other tasks have their turn now and then: there may be hundreds of targets."""
@@ -171,15 +179,15 @@ class Fleet:
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """Tells of a task that ended by itself, without which the program is not whole."""
-        error = task.exception()
-        told = {} if error is None else {"error": type(error).__name__, "at": places(error)}
-        log.error("task_ended", **told, advice="the exporter ends; report this line")
+        log.error("task_ended", **mistake(task.exception()), advice="the exporter ends; report this line")
         self.failed.set()
 
     async def end(self) -> None:
         """Ends all watches."""
         for task in self._mending:
             task.cancel()
+        for breakage in self._broken.values():
+            breakage.end()
         everyone = {*self._watches.values(), *self._ending}
         await asyncio.gather(*(watch.end() for watch in everyone), return_exceptions=True)
 

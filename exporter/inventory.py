@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 
 from exporter import metricmap
+from exporter.breakage import Breakage, Breakages, lasting
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
 from exporter.discovery import Discovery
 from exporter.errors import ConfigurationError, TargetUnavailable
-from exporter.logs import get_logger, places
+from exporter.logs import get_logger
 from exporter.metricmap import MetricSpec
-from exporter.schedule import BackOff, monotonic
 from exporter.targetconfig import TargetConfig
 from exporter.targetfiles import TargetFiles, without_namesakes
 
 log = get_logger("inventory")
-
-LASTING_SECONDS = 600.0  # what broke after so long is no worse than what never did
 
 
 class Inventory:
@@ -32,8 +30,13 @@ class Inventory:
         *,
         changed: Callable[[], None],
         ended: Callable[[asyncio.Task[None]], None],
+        breakages: Breakages | None = None,
     ) -> None:
-        """`changed` is called when other targets are wanted, `ended` with a task that ends by itself: none should."""
+        """`changed` is called when other targets are wanted, `ended` with a task that ends by itself: none should.
+
+        `breakages` are those of the process; without them the inventory's own are told.
+        """
+        self._breakages = breakages or Breakages(snapshot, own_metrics)
         self._snapshot = snapshot
         self._own_metrics = own_metrics
         self._changed = changed
@@ -73,8 +76,10 @@ class Inventory:
     def begin(self) -> None:
         """Has the files looked at again and again, by the configuration that holds now."""
         self._cancel(self._watching)
-        files = self._files
-        self._watching = None if files is None else self._task(lambda: self._watch_files(files), "file_sd")
+        files, self._watching = self._files, None
+        if files is not None:
+            breakage = self._breakage("target_files", "file_sd", least=2 * files.settings.interval)
+            self._watching = self._task(lambda: self._watch_files(files), breakage)
 
     async def _watch_files(self, files: TargetFiles) -> None:
         while True:
@@ -121,7 +126,8 @@ class Inventory:
         discovery = Discovery(entry, self._snapshot, self._own_metrics)
         if before is not None:
             discovery.take_over(before)
-        task = self._task(lambda: self._follow(discovery), entry.name) if follow else None
+        breakage = self._breakage("discovery", entry.name)
+        task = self._task(lambda: self._follow(discovery), breakage) if follow else None
         self._discoveries[entry.name] = discovery, task
 
     async def look_once(self) -> list[TargetConfig]:
@@ -143,13 +149,17 @@ class Inventory:
         try:
             await discovery.run(self._changed)
         except Exception:
+            discovery.failed()
             if not discovery.attempted.is_set():  # the others' targets do not wait for it
                 discovery.attempted.set()
                 self._changed()
             raise
 
-    def _task(self, job: Callable[[], Coroutine[None, None, None]], source: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(_lasting(job, source))
+    def _breakage(self, task: str, source: str, least: float = 0.0) -> Breakage:
+        return Breakage(self._breakages, task, log, "source_broken", "source_resumed", least=least, source=source)
+
+    def _task(self, job: Callable[[], Coroutine[None, None, None]], breakage: Breakage) -> asyncio.Task[None]:
+        task = asyncio.create_task(lasting(job, breakage))
         task.add_done_callback(lambda task: None if task.cancelled() else self._ended(task))
         return task
 
@@ -163,23 +173,6 @@ class Inventory:
         success = self._files.success if self._files is not None else {}
         family = Family(spec, {(("file", name),): float(well) for name, well in success.items()})
         self._snapshot.put("", "target_file_success", [family])
-
-
-async def _lasting(job: Callable[[], Coroutine[None, None, None]], source: str) -> None:
-    """Runs what never ends. A mistake of ours that ends it is told, and costs no other source anything: it is
-    begun anew, later each time.
-    """
-    back_off = BackOff()
-    while True:
-        began = monotonic()
-        try:
-            await job()
-        except Exception as error:
-            told = {"error": type(error).__name__, "at": places(error)}
-            log.error("source_broken", source=source, **told, advice="it is begun anew; report this line")
-        if monotonic() - began > LASTING_SECONDS:
-            back_off.reset()
-        await asyncio.sleep(back_off.next())
 
 
 async def expanded(config: Config) -> Config:

@@ -7,9 +7,12 @@ import sys
 import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import structlog
+
+if TYPE_CHECKING:
+    import asyncio
 
 Format = Literal["console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -39,7 +42,8 @@ class _FromLibraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One event."""
         tell = log.error if record.levelno >= logging.ERROR else log.warning
-        tell("library_warned", library=record.name, reason=record.getMessage().strip(), exc_info=record.exc_info)
+        error = record.exc_info[1] if record.exc_info else None
+        tell("library_warned", library=record.name, reason=record.getMessage().strip(), **mistake(error))
 
 
 class _ByModule:
@@ -108,9 +112,21 @@ def get_logger(module: Module) -> structlog.stdlib.BoundLogger:
     return cast(structlog.stdlib.BoundLogger, structlog.get_logger(module=module))
 
 
-def places(error: BaseException) -> list[str]:
-    """Where an error was raised, the innermost place last; not what it says, which may hold what nobody shall read."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+def mistake(error: BaseException | None) -> dict[str, object]:
+    """Fields that tell of an error that nobody expected: its kind, and where it was raised, the innermost place last.
+
+    Not what it says, which may hold what nobody shall read.
+    """
+    if error is None:
+        return {}
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return {"error": type(error).__name__, "at": [f"{one.filename}:{one.lineno} {one.name}" for one in frames]}
+
+
+def of_loop(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Writes what the event loop has to say as our log does; its own words would quote the error."""
+    error = context.get("exception")
+    log.error("library_warned", library="asyncio", reason=str(context.get("message", "")), **mistake(error))
 
 
 log = get_logger("library")

@@ -45,17 +45,17 @@ class SelfWatch:
         self._lags = deque([0.0], maxlen=WINDOWS)
         self._blocked = 0
         self._beat = time.monotonic()
-        self._stopped = threading.Event()
 
     async def run(self) -> None:
         """Measures until cancelled."""
-        guard = threading.Thread(target=self._guard, args=(threading.get_ident(),), daemon=True)
+        stopped = threading.Event()
+        guard = threading.Thread(target=self._guard, args=(threading.get_ident(), stopped), daemon=True)
         guard.start()
         try:
             while True:
                 await self._window()
         finally:
-            self._stopped.set()
+            stopped.set()
 
     async def _window(self) -> None:
         self._tell()
@@ -84,10 +84,10 @@ class SelfWatch:
         for news in self._news:
             self._snapshot.put("", "news", news(self._specs))
 
-    def _guard(self, thread: int) -> None:
+    def _guard(self, thread: int, stopped: threading.Event) -> None:
         """In a thread of its own: tells, once each time, where the event loop does not go on."""
         told = 0.0
-        while not self._stopped.wait(STUCK_SECONDS / 4):
+        while not stopped.wait(STUCK_SECONDS / 4):
             beat = self._beat
             if time.monotonic() - beat < STUCK_SECONDS or beat == told:
                 continue

@@ -102,3 +102,10 @@ def installed_database(postgres: Server, _template: str) -> Iterator[str]:
     """DSN, as superuser, of a database with the schema just installed."""
     with installed_clone(postgres, _template) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def second_database(postgres: Server, _template: str) -> Iterator[str]:
+    """DSN of another database with the schema."""
+    with installed_clone(postgres, _template) as dsn:
+        yield dsn

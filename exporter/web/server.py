@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.logs import get_logger
+from exporter.logs import get_logger, mistake
 from exporter.web.acceptor import Acceptor, Security
 from exporter.web.connection import MAX_HEAD_BYTES, Connection
 from exporter.web.guests import Guests, Limits
@@ -27,7 +27,8 @@ class _ToLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line."""
-        log.error("http_error", reason=record.getMessage().strip(), exc_info=record.exc_info)
+        error = record.exc_info[1] if record.exc_info else None
+        log.error("http_error", reason=record.getMessage().strip(), **mistake(error))
 
 
 class Server(uvicorn.Server):

@@ -79,6 +79,7 @@ class WebSettings:
             if self.current.files != files:
                 self._loaded = None
         self._loaded_at = time.time()
+        self._well = True
         self._ended: float | None = None  # the end of a certificate that was told of
 
     def security(self) -> tuple[ssl.SSLContext | None, Vet | None]:
@@ -94,7 +95,7 @@ class WebSettings:
         if self.path is None:
             await asyncio.Event().wait()
             return
-        tell(True, self._loaded_at, self.current.not_after)
+        tell(self._well, self._loaded_at, self.current.not_after)
         seen = self._loaded
         while True:
             self._tell_ended()
@@ -104,8 +105,13 @@ class WebSettings:
                 continue
             self._loaded = seen
             files = self.current.files
-            well = await self._load(self.path)
-            tell(well, self._loaded_at, self.current.not_after)
+            try:
+                self._well = await self._load(self.path)
+            except Exception:  # a mistake of ours: once it is watched anew, it is loaded anew
+                self._loaded, self._well = None, False
+                tell(False, self._loaded_at, self.current.not_after)
+                raise
+            tell(self._well, self._loaded_at, self.current.not_after)
             if self.current.files != files:
                 self._loaded = None  # how the others looked before they were read is not known: once more
 

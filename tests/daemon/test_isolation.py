@@ -16,14 +16,17 @@ from exporter.errors import UnreadableText
 from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_injected import Injected
-from tests.fix_sessions import MakeRole, Session, meddling, one
+from tests.fix_sessions import MakeRole, Session, meddling, one, opened
 from tests.installing import installed
 from tests.postgres_server import Server
+from tests.vault_steps import set_setting
 
 RUNNING = "script_tracking_internal.collect_running"
 SIGN = "\N{REPLACEMENT CHARACTER}"
 UP = "script_tracking_up"
 SUCCESS = "script_tracking_collector_success"
+FAILURES = "script_tracking_exporter_task_failures_total"
+RESULTS = {"keep": "upkeep", "capture": "capture", "archive": "archive"}  # what tells of a task's success
 NOWHERE = {"name": "nowhere", "dsn": "postgresql://nobody@127.0.0.1:1/none"}
 
 
@@ -184,8 +187,75 @@ def test_a_mistake_of_ours_in_one_watch_costs_the_others_nothing_and_is_begun_an
     injected.clear("broken")
     running.wait_for_value(1, UP, target="shop")
     running.wait_for_value(1, SUCCESS, target="shop", collector="operations")
-    assert running.events("watch_resumed")
+    running.wait_for_event("watch_resumed")
     assert running.process.poll() is None
     sessions = "select count(*) from pg_stat_activity where application_name = 'script-tracking-exporter'"
     with psycopg.connect(installed_database, autocommit=True) as admin:
         eventually(lambda: admin.execute(sessions).fetchone()[0] <= 4, 10)  # type: ignore[index]
+
+
+@pytest.mark.majors  # it breaks some times, and is waited for
+@pytest.mark.parametrize("task", ["keep", "capture", "archive"])
+def test_a_mistake_of_ours_in_any_task_of_a_watch_costs_that_watch_alone_and_is_told_once(
+    tmp_path: Path,
+    installed_database: str,
+    second_database: str,
+    exporter: StartExporter,
+    injected: Injected,
+    task: str,
+) -> None:
+    targets = [{"name": "shop", "dsn": installed_database}, {"name": "other", "dsn": second_database}]
+    archive = {"directory": str(tmp_path)}
+    with opened(installed_database) as admin:
+        set_setting(admin, "retention.archive", "on")
+    running = exporter("", environment=injected.environment, targets=targets, archive=archive)
+    for name in ("shop", "other"):
+        running.wait_for_value(1, SUCCESS, target=name, collector="operations")
+    injected.set("broken", f"shop {task}")
+    broken = running.wait_for_event("watch_broken")
+    assert (broken["target"], broken["error"]) == ("shop", "RuntimeError")
+    assert any("watch.py" in str(place) for place in broken["at"]), broken  # type: ignore[attr-defined]
+    eventually(lambda: (running.value(FAILURES, task="watch") or 0) >= 3, 90)
+    assert len(running.events("watch_broken")) == 1, "one line for each change of state"
+    assert (running.value(UP, target="other"), running.get("/-/ready").status) == (1, 200)
+    for told in (SUCCESS, "script_tracking_collector_duration_seconds"):
+        assert running.value(told, target="other", collector="operations"), "the other database is watched as ever"
+    injected.clear("broken")
+    running.wait_for_event("watch_resumed", 90)
+    running.wait_for_value(1, UP, target="shop")
+    running.wait_for_value(1, SUCCESS, target="shop", collector="operations")
+    running.wait_for_value(1, f"script_tracking_{RESULTS[task]}_success", target="shop")
+    assert not [event for event in running.events("watch_broken") if event["target"] == "other"]
+    assert "hunter2" not in running._log.read_text()
+    assert running.process.poll() is None
+
+
+def test_a_mistake_of_ours_in_following_the_files_and_in_the_web_file_ends_nothing(
+    tmp_path: Path, exporter: StartExporter, injected: Injected
+) -> None:
+    file, web = tmp_path / "targets.yaml", tmp_path / "web.yml"
+    file.write_text("[]", encoding="utf-8")
+    web.write_text("{}", encoding="utf-8")
+    running = exporter(
+        "",
+        environment=injected.environment,
+        targets=[NOWHERE],
+        file_sd={"files": [str(file)], "interval": "200ms"},
+        web={"config_file": str(web)},
+    )
+    injected.set("broken", "follow")
+    file.write_text("[{name: late, dsn: 'postgresql://nobody@127.0.0.1:1/none'}]", encoding="utf-8")
+    eventually(lambda: (running.value(FAILURES, task="follow") or 0) >= 2, 40)
+    assert running.value(UP, target="late") is None and running.get("/-/ready").status == 200
+    injected.set("broken", "web_config")
+    running.wait_for_value(0, UP, target="late")
+    web.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}", encoding="utf-8")
+    running.wait_for_value(0, "script_tracking_web_config_last_reload_successful")
+    assert running.get("/-/healthy").headers["x-frame-options"] == "DENY"
+    injected.clear("broken")
+    running.wait_for_value(1, "script_tracking_web_config_last_reload_successful")
+    assert running.get("/-/healthy").headers["x-frame-options"] == "sameorigin"
+    eventually(lambda: len(running.events("task_resumed")) == 2, 40)
+    assert [event["task"] for event in running.events("task_broken")] == ["follow", "web_config"]
+    assert "hunter2" not in running._log.read_text()
+    assert running.process.poll() is None

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 import yaml
 
-from tests.fix_databases import installed_clone
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_passwords import PasswordRole
 from tests.fix_sessions import meddling
-from tests.postgres_server import Server
 
 SESSIONS = """
 select pid from pg_stat_activity where datname = %s and application_name like 'script-tracking-exporter%%' order by pid
@@ -26,13 +22,6 @@ create or replace function script_tracking_internal.unconfirmed_copy() returns t
 as $$ select null::text from pg_sleep(60) $$
 """
 SLEEPING = "select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
-
-
-@pytest.fixture
-def second_database(postgres: Server, _template: str) -> Iterator[str]:
-    """DSN of another database with the schema."""
-    with installed_clone(postgres, _template) as dsn:
-        yield dsn
 
 
 def change(running: Exporter, **changes: Any) -> None:

@@ -1,8 +1,10 @@
 """Faults of a process, by files of a folder that come and go: loaded by the interpreter of an exporter under test.
 
-`clock` holds the seconds by which the wall clock is wrong, `unresolved` a host's name that has no address, and while
-`stalled` exists a sign of life of the target that it names never comes, without an error; while `broken` does,
-asking for one of the target that it names is a mistake of the program's own.
+`clock` holds the seconds by which the wall clock is wrong, `unresolved` a host's name that has no address,
+`slot` the seconds of a bar on the page from the start on, and while `stalled` exists a sign of life of the target that
+it names never comes, without an error. While `broken` does, a mistake of the program's own is to ask the target that it
+names for one, or, where another word follows, to do there what that word says; or, without a target, what its only word
+says.
 """
 
 from __future__ import annotations
@@ -11,17 +13,24 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exporter import watch
-from exporter.collect import collector
+from exporter import breakage, watch
+from exporter.capture.wal import AttemptReader
+from exporter.collect import collector, course
+from exporter.daemon import Daemon
 from exporter.target import Target
+from exporter.upkeep.archiver import Archiver
+from exporter.upkeep.keeper import Keeper
+from exporter.web.settings import WebSettings
 
 FOLDER = Path(os.environ["INJECTED"])
 ADDRESS = "127.0.0.1"  # of the hosts whose names end in .test
 STALLED_SECONDS = 3.0
 ARCHIVE_SECONDS = 2.0
+SETTLED_TIMES = 1
 
 
 def _said(name: str) -> str | None:
@@ -47,13 +56,35 @@ def _resolve(host: Any, *arguments: Any, **keywords: Any) -> Any:
 async def _stall(target: Target) -> None:
     while _said("stalled") == target.name:
         await asyncio.sleep(0.2)
-    if _said("broken") == target.name:
-        raise RuntimeError("hunter2")
+    _break(target.name)
     await _probe(target)
 
 
+def _break(place: str) -> None:
+    if _said("broken") == place:
+        raise RuntimeError("hunter2")
+
+
+def _breaking(kind: Any, method: str, place: Callable[[Any], str]) -> None:
+    """Has a method be a mistake while it is to be one."""
+    was = getattr(kind, method)
+
+    async def breaks(self: Any, *arguments: Any) -> Any:
+        _break(place(self))
+        return await was(self, *arguments)
+
+    setattr(kind, method, breaks)
+
+
+_breaking(AttemptReader, "round", lambda reader: f"{reader._target.name} capture")
+_breaking(Keeper, "round", lambda keeper: f"{keeper._target.name} keep")
+_breaking(Archiver, "round", lambda archiver: f"{archiver.target.name} archive")
+_breaking(Daemon, "_apply", lambda _: "follow")
+_breaking(WebSettings, "_load", lambda _: "web_config")
 time.time = _wrong_time
 socket.getaddrinfo = _resolve
 Target.probe = _stall  # type: ignore[method-assign,assignment]
+course.SLOT_SECONDS = int(_said("slot") or course.SLOT_SECONDS)
 collector.STALLED_SECONDS = STALLED_SECONDS  # so that a test need not wait for half a minute
+breakage.SETTLED_TIMES = SETTLED_TIMES
 watch.ARCHIVE_SECONDS = ARCHIVE_SECONDS  # nor for ten

@@ -53,6 +53,7 @@ FLOORS: dict[str, float] = {
     "capture": 4,
     "upkeep": 4,
     "track": 3.6,  # runs a command by way of the client
+    "breakage": 4.4,
     "settler": 4.4,
     "watch": 4.5,
     "fleet": 4.6,

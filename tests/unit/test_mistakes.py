@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from exporter import daemon, metricmap, schedule
 from exporter import watch as watch_module
+from exporter.breakage import lasting
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
 from exporter.configfile import from_dsn
@@ -23,9 +24,12 @@ from exporter.dsn import Dsn
 from exporter.errors import TargetUnavailable
 from exporter.fleet import Fleet
 from exporter.inventory import Inventory
+from exporter.logs import of_loop
 from exporter.target import Target
 from exporter.targetfiles import TargetFiles
 from exporter.watch import Watch
+from exporter.web import settings as settings_module
+from exporter.web.settings import WebSettings
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 NO_TARGETS = {"file_sd": {"files": ["/nowhere/*.yaml"]}}
@@ -104,13 +108,123 @@ async def test_a_reload_that_breaks_is_told_without_what_the_error_says() -> Non
     config = Config.model_validate(NO_TARGETS)
     running = Daemon(config, mistake)
     with capture_logs() as logs:
-        task = asyncio.create_task(running.reload())
-        task.add_done_callback(running.reload_ended)
-        await asyncio.wait([task])
-        await asyncio.sleep(0)
+        (told,) = await running.reload()
     (line,) = [line for line in logs if line["event"] == "reload_broken"]
-    assert line["error"] == "RuntimeError" and "hunter2" not in str(logs)
+    assert line["error"] == "RuntimeError" and "hunter2" not in f"{logs} {told}"
+    assert "reload_broken" in told, "whoever asked over HTTP looks into the log"
     assert b"script_tracking_config_last_reload_successful 0.0" in running.snapshot.exposition(openmetrics=False)
+
+
+def lines(logs: Any, event: str) -> list[Any]:
+    return [line for line in logs if line["event"] == event]
+
+
+def failures(running: Daemon, task: str) -> float:
+    """How often a task has broken, as /metrics has it."""
+    start = f'script_tracking_exporter_task_failures_total{{task="{task}"}} '
+    text = running.snapshot.exposition(openmetrics=False).decode()
+    (value,) = [line.removeprefix(start) for line in text.splitlines() if line.startswith(start)]
+    return float(value)
+
+
+async def test_what_breaks_again_and_again_is_told_once_and_goes_on_when_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Following the files and servers that name targets: what has changed meanwhile is applied then."""
+    running = Daemon(Config.model_validate(NO_TARGETS), mistake)
+    applied: list[bool] = []
+    monkeypatch.setattr(running, "_apply", mistake_later)
+
+    async def apply() -> None:
+        applied.append(True)
+
+    with capture_logs() as logs:
+        following = asyncio.create_task(lasting(running.follow, running.breakage("follow")))
+        running._changed.set()
+        await until(lambda: failures(running, "follow") >= 5)
+        monkeypatch.setattr(running, "_apply", apply)
+        await until(lambda: lines(logs, "task_resumed"))
+        assert applied == [True], "nothing has changed since"
+        running._changed.set()
+        await until(lambda: len(applied) == 2)
+        monkeypatch.setattr(running, "_apply", mistake_later)
+        running._changed.set()
+        await until(lambda: len(lines(logs, "task_broken")) == 2)
+        following.cancel()
+        await asyncio.wait([following])
+    assert {line["task"] for line in lines(logs, "task_broken")} == {"follow"}
+    assert "mistake" in str(lines(logs, "task_broken")[0]["at"]) and "hunter2" not in str(logs)
+
+
+async def test_a_web_file_in_whose_reading_we_make_a_mistake_is_read_again_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(settings_module, "LOOK_SECONDS", 0.01)
+    file = tmp_path / "web.yml"
+    file.write_text("http_server_config: {headers: {X-Frame-Options: deny}}", encoding="utf-8")
+    settings = WebSettings(file)
+    loads = settings_module.load
+    told: list[bool] = []
+    running = Daemon(Config.model_validate(NO_TARGETS), mistake)
+
+    def tell(well: bool, _at: float, _not_after: float | None) -> None:
+        told.append(well)
+
+    with capture_logs() as logs:
+        watching = asyncio.create_task(lasting(lambda: settings.watch(tell), running.breakage("web_config")))
+        await until(lambda: told == [True])
+        monkeypatch.setattr(settings_module, "load", mistake)
+        file.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}", encoding="utf-8")
+        await until(lambda: failures(running, "web_config") >= 3)
+        assert set(told[1:]) == {False}, "an earlier one is in force"
+        assert settings.current.headers == {"X-Frame-Options": "deny"}
+        monkeypatch.setattr(settings_module, "load", loads)
+        await until(lambda: told[-1])
+        assert settings.current.headers == {"X-Frame-Options": "sameorigin"}
+        await until(lambda: lines(logs, "task_resumed"))
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert [line["task"] for line in lines(logs, "task_broken")] == ["web_config"]
+    assert "hunter2" not in str(logs)
+
+
+async def test_a_watch_that_breaks_again_and_again_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    watching, watch = fleet()
+    with capture_logs() as logs:
+        with monkeypatch.context() as broken:
+            broken.setattr(Watch, "keep", mistake_later)
+            broken.setattr(Watch, "capture", mistake_later)
+            watching._begin(watch)
+            for _ in range(6):
+                last = watching.watches[0]
+                await until(lambda last=last: watching.watches[0] is not last)
+            assert len(lines(logs, "watch_broken")) == 1, "both break by the same"
+        await until(lambda: lines(logs, "watch_resumed"))
+        await watching.end()
+    assert len(lines(logs, "watch_broken")) == len(lines(logs, "watch_resumed")) == 1
+
+
+async def test_nothing_is_kept_of_a_broken_target_that_is_wanted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, "keep", mistake_later)
+    watching, watch = fleet()
+    with capture_logs() as logs:
+        watching._begin(watch)
+        await until(lambda: lines(logs, "watch_broken"))
+        await watching.apply(Config.model_validate(NO_TARGETS), [])
+        await asyncio.sleep(0.05)
+    assert not watching._broken and not watching.watches
+    await watching.end()
+
+
+async def test_the_event_loop_tells_of_a_mistake_without_what_it_says() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(of_loop)
+    with capture_logs() as logs:
+        loop.call_soon(mistake)
+        await until(lambda: logs)
+    (line,) = logs
+    assert (line["event"], line["library"], line["error"]) == ("library_warned", "asyncio", "RuntimeError")
+    assert "test_mistakes.py" in str(line["at"]) and "hunter2" not in str(logs)
 
 
 async def test_what_fails_to_mend_a_watch_is_told_and_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +240,7 @@ async def test_what_fails_to_mend_a_watch_is_told_and_ends_the_program(monkeypat
     await watching.end()
 
 
-async def mistake_later() -> None:
+async def mistake_later(*_: Any) -> None:
     mistake()
 
 
@@ -204,7 +318,7 @@ async def test_a_mistake_in_one_source_of_targets_ends_no_other_and_not_the_prog
         inventory.end()
         await asyncio.sleep(0)
     assert not ended
-    assert {line["source"] for line in logs if line["event"] == "source_broken"} == {"odd", "file_sd"}
+    assert sorted(line["source"] for line in lines(logs, "source_broken")) == ["file_sd", "odd"], "once each"
     assert "hunter2" not in str(logs)
 
 
