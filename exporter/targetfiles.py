@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from exporter.logs import get_logger
 from exporter.targetconfig import FileSdConfig, TargetConfig
 
 log = get_logger("targetfiles")
+
+REST_SECONDS = 0.5  # for which a file has to be left alone: while it is written it may be valid, and half
+MOST_RESTS = 10
 
 Signature = tuple[int, int, int]
 
@@ -55,6 +59,8 @@ class TargetFiles:
     def look(self, *, anew: bool = False) -> None:
         """Reads what has changed, or everything. For a thread of its own: it may take a while."""
         with self._turn:
+            if not anew and any(file.signature and _signature(path) is None for path, file in self._files.items()):
+                time.sleep(REST_SECONDS)  # some write a file anew by removing it first
             patterns = [str(pattern) for pattern in self.settings.files]
             found = {Path(name) for pattern in patterns for name in glob.glob(pattern)}
             found |= {
@@ -68,6 +74,8 @@ class TargetFiles:
         signature = _signature(path)
         if not anew and before.signature == signature and not (signature is None and not before.problems):
             return before
+        if not anew:
+            signature = _signature_at_rest(path)
         try:
             read = _File(signature, load_targets(path))
         except ConfigurationError as error:
@@ -88,6 +96,17 @@ def _signature(path: Path) -> Signature | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _signature_at_rest(path: Path) -> Signature | None:
+    """That of a file that nobody writes at the moment; after some seconds of one that is written without end."""
+    signature = _signature(path)
+    for _ in range(MOST_RESTS):
+        if signature is None or abs(time.time() - signature[0] / 1e9) > REST_SECONDS:
+            break
+        time.sleep(REST_SECONDS)
+        signature = _signature(path)
+    return signature
 
 
 def without_namesakes(targets: Sequence[TargetConfig]) -> tuple[list[TargetConfig], list[str]]:

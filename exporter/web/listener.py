@@ -18,7 +18,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what can be no host's name
         listener.close()
-        raise ConfigurationError(f"listen: {host}:{port}: {error.strerror or error}") from None
+        reason = error.strerror or error if isinstance(error, OSError) else "no name of a host"
+        raise ConfigurationError(f"listen: {host}:{port}: {reason}") from None
     return listener
