@@ -47,6 +47,8 @@ def describe(config: Config) -> Iterator[str]:
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     count = len(metricmap.load())
     yield f"collectors: {count - len(off)} of {count}" + (f"; off: {', '.join(off)}" if off else "")
+    for spec in config.own_collectors:
+        yield f"own collector {spec.name}: {spec.function}(), every {spec.interval:g} s"
     for target in config.targets:
         yield f"target {target.name}: {'; '.join(_about(target, config))}"
     if files is not None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from exporter import logs
 from exporter.apiconfig import ApiConfig
 from exporter.archiveconfig import ArchiveConfig
+from exporter.metricmap import CollectorSpec
 from exporter.probeconfig import ProbeConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig
 from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds, no_name_twice
@@ -120,6 +121,9 @@ class Config(Model):
     probe: ProbeConfig = Field(
         default=ProbeConfig(), description="which databases `/probe` asks for whoever asks it, off without modules"
     )
+    metric_files: tuple[File, ...] = Field(
+        default=(), description="files with metrics of your own, over functions of yours in each watched database"
+    )
     limits: LimitsConfig = Field(default=LimitsConfig(), description="how much is told at most")
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
@@ -138,11 +142,22 @@ class Config(Model):
         default=(), validate_default=True, description="the watched databases; required unless there is file_sd"
     )
 
+    _own_collectors: tuple[CollectorSpec, ...] = PrivateAttr(default=())
+
+    @property
+    def own_collectors(self) -> tuple[CollectorSpec, ...]:
+        """Those of metric_files."""
+        return self._own_collectors
+
+    def take_metrics(self, collectors: Sequence[CollectorSpec]) -> None:
+        """Takes what metric_files say."""
+        self._own_collectors = tuple(collectors)
+
     @field_validator("listen")
     @classmethod
     def _host_and_port(cls, listen: str) -> str:
         host, _, port = listen.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
             raise ValueError("expected HOST:PORT")
         return listen
 

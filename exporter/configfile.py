@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -16,6 +16,8 @@ from exporter.dsn import Dsn
 from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
 from exporter.logs import Module
+from exporter.metricmap import CollectorSpec
+from exporter.ownmetrics import OwnMetrics, family_of
 from exporter.targetconfig import TargetConfig, TargetList
 from exporter.yamlfile import Document, Key, Problem, read
 
@@ -166,7 +168,35 @@ def load(path: Path) -> Config:
     document = read(path, os.environ)
     if not document.problems and not isinstance(document.data, dict):
         raise ConfigurationError(f"{path}: expected a mapping with the key targets")
-    return validate(Config, document, path)
+    config = validate(Config, document, path)
+    config.take_metrics(_load_metrics(config.metric_files))
+    return config
+
+
+def _load_metrics(paths: Sequence[Path]) -> list[CollectorSpec]:
+    """Collectors of the user's own files. Raises ConfigurationError as load() does, also for names that stand twice."""
+    made: list[CollectorSpec] = []
+    problems: list[str] = []
+    collectors, families = set(_collectors()), set[str]()
+    for path in paths:
+        document = read(path, os.environ)
+        try:
+            specs = validate(OwnMetrics, document, path).specs()
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        for spec in specs:
+            twice = [f"there is a collector {spec.name} already"] if spec.name in collectors else []
+            for family in map(family_of, spec.metrics):
+                twice += [f"there is a metric {family} already"] if family in families else []
+                families.add(family)
+            key: Key = ("collectors", spec.name)
+            problems += [Problem(each, key, document.place(key, of_key=True)).text(str(path)) for each in twice]
+            collectors.add(spec.name)
+        made += specs
+    if problems:
+        raise ConfigurationError(problems=problems)
+    return made
 
 
 def load_targets(path: Path) -> tuple[TargetConfig, ...]:

@@ -29,6 +29,7 @@ Connection = psycopg.AsyncConnection[Row]
 CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
 PORTION_ROWS = 1000
+OUR_SCHEMAS = ("script_tracking", "script_tracking_internal")
 MARKED_VALUES = 2000  # of an answer that is known again when it comes again
 
 
@@ -278,5 +279,7 @@ async def call(
 
 @lru_cache
 def _call_text(function: str, limit: int | None) -> str:
-    statement = sql.SQL(query("target", "collect"))
-    return statement.format(function=sql.Identifier(*function.split(".")), limit=sql.Literal(limit)).as_string(None)
+    schema, name = function.split(".")
+    statement = sql.SQL(query("target", "collect" if schema in OUR_SCHEMAS else "collect_own"))
+    called = sql.Identifier(schema, name)
+    return statement.format(function=called, limit=sql.Literal(limit), name=sql.Literal(function)).as_string(None)

@@ -54,7 +54,8 @@ class Fleet:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
         self._config = config
         self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
-        before, self._collectors = self._collectors, configured(self._known, config.collectors)
+        before, known = self._collectors, [*self._known, *config.own_collectors]
+        self._collectors = configured(known, config.collectors)
         if before == self._collectors:
             return False
         for spec in self._collectors:

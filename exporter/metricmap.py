@@ -17,11 +17,11 @@ from exporter.yamlfile import LOADER
 
 PREFIX = "script_tracking_"
 OWN_FILE = "exporter.yaml"
-_RESERVED_SUFFIXES = ("_count", "_sum", "_bucket")
+RESERVED_SUFFIXES = ("_count", "_sum", "_bucket")
 
 
 def _metric_name(name: str) -> str:
-    if not re.fullmatch(PREFIX + "[a-z0-9_]+", name) or name.endswith(_RESERVED_SUFFIXES):
+    if not re.fullmatch(PREFIX + "[a-z0-9_]+", name) or name.endswith(RESERVED_SUFFIXES):
         raise ValueError(f"expected a snake_case name that begins with {PREFIX} and has no reserved suffix")
     return name
 
@@ -67,6 +67,11 @@ class MetricSpec(_Spec):
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raises ValueError where the columns are not those of the type."""
         if (self.type == "counter") != self.name.endswith("_total"):
             raise ValueError(f"{self.name}: counters, and nothing else, end in _total")
         if (self.type == "info") != self.name.endswith("_info"):
@@ -81,7 +86,6 @@ class MetricSpec(_Spec):
             raise ValueError(f"{self.name}: what is no gauge is added up")
         if "target" in self.labels:
             raise ValueError(f"{self.name}: the label target is the program's own")
-        return self
 
 
 class CollectorSpec(_Spec):

@@ -17,6 +17,16 @@ select pg_is_in_recovery() as standby
 -- name: server
 select pg_is_in_recovery() as standby, current_user as role, current_setting('server_version') as version
 
+-- name: collect_own
+-- Of a function of the user's: a superuser calls none that somebody else may have written, and fails with the reason.
+select format('%s() is not called as a superuser, which does not own it: connect as another role', {name})::integer
+from pg_roles as r
+where r.rolname = current_user and r.rolsuper and exists (
+  select from pg_proc as p join pg_roles as o on o.oid = p.proowner
+  where p.pronamespace = to_regnamespace(split_part({name}, '.', 1)) and p.proname = split_part({name}, '.', 2)
+    and not o.rolsuper);
+select * from {function}() limit {limit}
+
 -- name: unconfirmed_copy
 select script_tracking_internal.unconfirmed_copy() as copied_from
 
