@@ -47,6 +47,7 @@ def test_a_sign_of_life_that_the_server_refuses_is_no_sign_of_life(
     running = exporter("", schema="check", targets=targets)
     for name in ("shop", "lowly"):
         running.wait_for_value(1, UP, target=name)
+    eventually(lambda: running.get("/-/ready").status == 200, 40)
     admin.execute("revoke execute on function pg_is_in_recovery() from public")
     running.wait_for_value(0, UP, target="lowly")
     assert "permission denied" in str(running.wait_for_event("target_down")["reason"])
