@@ -89,6 +89,15 @@ class Backlog:
             waiting = list(self._waiting)
         return [record for record in waiting if record.key is not None and record.outcome is not None][:most]
 
+    def postpone(self, record: Record) -> int:
+        """Puts a record that took too long behind the others; how often it did."""
+        with self._lock:
+            record.tries += 1
+            if record in self._waiting:
+                del self._waiting[record]
+                self._waiting[record] = None
+            return record.tries
+
     def running(self) -> list[bytes]:
         """Keys of those that have begun and not ended."""
         with self._lock:

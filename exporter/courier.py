@@ -26,6 +26,9 @@ log = logging.getLogger("script_tracking")
 
 BATCH = 500
 RECORDS_OWN_FAULT = ("ST", "22", "23", "54")  # SQLSTATE classes that say that a record will be refused again
+IN_DELIVERY = "23505"  # but for this one: an earlier delivery, given up too soon, has written it meanwhile
+TOOK_TOO_LONG = "57014"
+MOST_TRIES = 5  # of a record that takes too long alone
 _inherited: list[object] = []  # of a parent process: what is closed here is of no more use there
 
 
@@ -71,6 +74,9 @@ class Courier:
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._failing: str | None = None
+        self._beat_at = 0.0  # when running operations are told to live, by the monotonic clock
+        self._most = BATCH  # records at a time: fewer while the database is too slow for so many
+        self._back_off = BackOff(first=0.25, longest=30.0)
 
     def _start_anew(self) -> None:
         """Begins again in the child of a fork: what was taken before is the parent's to deliver."""
@@ -140,16 +146,13 @@ class Courier:
             loop.close()
 
     async def _work(self) -> None:
-        back_off = BackOff(first=0.25, longest=30.0)
-        beat_at = time.monotonic() + self._heartbeat_seconds
+        self._beat_at = time.monotonic() + self._heartbeat_seconds
         while True:
             closing = self._closing.is_set()
             try:
                 self._wake.clear()
-                await self._deliver()
-                if time.monotonic() >= beat_at:
-                    await self._beat()
-                    beat_at = time.monotonic() + self._heartbeat_seconds
+                while await self._deliver():
+                    pass
             except Exception as error:  # whatever it is: the thread goes on, and the caller never sees it
                 reason = str(error) or repr(error)
                 if self._failing != reason:
@@ -158,32 +161,36 @@ class Courier:
                 await self._recorder.close()
                 if closing:
                     return
-                await _wait(self._closing, back_off.next())  # and not for the next record, which would fail as well
+                await _wait(self._closing, self._back_off.next())  # not for the next record, which would fail as well
                 continue
             self._failing = None
-            back_off.reset()
+            self._back_off.reset()
             if closing:
                 await self._recorder.close()
                 return
-            await _wait(self._wake, max(beat_at - time.monotonic(), 0.01))
+            await _wait(self._wake, max(self._beat_at - time.monotonic(), 0.01))
 
-    async def _deliver(self) -> None:
-        while True:
-            begin = self._backlog.to_begin(BATCH)
-            if begin:
-                await self._parts(begin, self._begin)
-                continue
-            end = self._backlog.to_end(BATCH)
-            if not end:
-                return
+    async def _deliver(self) -> bool:
+        """Takes a turn of each kind, as none may wait for a time without the others; whether there was any to take."""
+        begin = self._backlog.to_begin(self._most)
+        if begin:
+            await self._parts(begin, self._begin)
+        end = self._backlog.to_end(self._most)
+        if end:
             await self._parts(end, self._end)
+        if time.monotonic() >= self._beat_at:
+            await self._beat()
+            self._beat_at = time.monotonic() + self._heartbeat_seconds
+        return bool(begin or end)
 
     async def _parts(self, records: list[Record], deliver: Callable[[list[Record]], Any]) -> None:
         """Delivers records together or, where one of them is refused, in halves, until that one is found."""
         try:
             await deliver(records)
-        except QueryFailed as error:
-            if (error.sqlstate or "")[:2] not in RECORDS_OWN_FAULT:
+        except Exception as error:
+            if isinstance(error, QueryFailed) and error.sqlstate == TOOK_TOO_LONG:
+                self._most = max(len(records) // 2, 1)
+            if not self._is_their_own_fault(records, error):
                 raise
             if len(records) > 1:
                 middle = len(records) // 2
@@ -193,6 +200,17 @@ class Courier:
             (record,) = records
             log.warning("operation_refused: %s: %s", record.name, error)
             self._backlog.refused(record, str(error))
+        else:
+            self._most = min(self._most + self._most // 4 + 1, BATCH)
+            self._back_off.reset()
+
+    def _is_their_own_fault(self, records: list[Record], error: Exception) -> bool:
+        """Whether it would fail again, by what one of the records is, and hold up all others each time."""
+        if not isinstance(error, QueryFailed):
+            return False
+        if error.sqlstate == TOOK_TOO_LONG and len(records) == 1:
+            return self._backlog.postpone(records[0]) >= MOST_TRIES
+        return (error.sqlstate or "")[:2] in RECORDS_OWN_FAULT and error.sqlstate != IN_DELIVERY
 
     async def _begin(self, records: list[Record]) -> None:
         withdrawn = self._backlog.begun(records, await self._recorder.begin(records))

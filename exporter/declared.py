@@ -47,6 +47,7 @@ class Record:
     begun: Future[bytes] = field(default_factory=Future)
     ended: Future[None] = field(default_factory=Future)
     end_sent: bool = False
+    tries: int = 0  # that took too long
     size: int = 0  # about how many bytes it holds that wait
 
     def __post_init__(self) -> None:

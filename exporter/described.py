@@ -71,8 +71,8 @@ def size_of(*values: object) -> int:
 
 
 def is_success(error: BaseException) -> bool:
-    """Whether it ends a program that has done its work."""
-    return isinstance(error, SystemExit) and error.code in (None, 0)
+    """Whether it ends a program that has done its work, or a generator of which nobody wants more."""
+    return isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and error.code in (None, 0))
 
 
 def described(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -18,6 +18,7 @@ from exporter.courier import Courier
 from exporter.declared import Outcome, Record
 from exporter.described import SQLSTATE, as_bounded, as_object, as_text, described, is_success, sqlstate_of
 from exporter.errors import OperationNotRecorded, ScriptTrackingError
+from exporter.stepwise import stepwise, stepwise_async
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,15 +111,17 @@ class Operation:
                 await self._wait(record.ended)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorates a function, sync or async: each call is an operation of its own."""
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError("a generator cannot be an operation: use `with` around what it does")
-        if inspect.iscoroutinefunction(function):
+        """Decorates a function, sync or async, a generator as well: each call is an operation of its own."""
+        if inspect.isgeneratorfunction(function):
+            return cast(Callable[P, R], stepwise(self._again, function))
+        if inspect.isasyncgenfunction(function):
+            return cast(Callable[P, R], stepwise_async(self._again, function))
+        if _is_asynchronous(function):
 
             @functools.wraps(function)
             async def track_async(*args: P.args, **kwargs: P.kwargs) -> Any:
                 async with self._again():
-                    return await function(*args, **kwargs)
+                    return await cast(Callable[P, Awaitable[Any]], function)(*args, **kwargs)
 
             return cast(Callable[P, R], track_async)
 
@@ -161,8 +164,13 @@ class Operation:
             self._parent(),
         )
         self._courier.begin(record)
-        self._token = _around.set((self._courier, self._courier.epoch, record))
+        self.join()
         return record
+
+    def join(self) -> None:
+        """What begins from here on, in this context, is part of it."""
+        assert self._record is not None
+        self._token = _around.set((self._courier, self._courier.epoch, self._record))
 
     def _parent(self) -> Record | None:
         """The operation around, of the same tracker, if its key is known or still to be had in this process."""
@@ -173,7 +181,7 @@ class Operation:
 
     def _end(self, error: BaseException | None) -> Record:
         assert self._record is not None
-        self._leave()
+        self.leave()
         failure = self._failure if error is None or is_success(error) else (described(error), sqlstate_of(error))
         message, sqlstate = failure or (None, None)
         rows = self.affected_rows if isinstance(self.affected_rows, int) and 0 <= self.affected_rows < 2**63 else None
@@ -217,15 +225,22 @@ class Operation:
         """Nobody waits for the start of this entry any more, and its work will not be done."""
         with self._lock:
             self._entries = [entry for entry in self._entries if entry[1] is not entered]
-        entered._leave()
+        entered.leave()
         assert entered._record is not None
         self._courier.withdraw(entered._record)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Nothing that begins from here on is part of it."""
         token, self._token = self._token, None
         if token is not None:
             with contextlib.suppress(ValueError):  # it was entered in another context
                 _around.reset(token)
+
+
+def _is_asynchronous(function: object) -> bool:
+    """Whether it is an asynchronous function, or an object whose call is one."""
+    call = getattr(type(function), "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def _here() -> object:

@@ -94,7 +94,9 @@ class Recorder:
     async def _ask(self, name: str, **values: object) -> list[Row]:
         assert self._connection is not None
         statement = sql.SQL(query("client", name)).format(**values)
-        rows = await fetch(self._connection, statement, timeout=self._timeout_seconds)
+        # the server itself ends it first, or what it has not done yet would go on beside its repetition
+        limit = self._timeout_seconds
+        rows = await fetch(self._connection, statement, timeout=limit + 1, statement_timeout=limit)
         if rows and "at" in rows[0]:
             self._clock = (rows[0]["at"], time.monotonic())
         return rows

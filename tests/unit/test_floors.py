@@ -47,6 +47,7 @@ FLOORS: dict[str, float] = {
     "backlog": 3.35,
     "recorder": 3.35,
     "courier": 3.4,
+    "stepwise": 3.4,
     "operation": 3.45,
     "client": 3.5,
     "schema": 4,
