@@ -1,13 +1,19 @@
-"""The ways out when the tracker itself stands in the way of all DDL, and that the installer puts everything back."""
+"""The documented ways out when the tracker itself blocks all DDL, word for word; the installer puts everything back."""
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.fix_sessions import Session, meddling, value
+from tests.harmless.tools import tool
 from tests.installing import failed_checks
 from tests.postgres_server import LocalServer, Server
 from tests.schema.steps import program, rows
@@ -18,7 +24,9 @@ RAISING = (
     "update pg_proc set prosrc = 'begin raise exception ''broken''; end' "
     f"where oid = '{S}.event_trigger_ddl_end()'::regprocedure"
 )
-DROP = "drop event trigger {}"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+SECTION = DOCUMENT.read_text(encoding="utf-8").partition("## When the tracker blocks DDL")[2]
+DROPPING, WITHOUT, SINGLE = re.findall(r"^ *```sh\n(.*?)^ *```$", SECTION, re.DOTALL | re.MULTILINE)
 LANGUAGE = "update pg_proc set probin = '{}' where proname = 'plpgsql_call_handler'"
 
 Break = Callable[[str], None]
@@ -49,6 +57,16 @@ def blocked(dsn: str, options: str = "") -> str | None:
     return None
 
 
+def typed(block: str, dsn: str, major: int, then: str = "") -> None:
+    """A block of the document as somebody types it, and what he types into the program that it begins."""
+    path = f"{Path(tool('psql', major)).parent}{os.pathsep}{os.environ['PATH']}"
+    command = ["bash", "-euo", "pipefail", "-c", block.replace("DATABASE", shlex.quote(dsn))]
+    done = subprocess.run(
+        command, input=then, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 async def restored(dsn: str) -> None:
     """The installer puts back what the way out took away, and DDL is recorded again."""
     upgrade = program("schema", "upgrade", "--dsn", dsn)
@@ -60,14 +78,23 @@ async def restored(dsn: str) -> None:
 
 
 @pytest.mark.parametrize("breakage", [break_a_function, break_the_language])
-async def test_dropping_the_event_triggers_fires_none(installed_database: str, breakage: Break) -> None:
+async def test_dropping_the_event_triggers_fires_none(
+    installed_database: str, postgres: Server, breakage: Break
+) -> None:
     breakage(installed_database)
     assert blocked(installed_database) is not None
-    for name in triggers(installed_database):
-        rows(installed_database, DROP.format(name))
+    typed(DROPPING, installed_database, postgres.major)
+    assert triggers(installed_database) == []
     assert blocked(installed_database) is None
     rows(installed_database, LANGUAGE.format("$libdir/plpgsql"))
     await restored(installed_database)
+
+
+def test_somebody_elses_event_trigger_is_left_in_place(installed_database: str, postgres: Server) -> None:
+    rows(installed_database, "create function public.f() returns event_trigger language plpgsql as 'begin end'")
+    rows(installed_database, "create event trigger et_mine on ddl_command_end execute function public.f()")
+    typed(DROPPING, installed_database, postgres.major)
+    assert triggers(installed_database) == ["et_mine"]
 
 
 @pytest.mark.parametrize("breakage", [break_a_function, break_the_language])
@@ -82,6 +109,8 @@ async def test_a_superusers_session_can_do_without_event_triggers(
             psycopg.connect(installed_database, options=off)
         return
     assert blocked(installed_database, off) is None
+    typed(WITHOUT, installed_database, postgres.major, "create table public.mended ();\n")
+    assert rows(installed_database, "select to_regclass('public.mended') is not null as made") == [{"made": True}]
     rows(installed_database, LANGUAGE.format("$libdir/plpgsql"))
     program_options = f"{installed_database}?options=-c%20event_triggers%3Doff"
     upgrade = program("schema", "upgrade", "--dsn", program_options)
@@ -93,7 +122,8 @@ async def test_a_superusers_session_can_do_without_event_triggers(
 async def test_in_single_user_mode_no_event_trigger_fires(installed_database: str, postgres: Server) -> None:
     assert isinstance(postgres, LocalServer)
     break_a_function(installed_database)
-    script = "".join(DROP.format(name) + ";\n" for name in triggers(installed_database))
+    assert SINGLE.split()[:3] == ["postgres", "--single", "-D"], "which single_user() runs"
+    script = "".join(f"drop event trigger {name};\n" for name in triggers(installed_database))
     postgres.stop()
     told = postgres.single_user(installed_database.rsplit("/", 1)[1], script)
     postgres.start()
