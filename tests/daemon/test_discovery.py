@@ -183,6 +183,7 @@ def test_a_declared_target_goes_before_one_of_its_name_that_is_found(
     running.wait_for_value(1, "script_tracking_up", target=name)
 
 
+@pytest.mark.majors
 def test_the_other_commands_work_on_what_is_found(databases: Databases, tmp_path: Any) -> None:
     databases.create("a", "b")
     file = tmp_path / "exporter.yaml"

@@ -13,6 +13,7 @@ SCRAPES = 10
 MILLISECONDS = 3000.0  # nothing is measured here, where other tests run beside: who is kept waiting waits for seconds
 
 
+@pytest.mark.majors
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_a_scrape_is_answered_beside_clients_of_every_kind(tmp_path: Path, tls: bool) -> None:
     need("openssl")

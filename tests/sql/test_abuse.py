@@ -214,6 +214,7 @@ def test_a_lock_that_is_not_had_costs_a_second_at_most(admin: Session, installed
     assert value(admin, LOST) == 1
 
 
+@pytest.mark.majors
 def test_a_text_of_many_megabytes_is_judged_by_its_words(admin: Session) -> None:
     statement = "create table public.t () -- the key is hunter2 " + "x" * 70_000_000
     admin.execute(statement.encode())

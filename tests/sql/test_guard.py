@@ -276,6 +276,7 @@ def test_auth_is_guarded_where_it_is_the_trackers(admin: Session) -> None:
     admin.execute("create table public.auth (); create schema authors")
 
 
+@pytest.mark.majors
 def test_the_trackers_objects_are_found_among_a_thousand_others(admin: Session) -> None:
     names = [f"many{number}" for number in range(1001)]
     for kind in ("temp", ""):

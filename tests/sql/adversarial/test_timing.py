@@ -13,6 +13,7 @@ from tests.fix_sessions import Session, one, value
 from tests.sql.adversarial.conftest import SECRET, Spy, Victim
 from tests.vault_steps import INTERNAL
 
+pytestmark = pytest.mark.majors
 NAMED_CALLS = int(os.environ.get("TIMING_CALLS") or 2000)
 CALLS = {
     "complete_operation": "script_tracking.complete_operation({}, true)",
