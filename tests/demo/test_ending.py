@@ -35,6 +35,7 @@ def test_a_step_that_fails_ends_it_with_its_reason() -> None:
         assert demo.left() == []
 
 
+@pytest.mark.majors
 def test_interrupted_at_the_outage_it_sums_up_and_leaves_nothing() -> None:
     with run_demo() as demo:
         demo.wait_for("server stopped")

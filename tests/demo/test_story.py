@@ -62,6 +62,7 @@ def server_state(dsn: str) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+@pytest.mark.majors
 def test_on_an_existing_server_what_it_says_to_type_works_and_nothing_is_changed(postgres: Server) -> None:
     before = server_state(postgres.dsn)
     with run_demo(DATABASE_URL=postgres.dsn) as demo:
