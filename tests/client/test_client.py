@@ -160,7 +160,8 @@ def test_threads_share_a_tracker(tracker: Track, auditor: Session, name: str) ->
     track.close(30)
     assert track.counts.delivered == 200
     assert [row["execution_status"] for row in found(auditor, name)] == ["COMPLETED"] * 200
-    assert value(auditor, "select count(distinct pid) from pg_stat_activity where application_name ~ 'client$'") == 0
+    sessions = "select count(distinct pid) from pg_stat_activity where application_name ~ 'client$'"
+    eventually(lambda: value(auditor, sessions) == 0, 30)  # the server is slower to forget them
 
 
 def test_running_operations_send_heartbeats(tracker: Track, auditor: Session, name: str) -> None:
@@ -270,8 +271,8 @@ def test_what_the_caller_hands_over_wrongly_replaces_nothing(tracker: Track, aud
 
 
 def test_a_tracker_that_is_never_used_leaves_nothing(shop: str) -> None:
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     Tracker(shop).close()
     Tracker(shop)
     gc.collect()
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads

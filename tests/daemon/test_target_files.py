@@ -61,7 +61,9 @@ def test_a_broken_file_keeps_what_it_said_and_is_told_of_once(
     write(folder / "b.json", {"name": "b", "dsn": database})
     running = start(exporter, "targets.d/*.json")
     running.wait_for_value(1, "script_tracking_up", target="a")
-    file.write_text('[{"name": "a", "dns": "password=hunter2"}]', encoding="utf-8")
+    broken = folder / ".broken"
+    broken.write_text('[{"name": "a", "dns": "password=hunter2"}]', encoding="utf-8")
+    broken.rename(file)
     running.wait_for_value(0, "script_tracking_target_file_success", file=str(file))
     told = running.wait_for_event("target_file_refused")
     assert "a.json:1:16: 0.dns: unknown key; did you mean dsn?" in str(told["problems"])

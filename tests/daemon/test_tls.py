@@ -168,11 +168,18 @@ def test_a_password_changes_without_a_restart_and_protection_never_goes(secured:
     running = secured(tls_server_config=TLS, basic_auth_users=ALICE)
     new = {"alice": bcrypt.hashpw(b"changed", bcrypt.gensalt(4)).decode()}
     file = running.folder / "web.yml"
-    file.write_text(yaml.safe_dump({"tls_server_config": TLS, "basic_auth_users": new}), encoding="utf-8")
+
+    def put(text: str) -> None:
+        """At once: an empty file, amid its being written, would be refused."""
+        whole = file.with_suffix(".new")
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(file)
+
+    put(yaml.safe_dump({"tls_server_config": TLS, "basic_auth_users": new}))
     eventually(lambda: running.curl("/metrics", "--user", "alice:changed")[1].endswith("200"), 60)
     assert running.curl("/metrics", "--user", "alice:secret")[1].endswith("401")
     for number, emptied in enumerate(("", yaml.safe_dump({"basic_auth_users": new})), 1):
-        file.write_text(emptied, encoding="utf-8")
+        put(emptied)
         eventually(lambda number=number: len(running.exporter.events("web_config_refused")) == number, 60)  # type: ignore[misc]
         assert running.curl()[1].endswith("401")
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
 import yaml
 
-from exporter.demo.processes import free_port
+from exporter.demo import monitoring
 from tests.fix_certificates import Authority, need
 from tests.fix_exporter import eventually
 from tests.fix_secured import ALICE, MUTUAL, TLS, StartSecured
@@ -26,20 +26,12 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], str]]:
     with contextlib.ExitStack() as stack:
 
         def start(scrape: dict[str, object]) -> str:
-            port = free_port()
             file = tmp_path / "prometheus.yml"
             job = {"job_name": "exporter", "scrape_interval": "1s", **scrape}
             file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")
-            process = subprocess.Popen(
-                [
-                    "prometheus", f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                    f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage",
-                ],
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            stack.callback(process.wait, 20)
-            stack.callback(process.kill)
-            return f"http://127.0.0.1:{port}"
+            options = [f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"]
+            command = ["prometheus", *options, "--enable-feature=exemplar-storage"]
+            return monitoring._start(stack, command, tmp_path / "prometheus.log")
 
         yield start
 
@@ -74,8 +66,9 @@ def test_prometheus_scrapes_with_certificate_and_password(
     eventually(lambda: value(base, "up") == 1, 30)
     eventually(lambda: value(base, "script_tracking_up") == 0, 30)
     eventually(lambda: value(base, "script_tracking_web_config_last_reload_successful") == 1, 30)
-    eventually(lambda: (value(base, "count_over_time(up[1m])") or 0) >= 5, 30)
-    assert value(base, "min_over_time(up[1m])") == 1, "scrapes over the kept connection work as well"
+    # scrapes over the kept connection work as well: five, one after the other; on a busy machine one may take too long
+    good = "min_over_time(up[6s]) and count_over_time(up[6s]) >= 5"
+    eventually(lambda: value(base, quote(good)) == 1, 60)
 
 
 def test_prometheus_without_the_password_finds_it_down(

@@ -31,7 +31,7 @@ PORT = 10187
 PASSWORD = "only-for-this-test"
 URL = f"postgresql://postgres:{PASSWORD}@db:5432/orders"
 ALIVE_WITHIN_SECONDS = 60.0
-ENDS_WITHIN_SECONDS = 2.0
+ENDS_WITHIN_SECONDS = 10.0  # so long `docker stop` waits before it kills
 
 Running = tuple["Container", str]
 

@@ -61,7 +61,7 @@ def test_a_commands_outcome_is_recorded_and_its_streams_are_its_own(shop: str, n
     assert (done.returncode, done.stdout, done.stderr) == (3, b"out in --\n", b"err\n")
     (row,) = found(shop, name)
     assert (row["execution_status"], row["script_type"], row["error_message"]) == ("FAILED", "CRON", "exit code 3")
-    assert 0.2 <= row["duration_seconds"] < 10
+    assert 0.2 <= row["duration_seconds"] < 100
     metadata = row["metadata"]
     assert (metadata["exit_code"], metadata["program"], metadata["ticket"]) == (3, "sh", "7")
     assert metadata["application_name"] == "script-tracking-exporter track"
