@@ -106,7 +106,7 @@ def test_sessions_are_few_read_only_and_closed_when_the_database_goes(api: Api) 
     assert value(api.admin, open_sessions) == 1
     # nothing of the token's role is left in the session between two requests
     state = open_sessions.replace("count(*)", "usename::text || state")
-    assert value(api.admin, state) == f"{api.login}idle"
+    eventually(lambda: value(api.admin, state) == f"{api.login}idle", 30)
     # locked: an answer, and no session that waits
     with psycopg.connect(conninfo_of(api)) as holder:
         holder.execute("select pg_advisory_xact_lock(6001874101)")

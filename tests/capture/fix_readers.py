@@ -84,7 +84,7 @@ def failures(admin: Session, readers: Readers, expected: int, like: str = "%") -
             ).fetchall()
         ]
 
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         readers.round()
         waiting = value(admin, f"select count(*) from {SI}.log_error where settled_at is null")

@@ -54,7 +54,7 @@ def test_each_failure_has_its_sqlstate_and_message_once(admin: Session, readers:
     first = told_of["create table known (i int) /* case 1 */"]
     assert first["client_ip"] in ("127.0.0.1/32", "172.17.0.1/32") and first["db_session_user"] == "postgres"
     assert told_of["create tabel x () /* case 4 */"]["metadata"]["server_log"]["position"] == 8
-    assert all(abs(row["age"].total_seconds()) < 30 for row in rows)  # log_timezone is another one than the session's
+    assert all(abs(row["age"].total_seconds()) < 600 for row in rows)  # log_timezone is another one than the session's
 
 
 def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: str) -> None:
@@ -83,9 +83,9 @@ def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: st
     assert "statement timeout" in rows[1]["error_message"]
     assert "user request" in rows[2]["error_message"]
     # up to the error in the log: the timeouts have just passed, the cancel may come at any moment
-    assert 45 <= rows[0]["execution_duration_ms"] < 10_000
-    assert 95 <= rows[1]["execution_duration_ms"] < 10_000
-    assert 0 <= rows[2]["execution_duration_ms"] < 10_000
+    assert 45 <= rows[0]["execution_duration_ms"] < 30_000
+    assert 95 <= rows[1]["execution_duration_ms"] < 30_000
+    assert 0 <= rows[2]["execution_duration_ms"] < 30_000
     assert rows[0]["metadata"]["duration_us"] // 1000 == rows[0]["execution_duration_ms"]
 
 
@@ -104,7 +104,7 @@ def test_a_terminated_session_is_interrupted(admin: Session, readers: Readers, l
     thread.join()
     (row,) = failures(admin, readers, 1, "%/* ended */")
     assert told(row)[:3] == ("CREATE TABLE AS", "INTERRUPTED", "57P01")
-    assert 0 <= row["execution_duration_ms"] < 10_000
+    assert 0 <= row["execution_duration_ms"] < 30_000
 
 
 def test_an_error_within_functions_belongs_to_all_that_it_ended(admin: Session, readers: Readers) -> None:
@@ -167,7 +167,7 @@ def test_no_secret_of_a_failed_statement_is_kept(admin: Session, readers: Reader
     fails(admin, "create table never as select tells() /* hidden */")
     fails(admin, f"do $$ begin execute 'comment on table nowhere is ' || quote_literal({secret}); end $$ /* hidden */")
     fails(admin, f"do $$ begin execute 'create table q (a int default b) -- ' || {secret}; end $$ /* hidden */")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     noted = (
         f"select count(*) from {SI}.log_error"
         " where entry ->> 'statement' ~ 'hidden|withheld' and settled_at is not null"

@@ -195,7 +195,7 @@ def test_what_a_failed_concurrent_index_left_in_the_state_is_no_parent(records: 
     (row,) = records.of("create table app.next ()")
     assert "parent_hk" not in row["metadata"]
     assert row["metadata"]["ordinal"] == 1
-    assert row["metadata"]["duration_us"] < 1_000_000
+    assert row["metadata"]["duration_us"] < 60_000_000
 
 
 def test_what_did_nothing_is_noop_without_objects(records: Records) -> None:

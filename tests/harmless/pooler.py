@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from exporter.demo.processes import free_port, tied
 from tests.postgres_server import Server
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 CONFIGURATION = """
 [databases]

@@ -18,7 +18,7 @@ from tests.vault_steps import roll_up
 
 pytestmark = pytest.mark.majors  # a server in a container cannot reach itself by the address that we reach it by
 
-WITHIN_SECONDS = 30
+WITHIN_SECONDS = 120
 TABLE = "create table public.orders (id int primary key, note text)"
 
 

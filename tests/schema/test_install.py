@@ -74,7 +74,7 @@ async def test_who_may_not_install_keeps_no_installer_waiting(empty: str, cluste
     try:
         with psycopg.connect(make_conninfo(empty, user="lowly"), autocommit=True) as other:
             other.execute("select pg_advisory_lock(6001874101)")
-            assert (await asyncio.wait_for(installed(empty), 20)).changed
+            assert (await asyncio.wait_for(installed(empty), 120)).changed
             told: list[str] = []
             with psycopg.connect(empty) as connection:
                 connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
