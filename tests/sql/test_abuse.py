@@ -208,10 +208,13 @@ def test_a_lock_that_is_not_had_costs_a_second_at_most(admin: Session, installed
     with psycopg.connect(installed_database) as other:
         other.execute("lock table script_tracking.script_execution_h in access exclusive mode")
         admin.execute("set lock_timeout = '20ms'")
-        began = time.monotonic()
-        admin.execute("create table public.t ()")
-        assert 1 <= time.monotonic() - began < 5
-    assert value(admin, LOST) == 1
+        took = []
+        for number in range(3):
+            began = time.monotonic()
+            admin.execute(f"create table public.t{number} ()".encode())
+            took.append(time.monotonic() - began)
+    assert 1 <= min(took) < 3, "of three, as what else the machine does may hold one up"
+    assert value(admin, LOST) == 3
 
 
 @pytest.mark.majors

@@ -39,8 +39,8 @@ def began(session: Session, name: str) -> bytes:
 
 
 def until(look: Callable[[], list[DictRow]], holds: Callable[[list[DictRow]], bool]) -> list[DictRow]:
-    """Rows for which it holds, within five seconds."""
-    deadline = time.monotonic() + 5
+    """Rows for which it holds, which fails after a minute."""
+    deadline = time.monotonic() + 60
     while not holds(rows := look()):
         assert time.monotonic() < deadline, rows
         time.sleep(0.02)

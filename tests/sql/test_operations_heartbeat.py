@@ -88,7 +88,7 @@ def test_a_restart_gives_everybody_time_to_come_back(
 def test_a_crash_counts_as_a_restart(installed_database: str, admin: Session) -> None:
     """The postmaster lives on through it, so its start says nothing."""
     age = "extract(epoch from clock_timestamp() - pg_postmaster_start_time())"
-    admin.execute(f"select pg_sleep(greatest(4 - {age}, 0))".encode())
+    admin.execute(f"select pg_sleep(greatest(15 - {age}, 0))".encode())  # so long the crash must not lie back yet
     admin.execute("set synchronous_commit = on")  # or the crash takes the operation with it
     beat_long_ago(admin)
     set_setting(admin, AFTER, str(value(admin, f"select floor({age})::integer")))

@@ -57,7 +57,7 @@ def test_the_time_counts_from_when_the_session_was_missed(admin: Session, connec
     key = track(worker)
     end(worker, admin)
     assert [look(admin) for _ in range(3)] == [0, 0, 0]
-    passed = f"update {INTERNAL}.running_operation set gone_since = gone_since - interval '299 seconds'"
+    passed = f"update {INTERNAL}.running_operation set gone_since = gone_since - interval '240 seconds'"
     admin.execute(passed.encode())
     assert look(admin) == 0
     # nor before the server has been up for so long; so that is set, not waited for

@@ -20,7 +20,7 @@ def moment() -> None:
     """Each test reckons from a moment of its own, and none while an hour begins."""
     global NOW, YESTERDAY, MIDNIGHT, SINCE
     left = 3600 - time.time() % 3600
-    if left < 20:
+    if left < 60:
         time.sleep(left)
     NOW = datetime.now(UTC)
     YESTERDAY = NOW - timedelta(hours=30)

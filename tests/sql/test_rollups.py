@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -13,7 +14,7 @@ from tests.fix_sessions import Session, one, value
 from tests.rolling import rebuilt, roll_ups, rows_of
 from tests.vault_steps import INTERNAL, LONG_AGO, THIS_MONTH, make_past, record, roll_up, set_setting
 
-HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+HOUR = datetime.now(UTC)  # see `hour`
 OUTSIDE = """
 select script_tracking_internal.record_outside(
   p_tenant_hk => t.tenant_hk, p_record_source => 'test', p_script_name => 'CREATE TABLE', p_script_type => 'DDL',
@@ -22,6 +23,16 @@ select script_tracking_internal.record_outside(
   p_metadata => %(metadata)s, p_suffix => %(suffix)s)
 from script_tracking.tenant_h as t where t.tenant_bk = 'system'
 """
+
+
+@pytest.fixture(autouse=True)
+def hour() -> None:
+    """Each test reckons from the hour in which it runs, and none begins where another hour is about to."""
+    global HOUR
+    left = 3600 - time.time() % 3600
+    if left < 60:
+        time.sleep(left)
+    HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def slice_of(session: Session, versions: int) -> tuple[object, object]:
