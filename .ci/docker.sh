@@ -19,7 +19,7 @@ start_docker() {
   setsid dockerd --pidfile "$state/dockerd.pid" >"$state/dockerd.log" 2>&1 &
   dockerd=$!
   at_end stop_docker
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 180))
   until docker info >/dev/null 2>&1; do
     if ! kill -0 "$dockerd" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then
       echo 'dockerd does not come up:'

@@ -56,8 +56,8 @@ left() {
 
 # nothing_left: fails where a process of this run goes on though everything has ended
 nothing_left() {
-  local try pid pids=
-  for try in 1 2 3 4 5 6 7 8 9 10; do
+  local deadline=$((SECONDS + 30)) pid pids=
+  while [ "$SECONDS" -lt "$deadline" ]; do
     pids=$(left || true)
     [ -n "$pids" ] || return 0
     sleep 0.5
