@@ -17,8 +17,8 @@ def test_a_signal_in_the_middle_of_the_story_ends_it_with_a_summary() -> None:
     with run_demo() as demo:
         demo.wait_for(" 5  An error spike")
         began = time.monotonic()
-        assert demo.end(signal.SIGTERM, within=20) == 0
-        assert time.monotonic() - began < 10
+        assert demo.end(signal.SIGTERM) == 0
+        assert time.monotonic() - began < 25, "its story goes on for longer"
         assert "Summary after" in demo.output
         assert demo.left() == []
 
@@ -29,7 +29,7 @@ def test_a_step_that_fails_ends_it_with_its_reason() -> None:
         demo.wait_for(" 4  ")
         (exporter,) = (number for number, command in demo.processes().items() if "exporter run" in command)
         os.kill(exporter, signal.SIGKILL)
-        assert demo.end(within=30) == 1
+        assert demo.end() == 1
         assert "script-tracking-exporter: the exporter has ended" in demo.output
         assert "Traceback" not in demo.output
         assert demo.left() == []
@@ -39,7 +39,7 @@ def test_a_step_that_fails_ends_it_with_its_reason() -> None:
 def test_interrupted_at_the_outage_it_sums_up_and_leaves_nothing() -> None:
     with run_demo() as demo:
         demo.wait_for("server stopped")
-        assert demo.end(signal.SIGINT, within=30) == 0
+        assert demo.end(signal.SIGINT) == 0
         assert "Summary after" in demo.output
         assert demo.left() == []
 
@@ -51,7 +51,7 @@ def test_interrupted_before_it_began_it_leaves_nothing(seconds: float) -> None:
         demo.wait_for("script-tracking-exporter demo")
         time.sleep(seconds)
         assert "To repeat a look" not in demo.output, "it has begun"
-        assert demo.end(signal.SIGINT, within=30) == 0
+        assert demo.end(signal.SIGINT) == 0
         assert "Stopped before it began." in demo.output
         assert "Summary after" not in demo.output
         assert demo.left() == []
@@ -63,7 +63,7 @@ def test_where_nobody_reads_it_any_more_it_ends() -> None:
         assert demo.process.stdout is not None
         demo.process.stdout.readline()
         demo.process.stdout.close()
-        assert demo.end(within=30) == 1
+        assert demo.end() == 1
         assert demo.left() == []
 
 
@@ -73,7 +73,7 @@ def test_killed_outright_it_takes_its_processes_along() -> None:
         demo.wait_for(" 2  ")
         assert len(demo.processes()) > 5  # of PostgreSQL several
         demo.end(signal.SIGKILL)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while demo.processes() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert demo.processes() == {}
@@ -81,7 +81,7 @@ def test_killed_outright_it_takes_its_processes_along() -> None:
 
 def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
     with run_demo(DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none") as demo:
-        assert demo.end(within=20) == 1
+        assert demo.end() == 1
         assert "script-tracking-exporter: " in demo.output
         assert "hunter2" not in demo.output
         assert "Traceback" not in demo.output
