@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from exporter import logs
 from exporter.apiconfig import ApiConfig
@@ -14,7 +14,7 @@ from exporter.archiveconfig import ArchiveConfig
 from exporter.metricmap import CollectorSpec
 from exporter.probeconfig import ProbeConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig
-from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds, no_name_twice
+from exporter.values import CollectorName, File, Model, PageMode, SchemaMode, Seconds, no_name_twice, something
 
 DEFAULT_LISTEN = "127.0.0.1:10187"
 
@@ -128,14 +128,14 @@ class Config(Model):
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
     )
-    archive: ArchiveConfig | None = Field(
+    archive: Annotated[ArchiveConfig | None, BeforeValidator(something)] = Field(
         default=None,
         description="archives past partitions of the record before they go (docs/archive.md); without the key none",
     )
     sessions: SessionsConfig = Field(
         default=SessionsConfig(), description="how many sessions with databases the program has"
     )
-    file_sd: FileSdConfig | None = Field(
+    file_sd: Annotated[FileSdConfig | None, BeforeValidator(something)] = Field(
         default=None, description="files with further targets, looked at again and again"
     )
     targets: tuple[TargetConfig, ...] = Field(

@@ -19,6 +19,7 @@ from exporter.logs import Module
 from exporter.metricmap import CollectorSpec
 from exporter.ownmetrics import OwnMetrics, family_of
 from exporter.targetconfig import TargetConfig, TargetList
+from exporter.values import UNKNOWN_COLLECTOR
 from exporter.yamlfile import Document, Key, Problem, read
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,6 +42,11 @@ _COMPARISONS = {
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
+}
+_LENGTHS = {
+    "string_too_short": "at least {min_length} character(s)",
+    "string_too_long": "at most {max_length} characters",
+    "too_short": "at least {min_length} of them",
 }
 _REVEALING = ("://", "=", "@")  # what connection strings have, wherever they were put by mistake
 
@@ -82,12 +88,18 @@ class _Explainer:
             return f"missing; expected {self._at(key).get('description', 'a value')}"
         if kind == "value_error":
             told = str(context["error"])
+            if told == UNKNOWN_COLLECTOR:
+                return f"{told}; {_closest(str(detail['input']), list(_collectors()))}"
             return told + (self._found(", found {}", detail["input"], key) if told.startswith("expected") else "")
         expected = str(detail["msg"]).removeprefix("Input should be ")
         if kind == "literal_error":
             expected = str(context["expected"]).replace("'", "")
         elif kind in _COMPARISONS:
             expected = _COMPARISONS[kind].format(**context)
+        elif kind in _LENGTHS:
+            expected = _LENGTHS[kind].format(**context)
+        elif kind == "int_from_float":
+            expected = "a whole number"
         elif kind.partition("_")[0] in _KINDS and kind.endswith(("_type", "_parsing", "_of")):
             expected = _KINDS[kind.partition("_")[0]]
         return f"expected {expected}" + self._found(", found {}", detail["input"], key, otherwise=True)
@@ -142,6 +154,12 @@ class _Explainer:
         return merged
 
 
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are too short for the sole reason that what they hold is refused itself."""
+    below = {detail["loc"][:-1] for detail in details}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in below]
+
+
 def validate(model: type[Model], document: Document, source: Path) -> Model:
     """The model that a document describes. Raises ConfigurationError with every problem that it has."""
     problems = list(document.problems)
@@ -153,7 +171,7 @@ def validate(model: type[Model], document: Document, source: Path) -> Model:
         unreadable = document.data is None and bool(problems)
         if not unreadable:
             explainer = _Explainer(model, document)
-            found = [explainer.problem(detail) for detail in error.errors(include_url=False)]
+            found = [explainer.problem(detail) for detail in _causes(error.errors(include_url=False))]
             problems += [problem for problem in found if problem.key not in told]
     if problems:
         problems.sort(

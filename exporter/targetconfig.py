@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, RootModel, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, RootModel, field_validator
 
 from exporter.dsn import Dsn
 from exporter.dsnsource import DsnSource
-from exporter.values import Bytes, File, Model, Seconds, no_name_twice
+from exporter.values import Bytes, File, Model, Seconds, no_name_twice, something
 
 
 class CaptureConfig(Model):
@@ -66,10 +66,10 @@ class TargetConfig(DsnSource):
     auth: bool = Field(
         default=False, description="opts in to the login wrappers (docs/login.md); false takes nothing away"
     )
-    capture: CaptureConfig | None = Field(
+    capture: Annotated[CaptureConfig | None, BeforeValidator(something)] = Field(
         default=None, description="for this target in place of the key `capture` at the top"
     )
-    discover: DiscoverConfig | None = Field(
+    discover: Annotated[DiscoverConfig | None, BeforeValidator(something)] = Field(
         default=None,
         description="watch the server's databases in place of the one that the DSN names, each as target "
         "`name/database`; `{}` for all of them",

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError
 
+UNKNOWN_COLLECTOR = "unknown collector"
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"(\d+)(MiB|GiB|TiB)")
 _UNIT_BYTES = {"MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
@@ -27,6 +29,8 @@ def _seconds(value: object) -> object:
         if match is None:
             raise ValueError("expected a duration such as 500ms, 15s, 5m or 1h")
         return float(match[1]) * _UNIT_SECONDS[match[2]]
+    if isinstance(value, bool):  # which is a number to Python
+        raise ValueError("expected a duration such as 500ms, 15s, 5m or 1h")
     return value
 
 
@@ -36,6 +40,8 @@ def _bytes(value: object) -> object:
         if match is None:
             raise ValueError("expected a size such as 512MiB or 2GiB")
         return int(match[1]) * _UNIT_BYTES[match[2]]
+    if isinstance(value, bool):
+        raise ValueError("expected a size such as 512MiB or 2GiB")
     return value
 
 
@@ -75,6 +81,13 @@ def one_of_two(path: Path | None, info: ValidationInfo, other: str, names: str) 
         raise ValueError(f"one of {names} is needed, and not both")
 
 
+def something(value: object) -> object:
+    """Raises ValueError for a key without a value where to leave the key out means something else."""
+    if value is None:
+        raise ValueError("expected a mapping, {} for an empty one, or the key left out")
+    return value
+
+
 def no_name_twice(names: Iterable[str]) -> None:
     """Raises ValueError where a name of a list's entries stands twice."""
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
@@ -92,7 +105,7 @@ def _below_the_file(path: Path, info: ValidationInfo) -> Path:
 def _known_collector(name: str, info: ValidationInfo) -> str:
     known: Callable[[], Iterable[str]] | None = (info.context or {}).get("collectors")
     if known is not None and name not in known():
-        raise ValueError("unknown collector")
+        raise ValueError(UNKNOWN_COLLECTOR)
     return name
 
 

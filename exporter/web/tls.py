@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = get_logger("web")
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+# OpenSSL's words for a key of another certificate, by the kinds of the two
+_NO_PAIR = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 _VERIFICATIONS = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
@@ -89,6 +91,8 @@ def _refused(what: str, error: Exception, *paths: Path | None) -> ConfigurationE
     unreadable = [path for path in named if not os.access(path, os.R_OK) or not path.is_file()]
     if unreadable:
         return ConfigurationError(f"{what}: {unreadable[0]}: cannot be read")
+    if getattr(error, "reason", None) in _NO_PAIR:
+        return ConfigurationError(f"{what}: {', '.join(map(str, named)) or 'inline'}: the key is not the certificate's")
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     told = str(reason).lower().replace("_", " ")
     return ConfigurationError(f"{what}: {', '.join(map(str, named)) or 'inline'}: {told}")

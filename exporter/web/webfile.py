@@ -42,7 +42,8 @@ HEADERS: Mapping[str, tuple[str, ...]] = {  # which a file may set, and to what 
     "X-XSS-Protection": (),
 }
 _BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")  # of which Go takes several in a row
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
 
 _SECRET = WithJsonSchema({"type": "string", "writeOnly": True})  # JSON Schema's word for what is never shown
@@ -52,13 +53,16 @@ Version = Literal["TLS12", "TLS13"]
 
 
 def _interval(value: object) -> object:
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is not None:
-        return float(match[1]) * units[match[2]]
+    if isinstance(value, str) and re.fullmatch(f"(?:{_DURATION.pattern})+", value):
+        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(value))
     if value in (0, "0"):
         return 0.0
     raise ValueError("expected a duration such as 500ms or 1s, or 0")
+
+
+def _named(value: object) -> object:
+    """An empty text names no file, nor anything else."""
+    return None if value == "" else value
 
 
 def _suite(name: str) -> str:
@@ -88,6 +92,10 @@ def _supported(value: object) -> object:
     return value
 
 
+_NamedText = Annotated[str | None, BeforeValidator(_named)]
+_NamedFile = Annotated[File | None, BeforeValidator(_named)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -95,12 +103,12 @@ class _Model(BaseModel):
 class TlsServerConfig(_Model):
     """Certificate of the server, and what is asked of the client's."""
 
-    cert: str | None = Field(default=None, description="the certificate itself, in PEM form")
-    key: Annotated[str, _SECRET] | None = Field(default=None, description="its key")
-    client_ca: str | None = Field(default=None, description="the certificates that sign the clients'")
-    cert_file: File | None = None
-    key_file: File | None = None
-    client_ca_file: File | None = None
+    cert: _NamedText = Field(default=None, description="the certificate itself, in PEM form")
+    key: Annotated[_NamedText, _SECRET] = Field(default=None, description="its key")
+    client_ca: _NamedText = Field(default=None, description="the certificates that sign the clients'")
+    cert_file: _NamedFile = None
+    key_file: _NamedFile = None
+    client_ca_file: _NamedFile = None
     client_auth_type: Annotated[ClientAuthType, BeforeValidator(_verifiable)] = Field(
         default="NoClientCert", validate_default=True
     )

@@ -79,6 +79,21 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
             "collectors: {health: {timeout: -1}}\ntargets: [{dsn: dbname=x}]",
             "expected a duration of more than 0 and at most 24h, found -1",
         ),
+        ("targets: [{dsn: dbname=x, name: ''}]", "targets.0.name: expected at least 1 character(s), found ''"),
+        (f"targets: [{{dsn: dbname=x, name: {'a' * 201}}}]", "targets.0.name: expected at most 200 characters"),
+        ("file_sd: {files: []}", "1:18: file_sd.files: expected at least 1 of them, found a list"),
+        ("sessions: {limit: 10.5}\ntargets: [{dsn: dbname=x}]", "sessions.limit: expected a whole number, found 10.5"),
+        (
+            "collectors: {health: {interval: true}}\ntargets: [{dsn: dbname=x}]",
+            "1:33: collectors.health.interval: expected a duration such as 500ms, 15s, 5m or 1h, found true",
+        ),
+        ("capture: {slot_max_bytes: true}\ntargets: [{dsn: dbname=x}]", "expected a size such as 512MiB or 2GiB"),
+        ("targets:\n  - dsn: dbname=x\n    discover:\n", "targets.0.discover: expected a mapping, {} for an empty one"),
+        ("archive:\ntargets: [{dsn: dbname=x}]", "1:9: archive: expected a mapping, {} for an empty one"),
+        (
+            "probe: {modules: {m: {dsn: user=x, hosts: [a], collectors: [helth]}}}\ntargets: [{dsn: dbname=x}]",
+            "probe.modules.m.collectors.0: unknown collector; did you mean health?",
+        ),
         ("a: b: c", "1:5: not valid YAML: a second ': ' in one line"),
         ("targets: [\n", "2:1: not valid YAML"),
         ("targets:\n - {name: a, dsn: ${DSN}}", "a value with ${...} is put in quotes"),
@@ -93,6 +108,12 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 )
 def test_what_is_no_valid_yaml_or_of_another_type_is_explained(tmp_path: Path, text: str, complaint: str) -> None:
     assert complaint in "\n".join(refused(tmp_path, text))
+
+
+def test_a_list_of_which_every_entry_is_refused_is_not_called_empty(tmp_path: Path) -> None:
+    text = "probe: {modules: {m: {dsn: user=x, hosts: ['a b']}}}\ntargets: [{dsn: dbname=x}]"
+    (told,) = refused(tmp_path, text)
+    assert told.startswith("1:44: probe.modules.m.hosts.0: expected a host or a pattern")
 
 
 def test_a_file_that_aliases_make_endless_is_refused_at_once(tmp_path: Path) -> None:

@@ -74,7 +74,10 @@ def test_certificate_and_key_may_stand_in_the_file_itself(folder: Path) -> None:
         (CERTIFIED + "  certfile: x\n", ("web.yml:4:", "certfile", "unknown key")),
         ("tls_server_config: {}\n", ("cert_file is missing",)),
         ("tls_server_config: {cert_file: server.crt}\n", ("key_file is missing",)),
-        (CERTIFIED.replace("server.key", "authority.key"), ("certificate", "key values mismatch")),
+        (
+            CERTIFIED.replace("server.key", "authority.key"),
+            ("certificate", "authority.key: the key is not the certificate's"),
+        ),
         (CERTIFIED.replace("server.key", "nowhere.key"), ("nowhere.key: cannot be read",)),
         (CERTIFIED.replace("server.crt", "server.key"), ("certificate", "server.key")),
         (CERTIFIED + "  cert: x\n", ("web.yml:", "stands beside cert")),
@@ -126,6 +129,27 @@ def test_a_key_with_a_passphrase_is_refused_without_asking(folder: Path) -> None
     )
     with pytest.raises(ConfigurationError, match=r"certificate: .*locked\.key"):
         load(written(folder, CERTIFIED.replace("server.key", "locked.key")))
+
+
+def test_an_empty_text_names_no_file_as_with_the_toolkit(folder: Path) -> None:
+    settings = load(written(folder, CERTIFIED + '  client_ca_file: ""\n  client_auth_type: ""\n  cert: ""\n'))
+    assert settings.context is not None and settings.vet is None
+    with pytest.raises(ConfigurationError, match="key_file is missing"):
+        load(written(folder, CERTIFIED.replace("server.key", '""')))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1m30s", 90.0), ("1.5h", 5400.0), ("500us", 0.0005), ("1h0m0.5s", 3600.5), ("0", 0.0)]
+)
+def test_a_duration_is_what_it_is_to_go(folder: Path, text: str, seconds: float) -> None:
+    limit = load(written(folder, f"rate_limit: {{interval: {text}, burst: 1}}\n")).rate_limit
+    assert limit is not None and limit.interval == pytest.approx(seconds)
+
+
+def test_a_key_of_another_kind_than_the_certificates_is_told_as_such(folder: Path) -> None:
+    openssl("genrsa", "-out", str(folder / "rsa.key"), "2048")
+    with pytest.raises(ConfigurationError, match=r"rsa\.key: the key is not the certificate's"):
+        load(written(folder, CERTIFIED.replace("server.key", "rsa.key")))
 
 
 async def test_a_change_between_the_first_reading_and_the_first_look_shows(tmp_path: Path) -> None:
