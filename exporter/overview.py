@@ -257,5 +257,7 @@ def amount(value: float | None, unit: str) -> str:
             if abs(value) >= 2 * seconds:
                 return f"{value / seconds:.3g} {name}"
         return f"{value:.3g} s"
+    if value == 1:
+        unit = f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
     number = f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
     return number if unit in ("", "level", "ratio") else f"{number} {unit}"

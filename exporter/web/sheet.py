@@ -49,7 +49,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .7rem; border-to
 th { font-weight: 600; }
 thead th { background: var(--raised); white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tbody th { min-width: 5rem; max-width: 24rem; overflow-wrap: anywhere; }
+tbody th { min-width: 5rem; max-width: 24rem; }
 .state { white-space: nowrap; }
 td.prose { min-width: 12rem; }
 time { white-space: nowrap; }
@@ -61,7 +61,7 @@ dd { margin: 0; }
   dd { margin-bottom: .5rem; }
   .verdict { font-size: 1.3rem; }
   th, td { padding: .35rem .45rem; }
-  thead th, time { white-space: normal; }
+  thead th { white-space: normal; }
   td.number, th.number { min-width: 4.5rem; }
 }
 svg.course { display: block; width: 7rem; height: 1.5rem; }

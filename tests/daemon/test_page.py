@@ -65,7 +65,7 @@ def test_it_tells_what_is_wrong_and_what_to_do(
         lambda: found if re.search("3 of 3 databases", found := page(running)) and "tracking_paused" in found else None,
         90,
     )
-    assert "tracking_paused: 1 pauses, limit 0" in text
+    assert "tracking_paused: 1 pause, limit 0" in text
     assert "script_tracking.resume_tracking() ends it" in text
     assert "Runbook ScriptTrackingPaused" in text
     assert "A superuser runs: script-tracking-exporter schema install" in text

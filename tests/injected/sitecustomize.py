@@ -24,6 +24,7 @@ from exporter.daemon import Daemon
 from exporter.target import Target
 from exporter.upkeep.archiver import Archiver
 from exporter.upkeep.keeper import Keeper
+from exporter.web import sparkline  # noqa: F401  # whose words are of the usual hours, whatever `slot` says
 from exporter.web.settings import WebSettings
 
 FOLDER = Path(os.environ["INJECTED"])

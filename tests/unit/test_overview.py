@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES
+import pytest
+
+from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, amount
 from exporter.web import runbooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,3 +42,13 @@ def test_advice_that_may_name_something_is_known() -> None:
     assert len(checks) > 25
     assert naming == NAMING
     assert set(RUNBOOKS) <= checks
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [(1, "pauses", "1 pause"), (2, "pauses", "2 pauses"), (1, "policies", "1 policy"), (0, "changes", "0 changes"),
+     (1, "databases", "1 database"), (1.5, "roles", "1.5 roles"), (1, "bytes", "1 byte"), (1, "level", "1"),
+     (90, "seconds", "90 s"), (3 * 2**20, "bytes", "3 MiB"), (None, "roles", "unknown")],
+)  # fmt: skip
+def test_amounts_are_written_for_people(value: float | None, unit: str, told: str) -> None:
+    assert amount(value, unit) == told

@@ -29,6 +29,7 @@ log = get_logger("api")
 BASE = "/api/v1"
 TREE_ROWS = 1000
 PARTS = {"versions": VERSION, "tree": NODE}  # of one execution, by statement
+_MESSAGES = {"extra_forbidden": "there is no such parameter", "missing": "is needed"}
 HEADERS = {"Vary": "Accept, Authorization"}
 
 
@@ -252,15 +253,18 @@ async def _refused(_request: Request, error: Exception) -> Response:
     detail = {404: "there is nothing at this path", 405: "this can only be read: GET"}.get(
         error.status_code, error.detail
     )
-    return problems.response(error.status_code, detail, error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = "GET, HEAD"  # which is answered as a GET is
+    return problems.response(error.status_code, detail, headers)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     told: list[dict[str, Any]] = [
         {
-            "parameter": ".".join(str(part) for part in found["loc"][1:])[:100],
-            "message": str(found["msg"]).removeprefix("Value error, "),
+            "parameter": str(found["loc"][1])[:100],  # what follows are pydantic's own names of kinds
+            "message": _MESSAGES.get(found["type"]) or str(found["msg"]).removeprefix("Value error, "),
         }
         for found in error.errors()[:20]
     ]
