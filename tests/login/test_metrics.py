@@ -95,6 +95,26 @@ def test_an_address_that_tries_the_e_mails_of_several_tenants_is_seen_for_each(s
     assert {row["tenant"]: row["worst_address"] for row in rows} == {"acme": 3, "globex": 3, "system": 0}
 
 
+def test_many_attempts_are_added_up_in_time(shop: Shop) -> None:
+    """Else the metrics would go when they are needed; the collector has five seconds."""
+    shop.admin.execute(
+        f"insert into {SI}.login_attempt (tenant_hk, script_type, outcome, email_hmac, address)"
+        " select sha256('acme'), 'LOGIN', case when n % 2 = 0 then 'locked' else 'refused' end,"
+        " sha256((n % 500)::text::bytea), '10.0.0.0'::inet + n % 250 from generate_series(1, 200000) as n".encode()
+    )
+    shop.admin.execute("set statement_timeout = '5s'")
+    found = failures(shop.admin)
+    assert found == {
+        "tenant": "acme",
+        "failures": 200000,
+        "accounts": 500,
+        "addresses": 250,
+        "worst_account": 400,
+        "worst_address": 2,
+        "locked_accounts": 250,
+    }
+
+
 def test_calls_count_whatever_becomes_of_the_transaction(shop: Shop) -> None:
     shop.host("begin return false; end", returns="boolean")
     with shop.app.transaction(force_rollback=True):

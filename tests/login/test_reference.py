@@ -132,6 +132,41 @@ def test_a_lock_ends_with_the_window_and_is_not_prolonged_by_attempts_while_it_l
     assert joes.log_in(JOE, PASSWORD)["success"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "is_locked"),
+    [("LOGIN", "locked", True), ("REGISTRATION", "refused", True), ("LOGIN", "refused", False)],
+)
+def test_an_attempt_reads_none_of_those_of_its_email_that_do_not_count(
+    joes: Shop, kind: str, outcome: str, is_locked: bool
+) -> None:
+    """However often somebody tries a locked e-mail, tries to register it, or tried it before its last success."""
+    many = (
+        "insert into script_tracking_internal.login_attempt (tenant_hk, script_type, outcome, email_hmac)"
+        " select a.tenant_hk, %s, %s, a.email_hmac"
+        " from (select * from script_tracking_internal.login_attempt limit 1) as a, generate_series(1, 3000)"
+    )
+    read = (
+        "select coalesce(sum(seq_tup_read), 0)::integer + coalesce(sum(idx_tup_fetch), 0)::integer"
+        " from pg_stat_xact_all_tables where relname = 'login_attempt'"
+    )
+    if is_locked:
+        for _ in range(5):
+            joes.log_in(JOE, "wrong")
+    for _ in range(8):
+        joes.log_in("nobody@example.org", "x")  # the session keeps plans that were made while there were few
+    joes.admin.execute(many.encode(), (kind, outcome))
+    if not is_locked:
+        set_setting(joes.admin, "login.lockout_failures", "0")
+        assert joes.log_in(JOE, PASSWORD)["success"]
+        set_setting(joes.admin, "login.lockout_failures", "5")
+    with joes.app.transaction():
+        before = value(joes.app, read)
+        assert joes.log_in(JOE, PASSWORD)["success"] is not is_locked
+        after = value(joes.app, read)
+    assert isinstance(before, int) and isinstance(after, int)
+    assert after - before < 100
+
+
 def test_a_success_begins_anew(joes: Shop) -> None:
     for _ in range(3):
         for _ in range(4):

@@ -9,6 +9,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
 set plpgsql.extra_errors = 'none'
+set enable_seqscan = off  -- a plan made while there were few attempts serves it when there are many
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$

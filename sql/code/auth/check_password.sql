@@ -17,6 +17,7 @@ declare
   v_window    interval := pg_catalog.make_interval(
     secs => script_tracking_internal.login_setting('login.window_seconds', 900, 60, 86400));
   v_password  text := case when pg_catalog.octet_length(p_password) <= 72 then p_password else '' end;
+  v_since     timestamptz;
   v_locked    timestamptz;
   v_user_hk   bytea;
   v_hash      text;
@@ -28,12 +29,14 @@ begin
   end if;
   -- the failure that keeps it locked is the Nth from the last within the window, since the last success
   if v_most > 0 and not p_opened ? 'refused' then
+    -- reckoned before, so that the index serves for both: however many attempts there were, those that count are read
+    v_since := greatest(pg_catalog.clock_timestamp() - v_window, (
+      select max(b.attempted_at) from script_tracking_internal.login_attempt as b
+      where b.tenant_hk = v_tenant_hk and b.email_hmac = v_hmac and b.script_type = 'LOGIN' and b.outcome = 'succeeded'));
     select a.attempted_at + v_window into v_locked
     from script_tracking_internal.login_attempt as a
     where a.tenant_hk = v_tenant_hk and a.email_hmac = v_hmac and a.script_type = 'LOGIN' and a.outcome = 'refused'
-      and a.attempted_at > greatest(pg_catalog.clock_timestamp() - v_window, (
-        select max(b.attempted_at) from script_tracking_internal.login_attempt as b
-        where b.tenant_hk = v_tenant_hk and b.email_hmac = v_hmac and b.script_type = 'LOGIN' and b.outcome = 'succeeded'))
+      and a.attempted_at > v_since
     order by a.attempted_at desc
     offset v_most - 1 limit 1;
     if found then

@@ -10,6 +10,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
 set plpgsql.extra_errors = 'none'
+set enable_seqscan = off  -- as in begin_login()
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 as $function$

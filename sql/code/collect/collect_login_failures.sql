@@ -14,25 +14,31 @@ set datestyle = 'ISO, YMD'
 as $function$
   with opted as materialized (
     select c.window_seconds from script_tracking_internal.collect_login_calls() as c
-  ), refused as materialized (
-    select a.tenant_hk, a.email_hmac, a.address, a.outcome
+  ), refused as materialized (  -- added up before anything else: whoever guesses makes many attempts with few e-mails or addresses
+    select a.tenant_hk, a.email_hmac, a.address, count(*) as refusals, bool_or(a.outcome = 'locked') as is_locked
     from script_tracking_internal.login_attempt as a
     where a.script_type = 'LOGIN' and a.outcome in ('refused', 'locked', 'tenant_refused')
       and a.attempted_at > clock_timestamp() - make_interval(secs => (select o.window_seconds from opted as o))
+    group by 1, 2, 3
   ), account as (
-    select r.tenant_hk, max(r.refusals) as worst from (
-      select g.tenant_hk, count(*) as refusals from refused as g where g.email_hmac is not null group by g.tenant_hk, g.email_hmac
-    ) as r group by 1
+    select e.tenant_hk, count(*) as accounts, max(e.refusals) as worst, count(*) filter (where e.is_locked) as locked
+    from (
+      select r.tenant_hk, r.email_hmac, sum(r.refusals)::bigint as refusals, bool_or(r.is_locked) as is_locked
+      from refused as r where r.email_hmac is not null group by 1, 2) as e
+    group by 1
   ), address as (
-    select r.address, count(distinct (r.tenant_hk, r.email_hmac)) as accounts
-    from refused as r where r.address is not null group by 1
+    select d.tenant_hk, count(*) as addresses, max(t.accounts) as worst
+    from (select r.tenant_hk, r.address from refused as r where r.address is not null group by 1, 2) as d
+    join (select r.address, count(*) as accounts from refused as r where r.address is not null group by 1) as t
+      on t.address = d.address
+    group by 1
+  ), failure as (
+    select r.tenant_hk, sum(r.refusals)::bigint as failures from refused as r group by 1
   )
-  select t.tenant_bk, count(r.outcome), count(distinct r.email_hmac), count(distinct r.address),
-    coalesce(max(c.worst), 0), coalesce(max(d.accounts), 0),
-    count(distinct r.email_hmac) filter (where r.outcome = 'locked')
+  select t.tenant_bk, coalesce(f.failures, 0), coalesce(c.accounts, 0), coalesce(d.addresses, 0), coalesce(c.worst, 0),
+    coalesce(d.worst, 0), coalesce(c.locked, 0)
   from opted cross join script_tracking.tenant_h as t
-  left join refused as r on r.tenant_hk = t.tenant_hk
+  left join failure as f on f.tenant_hk = t.tenant_hk
   left join account as c on c.tenant_hk = t.tenant_hk
-  left join address as d on d.address = r.address
-  group by t.tenant_bk
+  left join address as d on d.tenant_hk = t.tenant_hk
 $function$;
