@@ -54,6 +54,15 @@ REFUSED = (
     f"grant execute on function {S}.register_tenant(varchar, bytea) to public",
     f"revoke select on {S}.script_execution_s from script_tracking_auditor",
     f"alter default privileges for role script_tracking_owner in schema {S} grant select on tables to public",
+    "alter default privileges for role script_tracking_owner grant select on tables to public",
+    f"alter extension plpgsql add table {S}.tenant_h",
+    f"alter extension plpgsql add function {SI}.redact(text)",
+    f"create table public.parted (like {S}.script_execution_s) partition by range (execution_timestamp);"
+    f" alter table public.parted attach partition {S}.script_execution_s for values from (minvalue) to (maxvalue)",
+    f"create table public.parent (like {S}.tenant_h); alter table {S}.tenant_h inherit public.parent",
+    f"create or replace trigger protect_rows before update or delete on {S}.script_execution_h"
+    f" for each row when (false) execute function {SI}.protect_record()",
+    f"set local search_path = {S}; alter table tenant_h disable trigger all",
     f"create table public.c () inherits ({S}.tenant_h)",
     f"create table public.c (mine int) inherits (public.kept, {SI}.tenant_membership)",
     f"create table public.c (like {S}.tenant_h); alter table public.c inherit {S}.tenant_h",
@@ -68,6 +77,8 @@ ALLOWED = (
     f"create function public.f({S}.tenant_h) returns int language sql as 'select 1'",
     f"create table public.copy (like {S}.script_execution_s)",
     f"create temp table script_tracking_copy as select * from {S}.script_execution_s",
+    "alter default privileges grant select on tables to script_tracking_reader; alter default privileges revoke select"
+    " on tables from script_tracking_reader",
     f"create publication mine for table {S}.tenant_h; drop publication mine",
     f"reindex table {S}.tenant_h",
     f"create table public.mine (tenant bytea references {S}.tenant_h); drop table public.mine",

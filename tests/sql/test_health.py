@@ -105,6 +105,40 @@ def test_a_check_is_bad_and_good_again(admin: Session, make_role: MakeRole, name
     assert one(admin, HEALTH, name)["status"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("change", "back", "is_bad"),
+    [
+        ("set event_triggers = off", "reset event_triggers", True),
+        ("alter database {database} set event_triggers = off", "alter database {database} reset all", True),
+        ("alter role {role} set event_triggers = 'No'", "alter role {role} reset all", True),
+        (
+            "alter role all in database {database} set event_triggers = 0",
+            "alter role all in database {database} reset all",
+            True,
+        ),
+        (
+            "alter role {role} in database postgres set event_triggers = off",
+            "alter role {role} in database postgres reset all",
+            False,
+        ),
+        ("alter role {role} set event_triggers = on", "alter role {role} reset all", False),
+    ],
+)
+def test_a_setting_that_keeps_event_triggers_from_firing_shows(
+    admin: Session, make_role: MakeRole, change: str, back: str, is_bad: bool
+) -> None:
+    if admin.info.server_version < 170000:
+        assert value(admin, "select current_setting('event_triggers', true)") is None
+        return
+    names = {"role": make_role(), "database": f'"{admin.info.dbname}"'}
+    metric = f"select min(enabled) from {INTERNAL}.collect_event_triggers()"
+    for statement, bad in ((change, is_bad), (back, False)):
+        admin.execute(statement.format(**names).encode())
+        found = one(admin, HEALTH, "event_triggers_enabled")
+        assert (found["status"], found["value"]) == (("critical", 0) if bad else ("ok", 4))
+        assert value(admin, metric) == (0 if bad else 1)
+
+
 def test_legal_holds_are_counted_and_are_nothing_bad(admin: Session) -> None:
     hold = value(admin, "select script_tracking.place_hold(null, now(), null, 'a suit')")
     assert one(admin, HEALTH, "legal_holds") == {"status": "ok", "value": 1, "threshold": None}

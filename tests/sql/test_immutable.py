@@ -152,6 +152,8 @@ def test_a_writable_view_and_a_function_of_somebodys_change_nothing(
     assert stored(filled) == before
 
 
+ALWAYS = f"alter table {HUB} enable always trigger protect_rows"
+SWALLOW = "for each row execute function suppress_redundant_updates_trigger()"
 UNPROTECTED = {
     f"alter table {SAT} disable trigger protect_updates": "trigger protect_updates",
     f"alter table {SI}.script_execution_s_first disable trigger protect_truncate": "trigger protect_truncate",
@@ -160,6 +162,20 @@ UNPROTECTED = {
     f"drop trigger protect_truncate on {SI}.script_execution_h_first": "trigger protect_truncate",
     f"drop trigger protect_columns on {S}.tenant_h": "trigger protect_columns",
     f"alter table {S}.tenant_s disable trigger all": "trigger protect_deletes",
+    f"create or replace trigger protect_rows before update or delete on {HUB} for each row when (false)"
+    f" execute function {SI}.protect_record(); {ALWAYS}": "trigger protect_rows",
+    f"drop trigger protect_updates on {SAT}; create trigger protect_updates before update of error_message on {SAT}"
+    f" for each row execute function {SI}.protect_record('may_end');"
+    f" alter table {SAT} enable always trigger protect_updates": "trigger protect_updates",
+    f"drop trigger protect_rows on {HUB}; create trigger protect_rows after delete on {HUB} for each row"
+    f" execute function {SI}.protect_record(); {ALWAYS}": "trigger protect_rows",
+    f"create trigger mine before insert on {SAT} {SWALLOW}": "nothing, but has a trigger of somebody else's (mine)",
+    f"create trigger mine after insert on {SI}.script_execution_h_first {SWALLOW}": "nothing, but has a trigger of"
+    " somebody else's (mine)",
+    f"create rule mine as on insert to {SAT} do instead nothing": "nothing, but has a rule of somebody else's (mine)",
+    f"create rule mine as on delete to {SI}.running_operation do instead nothing": "nothing, but has a rule of somebody"
+    " else's (mine)",
+    f"alter table {SI}.script_execution_s_first set unlogged": "logging",
     f"alter table {SAT} no force row level security": "forced row-level security",
     f"alter table {SI}.script_execution_s_first disable row level security": "forced row-level security",
     f"alter table {SI}.installation no force row level security": "forced row-level security",

@@ -18,6 +18,11 @@ begin
   where script_tracking_internal.is_own_object(o.value ->> 'type', o.value ->> 'schema', o.value ->> 'name')
     and (p_tag <> 'DROP OWNED' or o.value ? 'dropped')
   limit 1;
+  if not found and p_tag = 'ALTER DEFAULT PRIVILEGES' then  -- those of all schemas are of the tables that upkeep will make
+    select o.value ->> 'name' into v_name
+    from pg_catalog.jsonb_array_elements(p_objects) as o
+    where o.value ->> 'name' like 'for role script\_tracking\_owner on %';
+  end if;
   if not found and p_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') then  -- a child's rows would be the record's
     select n.nspname || '.' || p.relname into v_name
     from pg_catalog.jsonb_array_elements(p_objects) as o

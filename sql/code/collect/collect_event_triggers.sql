@@ -1,5 +1,5 @@
--- requires: capture/event_triggers.sql
--- For the daemon: whether each event trigger stands, fires always and calls the right function.
+-- requires: capture/event_triggers.sql, capture/event_triggers_off.sql
+-- For the daemon: whether each event trigger stands, fires always and calls the right function, and no setting keeps it from firing.
 create or replace function script_tracking_internal.collect_event_triggers()
 returns table (trigger text, enabled integer)
 language sql stable
@@ -11,6 +11,7 @@ set datestyle = 'ISO, YMD'
 as $function$
   select w.name, (exists (
     select from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
-    where e.evtname = w.name and e.evtenabled = 'A' and n.nspname = 'script_tracking' and p.proname = w.function))::integer
-  from script_tracking_internal.event_triggers() as w
+    where e.evtname = w.name and e.evtenabled = 'A' and n.nspname = 'script_tracking' and p.proname = w.function)
+    and not o.is_off)::integer
+  from script_tracking_internal.event_triggers() as w cross join script_tracking_internal.event_triggers_off() as o (is_off)
 $function$;

@@ -1,4 +1,4 @@
--- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, rules/pause_state.sql, rules/lost_records.sql, rules/refusals.sql
+-- requires: capture/slot_lag.sql, capture/slot_bound.sql, capture/event_triggers.sql, capture/event_triggers_off.sql, rules/pause_state.sql, rules/lost_records.sql, rules/refusals.sql
 -- Health checks of the capture of DDL. A row for each, for get_system_health() to judge: is_floor says
 -- that a value below the threshold is bad, and not one above. Part of get_system_health(), whose rights and settings it has.
 create or replace function script_tracking_internal.health_capture()
@@ -9,10 +9,10 @@ set search_path = pg_catalog, pg_temp
 as $function$
   select 'event_triggers_enabled',
     (select count(*) from pg_event_trigger as e
-     where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A')::double precision,
+     where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A' and not (select script_tracking_internal.event_triggers_off()))::double precision,
     (select count(*) from script_tracking_internal.event_triggers()
      where not exists (select from script_tracking_internal.pause_state()))::double precision, 'triggers', 'critical', true,
-    'An event trigger is missing or disabled: run "script-tracking-exporter schema verify", then "schema upgrade".'
+    'An event trigger is missing or disabled, or the setting event_triggers is off: run "script-tracking-exporter schema verify", then "schema upgrade".'
   union all
   select 'tracking_paused', (select count(*) from script_tracking_internal.pause_state()), 0, 'pauses', 'warning', false,
     'A superuser paused tracking and no DDL is recorded: script_tracking.resume_tracking() ends it.'

@@ -8,21 +8,22 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
   with own as materialized (
-    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relrowsecurity and c.relforcerowsecurity as secured,
-      n.nspname, format('%I.%I', n.nspname, c.relname) as name
+    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relpersistence,
+      c.relrowsecurity and c.relforcerowsecurity as secured, n.nspname, format('%I.%I', n.nspname, c.relname) as name
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
-  ), append_only (base, triggers) as (
-    values ('script_execution_h', '{protect_rows,protect_truncate}'::name[]),
-      ('script_execution_s', '{protect_deletes,protect_truncate,protect_updates}'),
-      ('partition_archive', '{protect_rows,protect_truncate}'),
-      ('tenant_h', '{protect_columns,protect_deletes,protect_truncate}'),
-      ('tenant_s', '{protect_deletes,protect_truncate,protect_updates}')
+  ), append_only (base, triggers) as (  -- name, tgtype, columns, arguments (may_end), as in sql/queries/verify.sql
+    values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
+      ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400']),
+      ('partition_archive', array['protect_rows 27', 'protect_truncate 34']),
+      ('tenant_h', array['protect_columns 19 1 3 4', 'protect_deletes 11', 'protect_truncate 34']),
+      ('tenant_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400'])
   ), guarded as materialized (
     select o.oid, o.name, o.relkind, o.relispartition, a.triggers
     from append_only as a join own as o on o.relname ~ ('^' || a.base || '(_|$)')
   ), standing as materialized (
-    select t.tgrelid, array_agg(t.tgname) as names
+    select t.tgrelid, array_agg(concat_ws(' ', t.tgname, t.tgtype, nullif(t.tgattr::text, ''),
+      nullif(encode(t.tgargs, 'hex'), ''), case when t.tgqual is not null then 'when' end)) as triggers
     from pg_trigger as t
     where t.tgrelid in (select g.oid from guarded as g) and t.tgenabled = 'A'
       and t.tgfoid = to_regprocedure('script_tracking_internal.protect_record()')
@@ -32,10 +33,10 @@ as $function$
       bool_or(p.polname = 'owner_all' and p.polroles = array[to_regrole('script_tracking_owner')::oid]) as owners
     from pg_policy as p where p.polrelid in (select o.oid from own as o) group by 1
   )
-  select g.name, 'trigger ' || w.name
-  from guarded as g cross join lateral unnest(g.triggers) as w (name)
+  select g.name, 'trigger ' || split_part(w.trigger, ' ', 1)
+  from guarded as g cross join lateral unnest(g.triggers) as w (trigger)
   left join standing as s on s.tgrelid = g.oid
-  where not coalesce(w.name = any (s.names), false)
+  where not coalesce(w.trigger = any (s.triggers), false)
   union all
   select g.name, 'its place as a partition' from guarded as g where g.relkind = 'r' and not g.relispartition
     and exists (select from script_tracking_internal.partitioned_tables() as t where g.name ~ format('[.]%s_', t.relation))
@@ -53,6 +54,16 @@ as $function$
   select o.name, format('nothing, but has an index of somebody else''s (%s)', x.indexrelid::regclass)
   from pg_index as x join own as o on o.oid = x.indrelid join pg_class as c on c.oid = x.indexrelid
   where not x.indisvalid or o.relispartition and not c.relispartition
+  union all
+  -- which change or swallow what is written; a foreign key of somebody's has triggers of the server's own
+  select o.name, format('nothing, but has a trigger of somebody else''s (%I)', t.tgname)
+  from pg_trigger as t join own as o on o.oid = t.tgrelid
+  where not t.tgisinternal and t.tgfoid is distinct from to_regprocedure('script_tracking_internal.protect_record()')
+  union all
+  select o.name, format('nothing, but has a rule of somebody else''s (%I)', w.rulename)
+  from pg_rewrite as w join own as o on o.oid = w.ev_class
+  union all
+  select o.name, 'logging: it is empty after a crash' from own as o where o.relpersistence <> 'p'
   union all
   select o.name, 'forced row-level security' from own as o where not o.secured
   union all
