@@ -28,6 +28,17 @@ class Victim:
         return (SECRET, self.tenant_hk.hex(), self.running.hex(), self.ended.hex(), self.role)
 
 
+def as_told(found: object) -> object:
+    """Keys in hexadecimal, as a client sees them, and not as Python writes bytes: some of them as letters."""
+    if isinstance(found, bytes):
+        return found.hex()
+    if isinstance(found, dict):
+        return {name: as_told(part) for name, part in found.items()}
+    if isinstance(found, list | tuple):
+        return [as_told(part) for part in found]
+    return found
+
+
 @dataclass
 class Spy:
     """A session that keeps everything it was told: rows, notices, errors with all their fields."""
@@ -44,7 +55,7 @@ class Spy:
                 cursor = self.session.execute(statement.encode())
                 while True:
                     if cursor.description:
-                        self.told.append(str([dict(row) for row in cursor.fetchall()]))
+                        self.told.append(str([as_told(dict(row)) for row in cursor.fetchall()]))
                     if not cursor.nextset():
                         break
             except psycopg.Error as error:
