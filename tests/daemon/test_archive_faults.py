@@ -108,9 +108,11 @@ async def test_files_are_looked_at_before_their_partition_goes(
 
 
 async def test_an_archive_that_nobody_has_seen_for_long_is_written_again(
-    past: Session, archiving: Archiver, tmp_path: Path
+    past: Session, archiving: Archiver, tmp_path: Path, installed_database: str
 ) -> None:
-    """As where it was written by a host that is gone, with its disk."""
+    """As where it was written by a host that is gone, with its disk, for good or for a while."""
+    archiving.config = ArchiveConfig(directory=tmp_path / "first")
+    archiving.config.directory.mkdir()
     assert await archiving.round() is True
     archiving.config = ArchiveConfig(directory=tmp_path / "new")
     archiving.config.directory.mkdir()
@@ -119,7 +121,16 @@ async def test_an_archive_that_nobody_has_seen_for_long_is_written_again(
     assert (value(past, LEDGER), value(past, KEEP)) == (2, 0), "whoever wrote it may look at it yet"
     age_archives(past, "2 hours")
     assert await archiving.round() is True
-    assert (value(past, LEDGER), verify(tmp_path / "new"), value(past, KEEP)) == (4, 0, 121)
+    assert (value(past, LEDGER), verify(tmp_path / "new")) == (4, 0)
+    archiving.config = ArchiveConfig(directory=tmp_path / "first")
+    with capture_logs() as logs:
+        assert await archiving.round() is True
+    assert (told(logs), value(past, LEDGER)) == ([], 4), "who comes back neither archives nor removes anything"
+    assert value(past, KEEP) == 121
+    for place in ("first", "new"):
+        assert verify(tmp_path / place) == 0
+        code, said = await asyncio.to_thread(verify_by_ledger, tmp_path / place, installed_database)
+        assert code == 0, said
 
 
 def test_a_program_that_is_killed_before_it_entered_the_archive_does_it_again(

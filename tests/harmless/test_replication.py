@@ -144,3 +144,31 @@ async def test_a_subscriber_to_all_tables_is_not_stopped_by_an_installation(
         # the record of each is its own
         assert [row["script_name"] for row in history(there)] == ["CREATE TABLE"]
         assert history(here) == []
+
+
+async def test_what_is_replicated_into_the_record_changes_nothing_of_it(
+    pair: tuple[str, str], subscribe: Subscribe
+) -> None:
+    """Row-level security keeps the table's owner out from 16 on; the triggers refuse a superuser."""
+    hub = "script_tracking.script_execution_h"
+    with opened(pair[0]) as there, opened(pair[1]) as here:
+        there.execute("create schema script_tracking")
+        there.execute(
+            f"create table {hub} (script_execution_hk bytea, script_execution_bk varchar, tenant_hk bytea,"
+            " load_date timestamptz, record_source varchar, primary key (script_execution_hk, load_date))".encode()
+        )
+        there.execute(f"insert into {hub} values ('forged', 'forged', sha256('system'), now(), 'there')".encode())
+        await installed(pair[1])
+        subscribe(there, here, f"for table {hub}")
+        if here.info.server_version >= 160000:
+            here.execute("alter subscription s set (run_as_owner = true)")
+        kept = f"select record_source from {hub} where script_execution_hk = 'forged'"
+        wait(lambda: bool(here.execute(kept.encode()).fetchall()))
+        faults = "select coalesce(sum(apply_error_count), 0)::integer from pg_stat_subscription_stats"
+        for change in (f"update {hub} set record_source = 'changed'", f"delete from {hub}"):
+            there.execute(change.encode())
+        if here.info.server_version >= 150000:  # where the server tells
+            wait(lambda: value(here, faults) != 0)
+        else:
+            time.sleep(2)
+        assert value(here, kept) == "there"
