@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from exporter.capture.ddltag import is_ddl_tag, is_temporary, tag_at
+from exporter.capture.logbatch import batches, told
 from exporter.capture.logentry import Crash, Entry, codec, ends_within, scan
 from exporter.capture.logplace import MARK_BYTES, LogFile, Place, after, starting, unread
 from exporter.database import Row
@@ -125,33 +125,46 @@ class LogReader:
             return True
         (row,) = await self._ask("attempt_pids")
         pids = set(row["pids"])
-        batch = {
-            "from": None if held.begin is None else {"file": held.begin.file, "at": held.begin.at},
-            "to": {
-                "format": held.end.log_format,
-                "file": held.end.file,
-                "at": held.end.at,
-                "mark": held.end.mark.hex(),
-                "marked": held.end.mark_length,
-                "modified": held.end.modified_at.isoformat(),
-            },
-            "behind": held.behind,
-            "unparsed": held.unparsed,
-            "gaps": held.gaps,
-            "entries": [item for item in (_item(entry, pids) for entry in held.entries) if item],
-        }
-        # a text of the server holds no zero byte, and jsonb would refuse one
-        (row,) = await self._ask("merge", batch=json.dumps(batch).replace("\\u0000", "\\ufffd"))
-        if row["unsettled"] is None:
+        begin = None if held.begin is None else {"file": held.begin.file, "at": held.begin.at}
+        items = [item for item in (told(entry, pids) for entry in held.entries) if item]
+        *before, last = batches(items)
+        for some in before:  # it takes in what it has already, too, should the rest not come
+            if await self._hand_over({"from": begin, "entries": some}) is None:
+                return False
+        unsettled = await self._hand_over(
+            {
+                "from": begin,
+                "to": {
+                    "format": held.end.log_format,
+                    "file": held.end.file,
+                    "at": held.end.at,
+                    "mark": held.end.mark.hex(),
+                    "marked": held.end.mark_length,
+                    "modified": held.end.modified_at.isoformat(),
+                },
+                "behind": held.behind,
+                "unparsed": held.unparsed,
+                "gaps": held.gaps,
+                "entries": last,
+            }
+        )
+        if unsettled is None:
             return False
         self._held = None
         self._busy_since = None
         self._budget = min(self._budget * 2, ROUND_BYTES)
-        self._unsettled = row["unsettled"] > 0
+        self._unsettled = unsettled > 0
         self._merged_at = monotonic()
         if held.gaps:
             log.warning("server_log_gap", target=self._target.name, file=held.end.file, gaps=held.gaps)
         return True
+
+    async def _hand_over(self, batch: dict[str, object]) -> int | None:
+        """How many errors still wait for their attempt; None where another exporter is at it."""
+        # a text of the server holds no zero byte, and jsonb would refuse one
+        (row,) = await self._ask("merge", batch=json.dumps(batch).replace("\\u0000", "\\ufffd"))
+        unsettled: int | None = row["unsettled"]
+        return unsettled
 
     async def _read(self) -> None:
         files = [LogFile(**row) for row in await self._ask("files")]
@@ -179,10 +192,10 @@ class LogReader:
                 size += READ_BYTES
             whole = len(content) < size  # read to the end
             stalled = whole and (not here.is_current or self._has_stalled(here.file_name, at, len(content)))
-            told = scan(content, here.log_format, database, encoding, stalled=stalled)
-            stretch.entries += told.entries
-            stretch.unparsed += told.unparsed
-            consumed = told.consumed
+            scanned = scan(content, here.log_format, database, encoding, stalled=stalled)
+            stretch.entries += scanned.entries
+            stretch.unparsed += scanned.unparsed
+            consumed = scanned.consumed
             tail = (tail + content[:consumed])[-MARK_BYTES:]
             if not whole and not consumed and (consumed := await self._skip(here, at, content)):
                 stretch.unparsed += 1
@@ -238,53 +251,3 @@ class LogReader:
                 return done + end
             done += len(more)
         return end
-
-
-def _item(entry: Entry | Crash, pids: set[int]) -> dict[str, object] | None:
-    """What is told to the database of an entry; None where it has to do with no DDL."""
-    if isinstance(entry, Crash):
-        if entry.pid not in pids:
-            return None
-        return {
-            "at": entry.logged_at,
-            "session_start": entry.logged_at,
-            "session": entry.session_id,
-            "line": entry.line,
-            "pid": entry.pid,
-            "message": entry.message,
-            "ends_session": True,
-            "crash": True,
-        }
-    tag = ddl_tag(entry)
-    if tag is None and entry.pid not in pids:
-        return None
-    return {
-        "at": entry.logged_at,
-        "session_start": entry.session_start,
-        "session": entry.session_id,
-        "line": entry.line,
-        "pid": entry.pid,
-        "user": entry.user,
-        "host": entry.host,
-        "application": entry.application_name,
-        "tag": tag,
-        "txid": entry.txid or None,
-        "ends_session": entry.ends_session,
-        "sqlstate": entry.sqlstate,
-        "message": entry.message,
-        "detail": entry.detail or None,
-        "hint": entry.hint or None,
-        "query": entry.internal_query or None,
-        "context": entry.context or None,
-        "statement": entry.statement or None,
-        "position": entry.position or None,
-    }
-
-
-def ddl_tag(entry: Entry) -> str | None:
-    """The command tag of the DDL that an error belongs to: what the process showed, else what the text begins with."""
-    if is_ddl_tag(entry.tag):
-        return None if is_temporary(entry.statement) else entry.tag
-    if entry.tag in ("", "idle") or not entry.tag.isupper() or entry.tag in ("PARSE", "BIND"):
-        return tag_at(entry.statement, entry.position)
-    return None

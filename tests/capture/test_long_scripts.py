@@ -29,6 +29,21 @@ def test_secrets_are_looked_for_once_for_all_statements(admin: Session, level: s
     becomes(1, lambda: value(admin, SEARCHES))
 
 
+@pytest.mark.parametrize("level", ["basic", "failures"])
+def test_so_they_are_in_a_script_that_another_statement_runs(admin: Session, level: str) -> None:
+    """The context shows the whole of it to each of its statements."""
+    admin.execute(f"update script_tracking_internal.installation set capture_level = '{level}'".encode())
+    admin.execute("set track_functions = 'all'")
+    text = script(SECRET)
+    admin.execute(f"do $do$ begin execute $script${text}$script$; end $do$".encode())
+    rows = history(admin, "CREATE TABLE")
+    assert len(rows) == 31
+    stored = {row["metadata"]["statement"] for row in rows}
+    assert stored == {text.replace("hunter2-of-a-script", "[redacted]")}
+    admin.execute("select pg_sleep(1.1)")
+    assert value(admin, SEARCHES) == 2  # of the client's string, and of the script
+
+
 def test_what_was_kept_is_not_believed_where_the_session_has_set_it(admin: Session) -> None:
     text = script(SECRET)
     forged = "set script_tracking_internal.query = '00000000000000000000000000000000='"

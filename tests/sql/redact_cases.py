@@ -12,7 +12,7 @@ REDACTED = (
         "alter role joe password U&'[redacted]' uescape '[redacted]'",
     ),
     ("alter role joe password 'hun'\n  'ter2'", "alter role joe password '[redacted]'"),
-    ("alter role joe password E'hun' -- c\n 'te\\'r2'", "alter role joe password '[redacted]' -- c"),
+    ("alter role joe password E'hun' -- c\n 'te\\'r2'", "alter role joe password '[redacted]' -- c\n "),
     (
         "alter role joe/* '/* */ */password -- '\n'it''s hunter2'",
         "alter role joe/* '/* */ */password -- '\n'[redacted]'",

@@ -117,6 +117,55 @@ ELSEWHERE = (
     ),
     ("copy (select 'hunter2' password, 'x' y) to stdout", "copy (select '[redacted]' password, 'x' y) to stdout"),
     ("select 'hun'\n'ter2' as password", "select '[redacted]'\n'[redacted]' as password"),
+    # an alias without AS, whatever the statement begins with and whatever the type between is called
+    *(
+        (f"{head} select 'hunter2' password, 'x' y{tail}", f"{head} select '[redacted]' password, 'x' y{tail}")
+        for head, tail in (
+            ("declare c cursor for", ""),
+            ("declare c binary insensitive no scroll cursor with hold for", ""),
+            ("do $$ declare c cursor for", "; begin end $$"),
+            ("do $$ begin for r in", " loop end loop; end $$"),
+            ("do $$ begin return query", "; end $$"),
+            ("create rule r as on select to t do instead", ""),
+            ("create function f() returns text language sql begin atomic", "; end"),
+        )
+    ),
+    *(
+        (f"select 'x' a, 'hunter2'{between} password, 'x' y", f"select 'x' a, '[redacted]'{between} password, 'x' y")
+        for between in (
+            "::character varying",
+            "::character varying(20)",
+            "::pg_catalog.text",
+            "::pg_catalog.text /* it's */",
+            "::text -- it's\n",
+            "::double precision",
+            "::timestamp(3) without time zone",
+            "::interval day to second",
+            "::text[]",
+            ' collate "C"',
+            '::text collate pg_catalog."C"',
+            " || a.suffix",
+            " || suffix",
+        )
+    ),
+    (
+        "select array['hunter2'] password, array['hunter2']::text[] token, 'x' y",
+        "select array['[redacted]'] password, array['[redacted]']::text[] token, 'x' y",
+    ),
+    (
+        "select case when a then 1 else 2 end b, 'hunter2' password, 'x' y",
+        "select case when a then 1 else 2 end b, '[redacted]' password, 'x' y",
+    ),
+    (
+        "select 'x' y, case when a then 'hunter1' else 'hunter2' end password",
+        "select 'x' y, case when a then '[redacted]' else '[redacted]' end password",
+    ),
+    (
+        "create role joe valid until '2030-01-01' password 'hunter2'",
+        "create role joe valid until '2030-01-01' password '[redacted]'",
+    ),
+    # in parts
+    ("select 'pass' -- it's\n 'word=hunter2', 'x'", "select '[redacted]' -- it's\n , '[redacted]'"),
     (
         "select from t where kind = 'x' and 'hunter2' = t.token",
         "select from t where kind = 'x' and '[redacted]' = t.token",

@@ -153,6 +153,9 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
         ("Key (token)=(hunter2) already exists.", None, "Key (token)=([redacted]) already exists."),
         ("Key (id)=(1) already exists.", None, "Key (id)=(1) already exists."),
         ("Failing row contains (1, hunter2).", None, "Failing row contains ([redacted])"),
+        ("Failing row contains (1, hun\nter2).", None, "Failing row contains ([redacted])"),
+        ("Key (token)=(hun\nter2) already exists.", None, "Key (token)=([redacted]) already exists."),
+        ("Failing row contains (1, x).", "alter table t add check (a > 1)", "Failing row contains ([redacted])"),
         (
             "unnamed portal with parameters: $1 = 'hunter''2', $2 = '3'",
             None,
@@ -166,6 +169,33 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
 )
 def test_messages(redacting: Session, message: str | None, statement: str | None, expected: str | None) -> None:
     assert value(redacting, MESSAGE, message, statement) == expected
+
+
+QUOTING = "select script_tracking_internal.redact_quoting(%s, %s, %s, %s)"
+
+
+@pytest.mark.parametrize(
+    ("message", "sqlstate", "expected"),
+    [
+        (
+            'value "99hun\nter2" is out of range for type integer',
+            "22003",
+            'value "[redacted]" is out of range for type integer',
+        ),
+        (
+            "Wert \u00bb99hunter2\u00ab ist au\u00dferhalb des Bereichs",
+            "22003",
+            "Wert \u00bb[redacted]\u00ab ist au\u00dferhalb des Bereichs",
+        ),
+        ("Zeile enth\u00e4lt (1, hunter2).", "23514", "Zeile enth\u00e4lt ([redacted])."),
+        ('relation "hunter" already exists', "42P07", 'relation "hunter" already exists'),
+    ],
+)
+def test_what_is_known_of_a_message_by_its_sqlstate(
+    redacting: Session, message: str, sqlstate: str, expected: str
+) -> None:
+    statement = "alter table t alter token type int using token::int"
+    assert value(redacting, QUOTING, message, statement, statement, sqlstate) == expected
 
 
 def test_metadata_keeps_its_shape(redacting: Session) -> None:

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Four exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, a fail-closed policy, and DDL on the tracker.
@@ -167,7 +167,7 @@ begin
         v_real := script_tracking_internal.real_statement(v_pg_context);
         v_special := coalesce(v_special, '{}') || jsonb_strip_nulls(jsonb_build_object(
           'nested', true,
-          'statement', left(script_tracking_internal.redact(v_real), 16384),
+          'statement', left(script_tracking_internal.redacted_nested(v_context.state_key, v_real), 16384),
           'owner', nullif(script_tracking_internal.object_owner(v_class, v_oid),
                           script_tracking_internal.session_identity())));
       end if;

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
+-- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -74,7 +74,7 @@ begin
         get diagnostics v_context = pg_context;
         if length(v_query) > 4096 or v_outer <> '' or v_context like e'%\n%' then
           if v_context like e'%\n%' then
-            v_real := script_tracking_internal.redact(script_tracking_internal.real_statement(v_context));
+            v_real := script_tracking_internal.redacted_nested(v_key.state_key, script_tracking_internal.real_statement(v_context));
           end if;
           v_parent := to_json(nullif(split_part(v_outer, ':', 2), ''))::text;
           v_said := concat(v_said,

@@ -7,20 +7,15 @@ language plpgsql immutable
 as $function$
 declare
   v_context text := pg_catalog.substr(p_context, pg_catalog.strpos(p_context, e'\n') + 1);
-  v_end     integer;
 begin
   if not pg_catalog.starts_with(v_context, 'SQL statement "') then
     return null;
   end if;
-  v_end := pg_catalog.strpos(v_context, e'"\n');
-  -- a statement may hold such a line end itself: what follows the real one is a context line
-  while v_end > 0 and pg_catalog.substr(v_context, v_end + 2, 40)
-    !~ '^(PL/pgSQL function|SQL function|SQL statement "|extension script file|PL/|while )'
-  loop
-    v_end := case when pg_catalog.strpos(pg_catalog.substr(v_context, v_end + 1), e'"\n') > 0
-      then v_end + pg_catalog.strpos(pg_catalog.substr(v_context, v_end + 1), e'"\n') else 0 end;
-  end loop;
-  return case when v_end > 0 then pg_catalog.substr(v_context, 16, v_end - 16)
-    else pg_catalog.rtrim(pg_catalog.substr(v_context, 16), '"') end;
+  -- A statement may hold such a line end itself: what follows the real one is a context line. One search without parentheses
+  -- that remember, which would take the square of the time; a regular expression needs four bytes of memory for each character.
+  return case when pg_catalog.length(v_context) <= 10000000 then coalesce(
+    pg_catalog.substr(pg_catalog.substring(v_context,
+      e'^SQL statement ".*?(?="\n(?:PL/|SQL function|SQL statement "|extension script file|while ))'), 16),
+    pg_catalog.rtrim(pg_catalog.substr(v_context, 16), '"')) end;
 end
 $function$;

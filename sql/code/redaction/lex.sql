@@ -60,8 +60,15 @@ begin
           or v_code >= 128 or v_code = 95 or v_code between 65 and 90 or v_code between 97 and 122
           or (v_piece = '&' and lower(v_raw) = 'u')
         then
+          if octet_length(v_raw) > 4000 then
+            v_much := v_much || v_raw;
+            v_raw := '';
+          end if;
           v_raw := v_raw || v_piece;
           continue;
+        elsif v_much <> '' then
+          space := v_space; kind := 'w'; raw := v_much || v_raw; value := lower(raw); v_space := ''; v_raw := ''; v_much := '';
+          return next;
         elsif v_code = 39 and lower(v_raw) in ('e', 'b', 'x', 'n', 'u&') then
           v_kind := case lower(v_raw) when 'e' then 'e' when 'u&' then 'u' when 'n' then 's' else 'b' end;
         elsif v_code = 34 and lower(v_raw) = 'u&' then
@@ -223,7 +230,7 @@ begin
   else
     if v_mark <> '' or v_raw <> '' then
       space := v_space; kind := case when v_raw <> '' then 'w' else 'o' end;
-      raw := v_raw || v_mark; value := lower(raw); v_space := '';
+      raw := v_much || v_raw || v_mark; value := lower(raw); v_space := '';
       return next;
     end if;
     if v_space <> '' then

@@ -17,7 +17,7 @@ declare
     'group', 'order', 'having', 'limit', 'union', 'returning', 'inherits', 'with', 'raise', 'return', 'perform', 'add',
     'drop', 'rename', 'owner', 'grant', 'valid', 'cascade', 'restrict', 'into', 'values'];
   -- functions that take a name and its value, one after the other; so do rows of VALUES
-  c_pairs     constant text := '(set_config|json|hstore|setting|header|xml|concat|^format$|^values$|^,$)';
+  c_pairs     constant text[] := array['%set\_config%', '%json%', '%hstore%', '%setting%', '%header%', '%xml%', '%concat%', 'format', 'values', ','];
   -- of which each argument may stand for the others
   c_alike     constant text[] := array['coalesce', 'nullif', 'greatest', 'least', 'starts_with', 'strpos', 'replace', 'regexp_replace',
     'regexp_match'];
@@ -25,6 +25,8 @@ declare
   c_functions constant text := '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512'
     '|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify'
     '|(.*_)?(set|change|update|reset|check|verify|rotate|store|save|validate|test|new)_(.*_)?(password|passwd|pwd|passphrase|secret|token|credential|api_?key)s?)$';
+  -- parts of the name of a secret
+  c_parts     constant text[] := array['%pass%', '%pw%', '%secret%', '%token%', '%cred%', '%key%', '%jwt%', '%signature%', '%bearer%', '%authorization%'];
   -- what stands before INSERT where it begins no statement
   c_event     constant text[] := array['after', 'before', 'of', 'or', 'on', 'for', 'grant', 'revoke', ','];
   v_spaces    text[];
@@ -37,6 +39,11 @@ declare
   v_value     text;
   v_text      text;
   v_previous  text := '';        -- the token before, in lower case; '' after a string
+  v_prior     text := '';        -- the same as this token found it, and those before: comments may stand between
+  v_before    text := '';
+  v_third     text := '';
+  v_cast      integer := 0;      -- 1 after ::, 2 after a type's name that may go on: character varying
+  v_select    boolean := false;  -- since a SELECT
   v_first     text := '';        -- words of the statement
   v_second    text := '';
   v_head      boolean := true;   -- before the AS of CREATE VIEW or WITH, where a list names columns
@@ -56,14 +63,17 @@ declare
   v_insert    boolean := false;
   v_trigger   boolean := false;  -- in CREATE TRIGGER, whose arguments may be names and values
   v_string    integer;           -- where the last string stands, as far as another may go on with it
-  v_joined    text;              -- its value
-  v_parts     integer := 0;      -- of which it consists
+  v_joined    text;              -- its value, of all its parts
+  v_much      text;              -- in two halves, as text is copied when it grows
+  v_last      integer;           -- the last of its parts
   v_secret    boolean := false;  -- it was one
-  v_strings   integer[] := '{}'; -- where all strings stand that are none so far
+  v_strings   integer[] := '{}'; -- where all strings stand that are none so far, and how many these are: of those that are
+  v_count     integer := 0;      -- beyond only the last is of any use
   v_assigned  integer[] := '{}'; -- those that a variable is set to
   v_statement integer := 1;      -- where the statement begins, and
   v_term      integer := 1;      -- the present term of a condition
   v_since     integer;           -- all strings from there on turn out to be secrets
+  v_place     integer;
 begin
   select array_agg(t.space), array_agg(t.kind), array_agg(t.raw), array_agg(t.value), array_agg(t.space || t.raw)
     into v_spaces, v_kinds, v_raws, v_values, v_out
@@ -82,6 +92,11 @@ begin
   for v_at in 1..cardinality(v_kinds) loop
     v_kind := v_kinds[v_at];
     v_value := v_values[v_at];
+    if v_kind <> 'c' then
+      v_third := v_before;
+      v_before := v_prior;
+      v_prior := v_previous;
+    end if;
     case
       when v_raws[v_at] = '' then  -- white space at the end
         null;
@@ -91,43 +106,55 @@ begin
 
       when v_kind in ('s', 'e', 'u', 'b', 'd', 'S', 'E', 'U', 'B') then
         if v_kind in ('S', 'E', 'U', 'B') and v_string is not null then
-          -- goes on with the string before: they are one
-          v_joined := v_joined || v_value;
-          v_parts := v_parts + 1;
-          if v_parts > 100 then
-            return null;  -- each part judges all before it anew
-          end if;
-          if not v_secret and v_kind <> 'B' then
-            v_text := script_tracking_internal.redact_literal(v_joined, true, p_depth + 1);
-            v_secret := v_text is distinct from v_joined;
-            v_zone := v_zone or v_secret;
-          end if;
-          if v_secret then
-            v_out[v_string] := v_spaces[v_string] || '''' || c_mark || '''';
-            v_out[v_at] := '';
+          -- goes on with the string before: they are one, and were judged as one
+          if v_secret then  -- the end of a comment's line stays
+            v_out[v_at] := case when v_kinds[v_at - 1] = 'c' then v_spaces[v_at] else '' end;
           else
-            v_strings := v_strings || v_at;
+            v_count := v_count + 1;
+            v_strings[v_count] := v_at;
           end if;
         else
+          v_string := v_at;
+          v_cast := 0;
+          v_last := v_at;
+          v_joined := v_value;
+          if v_kinds[v_at + 1] in ('S', 'E', 'U', 'B', 'c') then
+            v_much := '';
+            v_place := v_at + 1;
+            while v_kinds[v_place] in ('S', 'E', 'U', 'B', 'c') loop
+              if v_kinds[v_place] <> 'c' then
+                v_last := v_place;
+                if length(v_joined) > 4000 then
+                  v_much := v_much || v_joined;
+                  v_joined := '';
+                end if;
+                v_joined := v_joined || v_values[v_place];
+              end if;
+              v_place := v_place + 1;
+            end loop;
+            v_joined := v_much || v_joined;
+          end if;
           v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_unquoted[v_at]
             or v_previous in ('connection', 'program', 'conninfo')
             or (v_open > 0 and v_names[v_open] = 'options' and not script_tracking_internal.shows_option(v_previous));
-          v_string := v_at;
-          v_joined := v_value;
-          v_parts := 1;
           if v_secret then
-            if v_value <> '' then
+            if v_joined <> '' then
               v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
             end if;
           else
-            v_text := script_tracking_internal.redact_string(v_kind, v_raws[v_at], v_value, p_depth + 1);
+            if v_last = v_at then
+              v_text := script_tracking_internal.redact_string(v_kind, v_raws[v_at], v_value, p_depth + 1);
+            else
+              v_text := case when script_tracking_internal.redact_string(v_kind, v_joined, v_joined, p_depth + 1) = v_joined then v_raws[v_at] end;
+            end if;
             if v_text is null then
               v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
               v_zone := true;
               v_secret := true;
             else
-              if v_value <> '' then
-                v_strings := v_strings || v_at;
+              if v_joined <> '' then
+                v_count := v_count + 1;
+                v_strings[v_count] := v_at;
                 if v_previous = ':=' then
                   v_assigned := v_assigned || v_at;
                 end if;
@@ -135,9 +162,9 @@ begin
               if v_text <> v_raws[v_at] then
                 v_out[v_at] := v_spaces[v_at] || v_text;
                 v_zone := true;
-              elsif length(v_value) < 200 and script_tracking_internal.is_secret_name(btrim(v_value, '{}"')) then
+              elsif length(v_joined) < 200 and lower(v_joined) like any (c_parts) and script_tracking_internal.is_secret_name(btrim(v_joined, '{}"')) then
                 v_named[v_open] := v_open > 0;
-                if v_previous ~ '(^#?>>?|\[)$' or (v_open > 0 and v_names[v_open] ~ c_pairs)
+                if v_previous in ('>', '>>', '#>', '#>>') or right(v_previous, 1) = '[' or (v_open > 0 and v_names[v_open] like any (c_pairs))
                   or (v_previous in ('(', ',') and (v_brackets > 0 or v_trigger and v_open = 1))
                 then
                   v_hot := 1;
@@ -145,21 +172,21 @@ begin
                   v_previous := '';
                   continue;
                 elsif v_first = 'update' and v_previous = '=' then  -- .. SET value = '..' WHERE name = 'password'
-                  v_strings := trim_array(v_strings, 1);
+                  v_count := v_count - 1;
                   v_since := v_statement;
                   v_zone := true;
                 end if;
               end if;
               -- the announcement itself: EXECUTE 'alter role joe password ' || quote_literal('..'), format('.. password %L', ..)
-              if lower(right(v_value, 200)) ~
+              if lower(right(v_joined, 200)) ~
                   e'(passw(or)?d|passwd|pwd|passphrase|secret|token|key|credentials?|pass|connection)["\']?[[:space:]]*(=>|:=|=|:|to|is|by)?[[:space:]]*[eE]?["\']?(%([0-9]+[$])?[LIs]?["\']?)?$'
-                and lower(right(v_value, 20)) ~ e'([[:space:]=:]|["\'])(%([0-9]+[$])?[lis]?["\']?)?$'
-                and v_previous not in ('like', 'ilike') and script_tracking_internal.is_suspect(v_value)
+                and lower(right(v_joined, 20)) ~ e'([[:space:]=:]|["\'])(%([0-9]+[$])?[lis]?["\']?)?$'
+                and v_previous not in ('like', 'ilike') and script_tracking_internal.is_suspect(v_joined)
               then
                 v_zone := true;
               end if;
             end if;
-            if v_zone and p_depth > 0 and v_since is null and v_value <> '' then
+            if v_zone and p_depth > 0 and v_since is null and v_joined <> '' then
               -- what it is put together with may be a constant that was declared before
               foreach v_since in array v_assigned loop
                 v_out[v_since] := v_spaces[v_since] || '''' || c_mark || '''';
@@ -192,27 +219,27 @@ begin
         v_string := null;
         -- in a body of another language a string: api_key = "..", token: "..", also with a letter before it
         v_foreign := v_kind = 'i' and (v_hot = 3 and v_previous in (':', '=', ':=', '=>', '==')
-          or v_hot = 4 and v_spaces[v_at] = '' and v_previous ~ '^[a-z]{1,2}$');
-        if v_value ~* '(pass|pw|secret|token|cred|key|jwt|signature|bearer|authorization)'
+          or v_hot = 4 and v_spaces[v_at] = '' and length(v_previous) between 1 and 2 and v_previous between 'a' and 'zz');
+        if lower(v_value) like any (c_parts)
           and script_tracking_internal.is_secret_name(v_value) and (v_kind = 'i' or v_value not in ('authorization', 'bearer'))
         then
           if v_open = v_alias and not v_insert and v_previous in ('(', ',') then
             v_since := v_statement;  -- (values ('..')) as v (password)
           elsif v_previous = 'as'
-            or (v_previous in ('', ')') or v_values[v_at - 2] = '::')
-              and (v_first in ('select', 'with', 'insert', 'explain', 'prepare', 'copy', '')
+            or (v_previous in ('', ')', ']', 'end') or v_cast = 2 or v_before in ('||', '.') and v_previous <> '.')
+              and (v_select or v_first in ('select', 'with', 'insert', 'explain', 'prepare', 'copy', '')
                 or v_first = 'create' and v_second in ('table', 'view', 'materialized', 'temp', 'temporary', 'global', 'local', 'unlogged',
                   'recursive'))
           then
-            if v_strings[cardinality(v_strings)] >= v_items[v_open + 1] then  -- '..' AS password
+            if v_strings[v_count] >= v_items[v_open + 1] then  -- '..' AS password
               v_since := v_items[v_open + 1];
             end if;
-          elsif v_strings[cardinality(v_strings)] >= v_term then
-            v_text := case when v_previous = '.' then v_values[v_at - 3] else v_previous end;
-            if v_text ~ '^([=<>!~]+[*]?|like|ilike)$' and v_text <> '=>' then
+          elsif v_strings[v_count] >= v_term then
+            v_text := case when v_previous = '.' then v_third else v_previous end;
+            if v_text in ('like', 'ilike') or (v_text not in ('', '*', '=>') and btrim(v_text, '=<>!~*') = '') then
               v_since := v_term;  -- '..' = password
             end if;
-          elsif v_open > 0 and v_names[v_open] = any (c_alike) and v_strings[cardinality(v_strings)] > v_begins[v_open] then
+          elsif v_open > 0 and v_names[v_open] = any (c_alike) and v_strings[v_count] > v_begins[v_open] then
             v_since := v_begins[v_open];  -- coalesce('..', password)
           end if;
           if v_foreign then
@@ -252,6 +279,7 @@ begin
               v_insert := v_insert or not (v_previous = any (c_event) and v_values[v_at + 1] in ('on', 'or', 'to', 'with', ','));
             when 'values', 'select' then
               v_insert := false;
+              v_select := v_select or v_value = 'select';
               v_items[v_open + 1] := v_at;
               v_term := v_at;
               v_head := v_head and v_open > 0;
@@ -271,6 +299,7 @@ begin
                 v_first := '';
                 v_second := '';
               end if;
+              v_select := v_select and v_value in ('then', 'else');
             when 'case' then
               v_zone := v_zone or v_hot in (3, 4);
             else null;
@@ -303,6 +332,11 @@ begin
             end case;
           end if;
         end if;
+        v_cast := case
+          when v_cast = 1 or v_cast = 2 and v_value in ('varying', 'precision', 'with', 'without', 'time', 'zone', 'day', 'hour', 'minute', 'to', 'second')
+            then 2
+          when v_kind = 'w' and v_value = 'collate' then 1
+          else 0 end;
         v_previous := v_value;
 
       when v_kind = 'n' then
@@ -314,7 +348,7 @@ begin
 
       else  -- operators and punctuation
         v_string := null;
-        if v_value ~ '[][]' then
+        if strpos(v_value, '[') > 0 or strpos(v_value, ']') > 0 then
           v_brackets := greatest(v_brackets + length(replace(v_value, ']', '')) - length(replace(v_value, '[', '')), 0);
         end if;
         if v_value = '(' then
@@ -324,7 +358,7 @@ begin
           v_begins[v_open] := v_at;
           v_items[v_open + 1] := v_at;
           v_term := v_at;
-          if v_at > 2 and (v_values[v_at - 2] = 'as' or (v_values[v_at - 2] = ')' and v_previous <> all (c_ends || array['check', 'include', '']))) then
+          if v_before = 'as' or (v_before = ')' and v_previous <> all (c_ends || array['check', 'include', ''])) then
             v_alias := v_open;
           end if;
           if v_function is null and v_previous ~ c_functions then
@@ -361,7 +395,7 @@ begin
         elsif v_value = ',' then
           v_items[v_open + 1] := v_at;
           v_term := v_at;
-          if v_hot in (1, 2) and (v_brackets > 0 or v_open > 0 and (v_names[v_open] ~ c_pairs or v_trigger and v_open = 1)) then
+          if v_hot in (1, 2) and (v_brackets > 0 or v_open > 0 and (v_names[v_open] like any (c_pairs) or v_trigger and v_open = 1)) then
             v_hot := 3;
           elsif v_hot > 0 and v_open > 0 and v_names[v_open] = any (c_alike) then
             v_hot := 3;
@@ -372,7 +406,7 @@ begin
           end if;
         elsif v_value = ';' then
           v_hot := 0; v_level := null; v_insert := false;
-          v_first := ''; v_second := ''; v_head := true; v_trigger := false; v_brackets := 0;
+          v_first := ''; v_second := ''; v_head := true; v_trigger := false; v_brackets := 0; v_select := false;
           v_items[v_open + 1] := v_at;
           v_term := v_at;
           if v_open = 0 then
@@ -380,20 +414,30 @@ begin
           end if;
         elsif v_hot = 4 and v_value = '[' then
           v_hot := 3;
-        elsif v_hot > 0 and v_value ~ e'^\\]?[-=<>!~|:*+/]+$' and v_value <> '::' then
+        elsif v_hot > 0 and v_value not in ('::', ']') and btrim(case when left(v_value, 1) = ']' then substr(v_value, 2) else v_value end, '-=<>!~|:*+/') = '' then
           v_hot := 3;
         elsif v_hot = 1 and v_value = '.' then  -- what it qualifies is another name
           v_hot := 0;
           v_named[v_open] := false;
         end if;
+        v_cast := case
+          when right(v_value, 2) = '::' or v_value = '.' and v_cast = 2 then 1
+          when v_value in ('(', ')', '[', ']', '[]') then v_cast
+          else 0 end;
         v_previous := v_value;
     end case;
 
     if v_since is not null then
-      for v_place in reverse cardinality(v_strings)..1 loop
-        exit when v_strings[v_place] < v_since;
+      v_place := v_count;
+      while v_place > 0 and v_strings[v_place] >= v_since loop
         v_out[v_strings[v_place]] := v_spaces[v_strings[v_place]] || '''' || c_mark || '''';
+        v_place := v_place - 1;
       end loop;
+      -- the last stands for all of them from now on: to go through them again for each name would take the square of the time
+      if v_place < v_count then
+        v_strings[v_place + 1] := v_strings[v_count];
+        v_count := v_place + 1;
+      end if;
       v_since := null;
     end if;
   end loop;

@@ -12,7 +12,8 @@ begin
   if not script_tracking_internal.is_suspect(p_value) then
     return p_value;
   end if;
-  if p_depth > 8 then
+  -- what is read once for each level that it stands in takes no longer than a text of one level
+  if p_depth > 8 or length(p_value)::bigint * (p_depth + 1) > 100000 then
     return null;
   end if;
   if script_tracking_internal.is_sql(p_value) then

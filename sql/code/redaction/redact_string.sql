@@ -11,18 +11,18 @@ begin
   if p_kind = 'b' then
     return p_raw;
   end if;
-  -- what backslashes stand for if standard_conforming_strings is off
-  if p_kind = 's' and strpos(p_value, chr(92)) > 0
-    and (select script_tracking_internal.redact_literal(u.value, true, p_depth) is distinct from u.value
+  v_text := script_tracking_internal.redact_literal(p_value, p_kind <> 'd', p_depth);
+  -- What backslashes stand for if standard_conforming_strings is off. Each such reading counts for four levels, as the readings
+  -- of what stands within would double with each level.
+  if v_text = p_value and p_kind = 's' and strpos(p_value, chr(92)) > 0
+    and (select script_tracking_internal.redact_literal(u.value, true, p_depth + 3) is distinct from u.value
          from script_tracking_internal.unescape(p_value, 'e') as u (value))
-    and script_tracking_internal.redact_literal(p_value, true, p_depth) is not distinct from p_value
   then
     return null;
   end if;
-  v_text := script_tracking_internal.redact_literal(p_value, p_kind <> 'd', p_depth);
   return case
     when v_text = p_value then p_raw
-    when p_kind = 'd' then substring(p_raw from '^[$][^$]*[$]') || v_text || substring(p_raw from '^[$][^$]*[$]')
+    when p_kind = 'd' then '$' || split_part(p_raw, '$', 2) || '$' || v_text || '$' || split_part(p_raw, '$', 2) || '$'
     when p_kind = 'e' then 'E''' || replace(replace(v_text, chr(92), chr(92) || chr(92)), '''', '''''') || ''''
     else '''' || replace(v_text, '''', '''''') || '''' end;
 end

@@ -1,4 +1,4 @@
--- requires: capture/lock_capture.sql, serverlog/log_time.sql, redaction/redact_message.sql, redaction/redact_text.sql, vault/redact.sql, serverlog/settle_log_errors.sql
+-- requires: capture/lock_capture.sql, serverlog/log_time.sql, redaction/redact_quoting.sql, redaction/redact_text.sql, vault/redact.sql, serverlog/settle_log_errors.sql
 -- For the daemon: takes over what it found in a stretch of the log, and that the log was read so far. One that read from
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
 -- attempt; NULL where another reader of capture is at it, and nothing was looked at.
@@ -55,14 +55,16 @@ begin
         'query', left(x.query, 4096), 'context', left(x.context, 4096)))
     from jsonb_array_elements(p_batch -> 'entries') as e
     cross join lateral (
-      select script_tracking_internal.redact(e.value ->> 'statement') as statement) as r
+      -- offset 0: once, and not anew in each place where it is used
+      select script_tracking_internal.redact(e.value ->> 'statement') as statement offset 0) as r
     cross join lateral (
-      select script_tracking_internal.redact_message(t.message, e.value ->> 'statement') as message,
-        script_tracking_internal.redact_message(t.detail, e.value ->> 'statement') as detail,
-        script_tracking_internal.redact_message(t.hint, e.value ->> 'statement') as hint,
-        script_tracking_internal.redact_message(t.query, e.value ->> 'statement') as query,
-        script_tracking_internal.redact_message(t.context, e.value ->> 'statement') as context
-      from jsonb_to_record(e.value) as t (message text, detail text, hint text, query text, context text)) as x
+      select script_tracking_internal.redact_quoting(t.message, t.statement, r.statement, t.sqlstate) as message,
+        script_tracking_internal.redact_quoting(t.detail, t.statement, r.statement, t.sqlstate) as detail,
+        script_tracking_internal.redact_quoting(t.hint, t.statement, r.statement, null) as hint,
+        script_tracking_internal.redact_quoting(t.query, t.statement, r.statement, null) as query,
+        script_tracking_internal.redact_quoting(t.context, t.statement, r.statement, null) as context
+      from jsonb_to_record(e.value) as t (statement text, sqlstate text, message text, detail text, hint text, query text, context text)
+      offset 0) as x
     cross join lateral (
       select greatest(s.value::integer, 4096) as characters
       from script_tracking_internal.setting as s where s.name = 'sql_command.max_characters') as m
