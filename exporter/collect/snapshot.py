@@ -37,15 +37,15 @@ class Snapshot:
         self._headers: dict[str, _Told] = {}
         self._pieces: dict[str, dict[tuple[str, str], _Told]] = {}
         self._told: dict[str, dict[str, set[str]]] = {}  # families by target and source
-        self._documentation: dict[str, str] = {}
+        self._documentation: dict[str, tuple[str, str]] = {}  # type and text, by family
         self.samples = 0  # all together
         self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
-        if self._documentation.get(spec.name) == documentation:
+        if self._documentation.get(spec.name) == (spec.type, documentation):
             return
-        self._documentation[spec.name] = documentation
+        self._documentation[spec.name] = spec.type, documentation
         self._headers[spec.name] = _Told.of(render.header(spec, documentation), NEVER)
         self._pieces.setdefault(spec.name, {})
         self._texts.clear()

@@ -13,7 +13,7 @@ from exporter.collect.render import Texts, samples_in_turns
 from exporter.collect.snapshot import Snapshot
 from exporter.config import LimitsConfig
 from exporter.database import Answer
-from exporter.metricmap import CollectorSpec
+from exporter.metricmap import CollectorSpec, MetricSpec
 
 PORTION_ROWS = 500  # of which samples are made in one turn of the event loop
 
@@ -38,13 +38,14 @@ class Teller:
         self._caps = caps
         self.digester = Digester()
         self._told: dict[str, tuple[int, Shown, LimitsConfig]] = {}  # mark of what stands in the snapshot as a whole
+        self._metrics: dict[str, Sequence[MetricSpec]] = {}  # of which it was made, by collector
 
     def known(self, spec: CollectorSpec) -> int | None:
         """The mark of an answer that would be told as it stands."""
         told = self._told.get(spec.name)
         if told is None or told[1] is not self._caps.shown or told[2] is not self._caps.limits:
             return None
-        return told[0]
+        return told[0] if self._metrics.get(spec.name) == spec.metrics else None
 
     async def prepare(self, spec: CollectorSpec, answer: Answer) -> Telling:
         """Makes samples and lines of an answer. Raises QueryFailed for rows of another shape."""
@@ -69,6 +70,9 @@ class Teller:
             self._snapshot.prolong(self._target, name, end)
             self.digester.prolong(name, end)
             return
+        if self._metrics.get(name, metrics := telling.spec.metrics) != metrics:  # some may be gone
+            self._snapshot.withdraw(self._target, [name])
+        self._metrics[name] = metrics
         self._snapshot.put_rendered(self._target, name, telling.told, end)
         self.digester.take(name, answer.rows, end)
         if telling.by is not None and answer.mark is not None:

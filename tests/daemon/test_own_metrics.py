@@ -101,10 +101,21 @@ def test_a_reload_takes_a_changed_file_and_refuses_a_broken_one(
     told = running.wait_for_event("configuration_refused")
     assert "own.yaml:" in str(told["problems"]) and "metrics.0.type: expected counter, gauge" in str(told["problems"])
     running.wait_for_value(3, "shop_orders_open", region="eu")
+    ended = {"name": "shop_end_seconds", "type": "gauge", "help": "Orders.", "value": "n"}
+    write(file, orders=collector("shop.orders", ORDERS, ended))
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for_value(3, "shop_end_seconds")
+    info = {"name": "shop_orders_open", "type": "histogram", "help": "Orders.", "le": "n", "bucket": "n", "sum": "n"}
+    write(file, orders=collector("shop.orders", info))  # of the same rows
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for_value(3, "shop_orders_open_sum", target="shop")
+    text = running.get("/metrics").body.decode()
+    assert "# TYPE shop_orders_open histogram\n" in text and "shop_end_seconds" not in text
+    assert "shop_orders_open{" not in text
     write(file, sales=collector("shop.orders", {**ORDERS, "name": "shop_sales"}))
     running.process.send_signal(signal.SIGHUP)
     running.wait_for_value(3, "shop_sales", region="eu")
-    running.wait_for_value(None, "shop_orders_open", region="eu")
+    running.wait_for_value(None, "shop_orders_open_sum")
     assert running.value(SUCCESS, collector="orders") is None
 
 
