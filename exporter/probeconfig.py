@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -14,17 +15,34 @@ from exporter.targetconfig import TargetConfig
 from exporter.values import CollectorName, Model, Seconds, SecretDsn
 
 DEFAULT_PORT = "5432"
-_PLACE = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::(\d{1,5}))?/([^/?#@=\\'\s\x00]{1,63})")
+_PLACE = re.compile(
+    r"(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)|\[([0-9A-Fa-f:.]+)\])(?::(\d{1,5}))?/([^/?#@=\\'\s\x00]{1,63})"
+)
+_ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}|\*))?")
 _HOST = re.compile(r"[A-Za-z0-9._*?\[\]!-]+(?::(?:\d{1,5}|\*))?")
 
 
 def place_of(target: str) -> tuple[str, str, str] | None:
     """Host, port and database of host[:port]/database; None for anything else, such as a DSN."""
     match = _PLACE.fullmatch(target)
-    return None if match is None else (match[1].lower(), match[2] or DEFAULT_PORT, match[3])
+    if match is None or int(match[3] or DEFAULT_PORT) not in range(1, 65536):
+        return None
+    host = match[1].lower() if match[1] else _address(match[2])
+    return None if host is None else (host, match[3] or DEFAULT_PORT, match[4])
+
+
+def _address(text: str) -> str | None:
+    """An IPv6 address in its usual form; None where it is none."""
+    try:
+        return str(ipaddress.IPv6Address(text))
+    except ValueError:
+        return None
 
 
 def _host_pattern(pattern: str) -> str:
+    address = _ADDRESS.fullmatch(pattern)
+    if address is not None and (host := _address(address[1])) is not None:
+        return f"[[]{host}]:{address[2] or DEFAULT_PORT}"
     if not _HOST.fullmatch(pattern):
         raise ValueError("expected a host or a pattern, such as db1.example, *.db.example or db1.example:6432")
     return pattern.lower() if ":" in pattern else f"{pattern.lower()}:{DEFAULT_PORT}"
@@ -40,7 +58,8 @@ class ProbeModule(DsnSource):
     )
     hosts: tuple[Annotated[str, AfterValidator(_host_pattern)], ...] = Field(
         min_length=1,
-        description="hosts or patterns (`*.db.example`) that may be asked, on port 5432, or on `host:port`, `host:*`",
+        description="hosts or patterns (`*.db.example`, `[2001:db8::1]`) that may be asked, on port 5432, or on "
+        "`host:port`, `host:*`",
     )
     databases: tuple[str, ...] = Field(
         default=("*",), min_length=1, description="names or patterns of databases that may be asked, case-sensitive"
@@ -52,7 +71,8 @@ class ProbeModule(DsnSource):
 
     def allows(self, host: str, port: str, database: str) -> bool:
         """Whether a database may be asked."""
-        return any(fnmatchcase(f"{host}:{port}", pattern) for pattern in self.hosts) and any(
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"  # else `a:*` would be for all of [a:...]
+        return any(fnmatchcase(place, pattern) for pattern in self.hosts) and any(
             fnmatchcase(database, pattern) for pattern in self.databases
         )
 

@@ -141,6 +141,15 @@ def test_credentials_that_cannot_be_read_are_told_of_once(
         ("-a/b", None),
         ("a:/b", None),
         ("a,b/c", None),
+        ("a:0/c", None),
+        ("a:65536/c", None),
+        ("[2001:DB8:0::1]/shop", ("2001:db8::1", "5432", "shop")),
+        ("[::1]:6432/shop", ("::1", "6432", "shop")),
+        ("::1/shop", None),
+        ("[::g]/shop", None),
+        ("[127.0.0.1]/shop", None),
+        ("[db.example]/shop", None),
+        ("[fe80::1%eth0]/shop", None),
     ],
 )
 def test_a_target_is_host_port_and_database(target: str, place: tuple[str, str, str] | None) -> None:
@@ -153,6 +162,16 @@ def test_a_pattern_without_a_port_is_for_the_usual_one() -> None:
     assert not module.allows("a.db.example", "22", "shop")
     assert not module.allows("db.example.evil", "5432", "shop")
     assert module.allows("x", "22", "shop")
+
+
+def test_an_address_of_ipv6_is_allowed_by_itself_alone() -> None:
+    hosts = ["[2001:DB8:0::1]", "[::1]:*", "a:*"]
+    module = ProbeModule.model_validate({"hosts": hosts, "dsn": "postgresql://e@x/y"})
+    asked = {"[2001:db8::1]/x": True, "[2001:db8::1]:6432/x": False, "[2001:db8::2]/x": False, "[::1]:22/x": True}
+    for target, allowed in {**asked, "[a:b::1]/x": False, "a:22/x": True}.items():
+        place = place_of(target)
+        assert place is not None and module.allows(*place) is allowed, target
+    assert module.target("n", "::1", "5432", "x").dsn.label == "::1:5432/x"
 
 
 def test_the_secrets_of_a_module_are_read_anew_for_each_probe(tmp_path: Path) -> None:

@@ -352,3 +352,29 @@ async def test_upkeep_that_goes_on_failing_waits_longer_each_time(monkeypatch: p
     keeping.cancel()
     await asyncio.wait([keeping])
     assert waits == [0, 1, 2, 3], "the schema is settled each time, which is no success"
+
+
+async def test_what_watches_the_exporter_itself_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Daemon(Config.model_validate(NO_TARGETS), mistake)
+    alive: list[bool] = []
+    monkeypatch.setattr(running.manager, "alive", lambda: alive.append(True))
+    jobs = {"self_watch": (running.self_watch, "_tell"), "vigil": (running.vigil, "look")}
+    threads = threading.active_count()
+    with capture_logs() as logs:
+        with monkeypatch.context() as broken:
+            for job, method in jobs.values():
+                broken.setattr(job, method, mistake)
+            tasks = [
+                asyncio.create_task(lasting(job.run, running.breakage(name)))  # type: ignore[attr-defined]
+                for name, (job, _) in jobs.items()
+            ]
+            await until(lambda: min(failures(running, name) for name in jobs) >= 2)
+        assert not alive, "the service manager hears nothing meanwhile"
+        lag = b"\nscript_tracking_exporter_event_loop_lag_seconds "
+        await until(lambda: alive and lag in running.snapshot.exposition(openmetrics=False))
+        await until(lambda: len(lines(logs, "task_resumed")) == 2)
+        await until(lambda: threading.active_count() <= threads + 1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert sorted(line["task"] for line in lines(logs, "task_broken")) == sorted(jobs), "once each"
