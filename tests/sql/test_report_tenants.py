@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -121,6 +122,33 @@ def test_of_one_tenant_as_of_many(admin: Session, make_role: MakeRole, login: Lo
     assert metrics["KIND-1"]["slowest_scripts"] == metrics["KIND-1"]["most_frequent_scripts"] == [slowest]
     assert metrics["KIND-1"]["p50_seconds"] == pytest.approx(0.002, rel=0.01)
     assert metrics["KIND-1"]["p99_seconds"] == pytest.approx(0.004, rel=0.01)
+
+
+def test_of_one_tenant_as_of_many_at_any_hour(admin: Session, make_role: MakeRole, login: Login) -> None:
+    """Whoever reads one tenant looks its hours up; whoever reads all reads all hours, also those ahead of the clock."""
+    left = 3600 - time.time() % 3600
+    if left < 20:  # not while an hour begins
+        time.sleep(left)
+    began = datetime.now(UTC)
+    for number in range(1, 7):
+        admin.execute("select script_tracking.register_tenant(%s)", (f"tenant-{number}",))
+        for place, hours in enumerate((-30, -2, 0, 1, 5, 23, 24, 25, 26, 49, 7 * 24 + 3, 8 * 24 - 1, 8 * 24 + 1)):
+            at = began - timedelta(hours=hours)
+            record(admin, tenant=f"tenant-{number}", us=1000 * (place + 1), name=f"job {place}", at=at)
+    roll_up(admin)
+    one, auditor = make_role("script_tracking_reader"), login(make_role("script_tracking_auditor"))
+    admin.execute("select script_tracking.grant_tenant('tenant-1', %s)", (one,))
+    reader = login(one)
+    found = {}
+    for report in ("get_performance_metrics", "get_enterprise_dashboard"):
+        sql = f"select * from script_tracking.{report}() as r where r.tenant = 'tenant-1'".encode()
+        told, expected = ([_lasting(row) for row in session.execute(sql)] for session in (reader, auditor))
+        assert told == expected
+        (found[report],) = told
+    assert found["get_performance_metrics"]["executions_24h"] == 7, "of 24 hours, this one, and ahead"
+    assert found["get_performance_metrics"]["p50_seconds"] == pytest.approx(0.004, rel=0.01)
+    assert found["get_enterprise_dashboard"]["operations_24h"] == 7
+    assert found["get_enterprise_dashboard"]["p95_duration_seconds_24h"] == pytest.approx(0.007, rel=0.01)
 
 
 def _lasting(row: dict[str, object]) -> dict[str, object]:

@@ -7,11 +7,19 @@ returns table (relation text, lacks text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $function$
-  with own as materialized (
-    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relpersistence,
+  with owner as materialized (
+    select to_regrole('script_tracking_owner')::oid as oid
+  ), relation as materialized (  -- each catalog is read once
+    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relpersistence, c.relacl is not null as has_acl,
       c.relrowsecurity and c.relforcerowsecurity as secured, n.nspname, format('%I.%I', n.nspname, c.relname) as name
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p')
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v', 'S')
+  ), own as materialized (
+    select r.* from relation as r where r.relkind in ('r', 'p')
+  ), function as materialized (
+    select p.oid, p.proowner, p.proacl is not null as has_acl, n.nspname
+    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname in ('script_tracking', 'script_tracking_internal')
   ), append_only (base, triggers) as (  -- name, tgtype, columns, arguments (may_end), as in sql/queries/verify.sql
     values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
       ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400']),
@@ -20,17 +28,17 @@ as $function$
       ('tenant_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400'])
   ), guarded as materialized (
     select o.oid, o.name, o.relkind, o.relispartition, a.triggers
-    from append_only as a join own as o on o.relname ~ ('^' || a.base || '(_|$)')
+    from append_only as a join own as o on o.relname = a.base or starts_with(o.relname, a.base || '_')
   ), standing as materialized (
     select t.tgrelid, array_agg(concat_ws(' ', t.tgname, t.tgtype, nullif(t.tgattr::text, ''),
       nullif(encode(t.tgargs, 'hex'), ''), case when t.tgqual is not null then 'when' end)) as triggers
     from pg_trigger as t
     where t.tgrelid in (select g.oid from guarded as g) and t.tgenabled = 'A'
-      and t.tgfoid = to_regprocedure('script_tracking_internal.protect_record()')
+      and t.tgfoid = (select to_regprocedure('script_tracking_internal.protect_record()')::oid)
     group by 1
   ), policy as materialized (
     select p.polrelid, array_agg(p.polname) as names,
-      bool_or(p.polname = 'owner_all' and p.polroles = array[to_regrole('script_tracking_owner')::oid]) as owners
+      bool_or(p.polname = 'owner_all' and p.polroles = array[(select w.oid from owner as w)]) as owners
     from pg_policy as p where p.polrelid in (select o.oid from own as o) group by 1
   )
   select g.name, 'trigger ' || split_part(w.trigger, ' ', 1)
@@ -58,7 +66,7 @@ as $function$
   -- which change or swallow what is written; a foreign key of somebody's has triggers of the server's own
   select o.name, format('nothing, but has a trigger of somebody else''s (%I)', t.tgname)
   from pg_trigger as t join own as o on o.oid = t.tgrelid
-  where not t.tgisinternal and t.tgfoid is distinct from to_regprocedure('script_tracking_internal.protect_record()')
+  where not t.tgisinternal and t.tgfoid is distinct from (select to_regprocedure('script_tracking_internal.protect_record()')::oid)
   union all
   select o.name, format('nothing, but has a rule of somebody else''s (%I)', w.rulename)
   from pg_rewrite as w join own as o on o.oid = w.ev_class
@@ -73,47 +81,41 @@ as $function$
   where not p.names <@ '{owner_all,read_visible,read_ledger}'::name[]
   union all
   select o.name, 'owner script_tracking_owner' from own as o
-  where o.relowner is distinct from to_regrole('script_tracking_owner')::oid
+  where o.relowner is distinct from (select w.oid from owner as w)
   -- REASSIGN OWNED takes them all, and fires no event trigger. Which function is the installing role's, verify knows.
   union all
   select 'schema ' || n.nspname, 'owner script_tracking_owner' from pg_namespace as n
   where n.nspname in ('script_tracking', 'script_tracking_internal')
-    and n.nspowner is distinct from to_regrole('script_tracking_owner')::oid
+    and n.nspowner is distinct from (select w.oid from owner as w)
   union all
-  select 'a function of ' || n.nspname, 'owner script_tracking_owner' from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-  where n.nspname in ('script_tracking', 'script_tracking_internal')
-    and p.proowner is distinct from to_regrole('script_tracking_owner')::oid
+  select 'a function of ' || p.nspname, 'owner script_tracking_owner' from function as p
+  where p.proowner is distinct from (select w.oid from owner as w)
     and p.proowner not in (select r.oid from pg_roles as r where r.rolsuper
       union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end')
   union all
-  select format('%I.%I', n.nspname, c.relname), 'owner script_tracking_owner'
-  from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-  where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('v', 'S')
-    and c.relowner is distinct from to_regrole('script_tracking_owner')::oid
+  select c.name, 'owner script_tracking_owner' from relation as c
+  where c.relkind in ('v', 'S') and c.relowner is distinct from (select w.oid from owner as w)
   -- rights that its functions work by, and which somebody may have revoked from the owner himself
   union all
   select l.name, 'a right of its owner'
   from (
-    select c.relkind, c.oid, format('%I.%I', n.nspname, c.relname) as name
-    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relacl is not null
-      and c.relowner = to_regrole('script_tracking_owner')::oid
+    select c.relkind, c.oid, c.name from relation as c where c.has_acl and c.relowner = (select w.oid from owner as w)
     union all
     select 'n', n.oid, 'schema ' || n.nspname from pg_namespace as n
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and n.nspowner = to_regrole('script_tracking_owner')::oid
+    where n.nspname in ('script_tracking', 'script_tracking_internal') and n.nspowner = (select w.oid from owner as w)
     union all
-    select 'f', p.oid, 'a function of ' || n.nspname from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and p.proacl is not null
-      and p.proowner = to_regrole('script_tracking_owner')::oid) as l
+    select 'f', p.oid, 'a function of ' || p.nspname from function as p where p.has_acl and p.proowner = (select w.oid from owner as w)
+    offset 0) as l
+  cross join owner as w
   where not case
-    when l.relkind in ('r', 'p') then has_table_privilege('script_tracking_owner', l.oid, 'select')
-      and has_table_privilege('script_tracking_owner', l.oid, 'insert') and has_table_privilege('script_tracking_owner', l.oid, 'update')
-      and has_table_privilege('script_tracking_owner', l.oid, 'delete')
-    when l.relkind = 'v' then has_table_privilege('script_tracking_owner', l.oid, 'select')
-    when l.relkind = 'S' then has_sequence_privilege('script_tracking_owner', l.oid, 'usage')
-      and has_sequence_privilege('script_tracking_owner', l.oid, 'select')
-      and has_sequence_privilege('script_tracking_owner', l.oid, 'update')
-    when l.relkind = 'n' then has_schema_privilege('script_tracking_owner', l.oid, 'usage')
-    when l.relkind = 'f' then has_function_privilege('script_tracking_owner', l.oid, 'execute')
+    when l.relkind in ('r', 'p') then has_table_privilege(w.oid, l.oid, 'select')
+      and has_table_privilege(w.oid, l.oid, 'insert') and has_table_privilege(w.oid, l.oid, 'update')
+      and has_table_privilege(w.oid, l.oid, 'delete')
+    when l.relkind = 'v' then has_table_privilege(w.oid, l.oid, 'select')
+    when l.relkind = 'S' then has_sequence_privilege(w.oid, l.oid, 'usage')
+      and has_sequence_privilege(w.oid, l.oid, 'select')
+      and has_sequence_privilege(w.oid, l.oid, 'update')
+    when l.relkind = 'n' then has_schema_privilege(w.oid, l.oid, 'usage')
+    when l.relkind = 'f' then has_function_privilege(w.oid, l.oid, 'execute')
     else true end
 $function$;

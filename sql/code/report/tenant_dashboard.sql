@@ -1,4 +1,4 @@
--- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
+-- requires: rollup/pending_version.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
 -- get_enterprise_dashboard() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- p_checks: the failing checks of the tracker itself, which stand in each row; reckoning them costs as much as all the rest.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
@@ -22,7 +22,7 @@ declare
   v_hour  timestamptz := date_bin('1 hour', now(), v_zero);
   v_since timestamptz := v_hour - interval '24 hours';
 begin
-  -- of a reader of few, what is read is left out before it is added up; one by one, so not for many
+  -- a reader of few looks up what he reads, one by one; which is not for many
   if cardinality(p_tenants) < 5 then
     v_few := array(select s.series_id from script_tracking_internal.series as s where s.tenant_hk = any (p_tenants) limit 33);
     if cardinality(v_few) > 32 then
@@ -49,8 +49,7 @@ begin
       select h.series_id, h.hour < v_hour as is_full, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed,
         sum(h.operations)::bigint as operations, sum(h.timed)::bigint as timed, sum(h.duration_us)::double precision as duration_us,
         max(h.max_duration_us) as max_duration_us, max(h.last_at) as last_at
-      from script_tracking_internal.operation_hour as h
-      where h.hour >= v_since and (v_few is null or h.series_id = any (v_few))
+      from script_tracking_internal.read_hours(v_few, v_since, 'infinity') as h
       group by 1, 2, 3) as h
     join series as s on s.series_id = h.series_id
     union all
@@ -74,9 +73,7 @@ begin
     from (
       select h.series_id, sum(h.operations) as operations,
         coalesce(sum(h.operations) filter (where h.status = 'FAILED' or h.status = 'INTERRUPTED'), 0) as failed
-      from script_tracking_internal.operation_hour as h
-      where h.hour >= v_since - interval '7 days' and h.hour < v_hour - interval '7 days'
-        and (v_few is null or h.series_id = any (v_few))
+      from script_tracking_internal.read_hours(v_few, v_since - interval '7 days', v_hour - interval '7 days') as h
       group by 1) as h
     join series as s on s.series_id = h.series_id
     group by 1
@@ -85,25 +82,32 @@ begin
     select e.number * 4096 + e.bucket + 1 as key, sum(e.counted) as counted
     from (
       select s.number, unnest(d.buckets) as bucket, unnest(d.counts)::double precision as counted
-      from script_tracking_internal.duration_sketch as d join series as s on s.series_id = d.series_id
-      where d.since >= v_since
+      from script_tracking_internal.read_sketches(v_few, v_since) as d join series as s on s.series_id = d.series_id
       union all
       select p.number, script_tracking_internal.sketch_bucket(p.duration_us), 1
       from pending as p where p.duration_us is not null) as e
     group by 1
   ),
-  cumulated as materialized (  -- over all at once, which one number sorts; what lies below a tenant is taken off
-    select e.key, e.counted, sum(e.counted) over (order by e.key rows unbounded preceding) as upto from element as e
+  -- As in tenant_performance(): all in one row, ascending, beside the counts up to each, to be searched by halves.
+  cumulated as materialized (
+    select array_agg(c.key::double precision) as keys, array_agg(c.upto) as uptos
+    from (
+      select e.key, sum(e.counted) over (order by e.key rows unbounded preceding) as upto from element as e
+      order by e.key offset 0) as c
   ),
-  percentile as (
-    select b.number, (min(c.key) filter (where c.upto >= b.p95) % 4096)::integer - 1 as p95
-    from cumulated as c
-    join (
-      select g.number, g.below + ceil(0.95::double precision * g.total) as p95
+  percentile as materialized (  -- else the row of all would go along with each
+    select b.number,
+      (b.keys[1 + width_bucket(b.below + ceil(0.95::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p95
+    from (
+      select g.number, g.least, g.below, g.upto - g.below as total, g.keys, g.uptos
       from (
-        select c.key >> 12 as number, min(c.upto - c.counted) as below, sum(c.counted) as total
-        from cumulated as c group by 1) as g) as b on b.number = c.key >> 12
-    group by b.number
+        select t.number, (t.number * 4096)::double precision as least, c.keys, c.uptos,
+          coalesce(c.uptos[width_bucket((t.number * 4096)::double precision - 0.5::double precision, c.keys)], 0) as below,
+          coalesce(c.uptos[width_bucket((t.number * 4096)::double precision + 4095.5::double precision, c.keys)], 0) as upto
+        from cumulated as c cross join tenant as t where c.keys is not null
+        offset 0) as g
+      where g.upto > g.below
+      offset 0) as b
   ),
   open as (
     select t.number, count(*) as running, min(o.execution_timestamp) as oldest, max(o.execution_timestamp) as newest

@@ -1,4 +1,4 @@
--- requires: rollup/pending_version.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
+-- requires: rollup/pending_version.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
 -- get_performance_metrics() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
 create or replace function script_tracking_internal.tenant_performance(p_tenants bytea[])
@@ -20,7 +20,7 @@ declare
   v_since timestamptz := date_bin('1 hour', now(), v_zero) - interval '24 hours';
   v_day   timestamptz := date_bin('1 day', v_since, v_zero);
 begin
-  -- of a reader of few, what is read is left out before it is added up; one by one, so not for many
+  -- a reader of few looks up what he reads, one by one; which is not for many
   if cardinality(p_tenants) < 5 then
     v_few := array(select s.series_id from script_tracking_internal.series as s where s.tenant_hk = any (p_tenants) limit 33);
     if cardinality(v_few) > 32 then
@@ -60,8 +60,7 @@ begin
       from (  -- added up before it is joined, so that the hours are read once
         select h.series_id, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, sum(h.operations)::bigint as operations,
           sum(h.timed)::bigint as timed, sum(h.duration_us)::double precision as duration_us, max(h.max_duration_us) as max_duration_us
-        from script_tracking_internal.operation_hour as h
-        where h.hour >= v_since and (v_few is null or h.series_id = any (v_few))
+        from script_tracking_internal.read_hours(v_few, v_since, 'infinity') as h
         group by 1, 2) as h
       join known as k on k.number = h.series_id
       union all
@@ -73,38 +72,43 @@ begin
     select e.number * 4096 + e.bucket + 1 as key, sum(e.counted) as counted
     from (
       select k.number, unnest(d.buckets) as bucket, unnest(d.counts)::double precision as counted
-      from script_tracking_internal.duration_sketch as d join known as k on k.number = d.series_id
-      where d.since >= v_since
+      from script_tracking_internal.read_sketches(v_few, v_since) as d join known as k on k.number = d.series_id
       union all
       select p.number, script_tracking_internal.sketch_bucket(p.duration_us), 1
       from pending as p where p.duration_us is not null and p.execution_timestamp >= v_since) as e
     group by 1
   ),
-  cumulated as materialized (  -- over all at once, which one number sorts; what lies below a series is taken off
-    select e.key, e.counted, sum(e.counted) over (order by e.key rows unbounded preceding) as upto from element as e
-  ),
-  bound as (
-    select g.number, g.below + ceil(0.5::double precision * g.total) as p50, g.below + ceil(0.95::double precision * g.total) as p95,
-      g.below + ceil(0.99::double precision * g.total) as p99
+  -- All in one row, ascending, beside the counts up to each: where a series begins and ends, and which of its durations is so
+  -- many of them up, is a search by halves in it. Sorted by one number; what lies below a series is taken off.
+  cumulated as materialized (
+    select array_agg(c.key::double precision) as keys, array_agg(c.upto) as uptos
     from (
-      select c.key >> 12 as number, min(c.upto - c.counted) as below, sum(c.counted) as total from cumulated as c group by 1) as g
+      select e.key, sum(e.counted) over (order by e.key rows unbounded preceding) as upto from element as e
+      order by e.key offset 0) as c
   ),
-  percentile as (
+  percentile as materialized (  -- else the row of all would go along with each
     select b.number,
-      (min(c.key) filter (where c.upto >= b.p50) - b.number * 4096)::integer - 1 as p50,
-      (min(c.key) filter (where c.upto >= b.p95) - b.number * 4096)::integer - 1 as p95,
-      (min(c.key) filter (where c.upto >= b.p99) - b.number * 4096)::integer - 1 as p99
-    from cumulated as c join bound as b on b.number = c.key >> 12
-    group by b.number
+      (b.keys[1 + width_bucket(b.below + ceil(0.5::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p50,
+      (b.keys[1 + width_bucket(b.below + ceil(0.95::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p95,
+      (b.keys[1 + width_bucket(b.below + ceil(0.99::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p99
+    from (
+      select g.number, g.least, g.below, g.upto - g.below as total, g.keys, g.uptos
+      from (
+        select s.number, (s.number * 4096)::double precision as least, c.keys, c.uptos,
+          coalesce(c.uptos[width_bucket((s.number * 4096)::double precision - 0.5::double precision, c.keys)], 0) as below,
+          coalesce(c.uptos[width_bucket((s.number * 4096)::double precision + 4095.5::double precision, c.keys)], 0) as upto
+        from cumulated as c cross join series as s where c.keys is not null
+        offset 0) as g
+      where g.upto > g.below
+      offset 0) as b
   ),
   script as (
-    select n.number, n.script_name, sum(n.executions) as executions, sum(n.failures) as failures,
+    select n.number, n.script_name, sum(n.executions)::bigint as executions, sum(n.failures)::bigint as failures,
       sum(n.duration_us) / nullif(sum(n.timed), 0)::double precision / 1000000 as average_seconds,
       max(n.max_duration_us)::double precision / 1000000 as max_seconds
     from (
       select k.number, d.script_name, d.executions, d.failures, d.timed, d.duration_us::double precision as duration_us, d.max_duration_us
-      from script_tracking_internal.script_day as d join known as k on k.number = d.series_id
-      where d.day >= v_day and d.script_name <> ''
+      from script_tracking_internal.read_scripts(v_few, v_day) as d join known as k on k.number = d.series_id
       union all
       select p.number, script_tracking_internal.script_label(p.script_name), 1, p.failed::integer, (p.duration_us is not null)::integer,
         coalesce(p.duration_us, 0), p.duration_us
@@ -116,18 +120,27 @@ begin
       row_number() over (partition by s.number order by s.executions desc, s.script_name) as frequency
     from script as s
   ),
-  top as (  -- as text, which is quicker than any builder of JSON
-    select r.number,
-      ('[' || string_agg(o.described, ',' order by r.slowness)
-        filter (where r.slowness <= 5 and r.average_seconds is not null) || ']')::jsonb as slowest,
-      ('[' || string_agg(o.described, ',' order by r.frequency) filter (where r.frequency <= 5) || ']')::jsonb as most_frequent
-    from ranked as r
-    cross join lateral (
-      select concat('{"script_name":', to_json(r.script_name), ',"executions":', r.executions, ',"failures":', r.failures,
+  described as (  -- as text, which is quicker than any builder of JSON; once for both lists
+    select r.number, r.slowness, r.frequency, r.average_seconds is not null as is_timed,
+      concat('{"script_name":', to_json(r.script_name), ',"executions":', r.executions, ',"failures":', r.failures,
         ',"average_seconds":', coalesce(r.average_seconds::text, 'null'), ',"max_seconds":', coalesce(r.max_seconds::text, 'null'),
-        '}') as described) as o
+        '}') as script
+    from ranked as r
     where r.slowness <= 5 or r.frequency <= 5
-    group by 1
+    offset 0
+  ),
+  top as (
+    select l.number, ('[' || concat_ws(',', l.s1, l.s2, l.s3, l.s4, l.s5) || ']')::jsonb as slowest,
+      ('[' || concat_ws(',', l.f1, l.f2, l.f3, l.f4, l.f5) || ']')::jsonb as most_frequent
+    from (  -- place by place, which spares a sort for each list
+      select d.number, max(d.script) filter (where d.slowness = 1 and d.is_timed) as s1,
+        max(d.script) filter (where d.slowness = 2 and d.is_timed) as s2, max(d.script) filter (where d.slowness = 3 and d.is_timed) as s3,
+        max(d.script) filter (where d.slowness = 4 and d.is_timed) as s4, max(d.script) filter (where d.slowness = 5 and d.is_timed) as s5,
+        max(d.script) filter (where d.frequency = 1) as f1, max(d.script) filter (where d.frequency = 2) as f2,
+        max(d.script) filter (where d.frequency = 3) as f3, max(d.script) filter (where d.frequency = 4) as f4,
+        max(d.script) filter (where d.frequency = 5) as f5
+      from described as d group by 1
+      offset 0) as l
   )
   select s.tenant_bk::text, s.script_type, c.executions, c.failures, c.failures::double precision / c.executions, c.average_seconds,
     least(script_tracking_internal.sketch_seconds(p.p50), c.max_seconds),
