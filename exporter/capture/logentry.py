@@ -203,6 +203,14 @@ def _is_error(fields: Fields) -> bool:
     return state[:2] not in _NO_ERROR and "statement" in fields
 
 
+def _told(text: bytes, encoding: str) -> str:
+    """The text; of another encoding as utf8_text() tells it in the database, by which a statement is known again."""
+    try:
+        return text.decode(encoding)
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 128 else f"\\{byte:03o}" for byte in text)
+
+
 def parse(record: bytes, log_format: Format, database: str, encoding: str) -> Entry | Crash | Literal["other"] | None:
     """The entry of a record: an error of the database, a crash, "other" for what tells of neither, None for what is no
     record. `encoding` is the database's, as Python names it.
@@ -218,7 +226,7 @@ def parse(record: bytes, log_format: Format, database: str, encoding: str) -> En
         return None
 
     def decoded(name: str) -> str:
-        return fields.get(name, "").encode("latin-1", "replace").decode(encoding, "replace")
+        return _told(fields.get(name, "").encode("latin-1", "replace"), encoding)
 
     if fields.get("backend_type") == "postmaster" and fields.get("state_code", "00000") == "00000":
         return _crash(decoded("message"), decoded("detail"), moment, session, line) or "other"

@@ -119,7 +119,7 @@ def test_a_text_of_another_encoding_is_no_fault() -> None:
     record = json.dumps({**LINE, "dbname": "shop"}, ensure_ascii=False).encode("latin1")
     entry = parse(record, "jsonlog", "shop", "utf8")
     assert isinstance(entry, Entry)
-    assert entry.message == "Sperre f\ufffdr \ufffdt\ufffd nicht m\ufffdglich"
+    assert entry.message == "Sperre f\\374r \\273t\\253 nicht m\\366glich"
 
 
 def test_python_knows_every_encoding_that_a_server_may_have() -> None:

@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
+-- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Four exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, a fail-closed policy, and DDL on the tracker.
@@ -71,7 +71,7 @@ begin
       -- no regular expression on the way of every statement: it would build its automaton each time
       if v_attempt like concat('_________________:________________________________:%:', tg_tag, ':%') then
         v_state := set_config('script_tracking_internal.attempts', replace(v_state, v_attempt || ',', ''), false);
-        if v_again is null then  -- an error where it is no time
+        if v_again is not true then  -- an error where it is no time
           v_id := substr(v_attempt, 19, 32);
           if v_id ~ '[^0-9a-f]' then  -- a class of characters is cheap
             v_id := null;
@@ -286,12 +286,15 @@ begin
       end if;
     end if;
     -- searched for secrets together, as most often none of them holds any
-    if length(v_query) < 1000
+    if v_again is null and length(v_query) < 1000
       and concat(current_setting('script_tracking.app_user', true), current_setting('script_tracking.change_ref', true)) = ''
       and not script_tracking_internal.may_hold_secret(concat(v_query, ' ', current_setting('application_name')))
     then
       v_said := ', "application_name": ' || to_json(nullif(current_setting('application_name'), ''))::text;
     else
+      if v_again is not null then  -- it may have been for bytes that are no UTF-8
+        v_query := script_tracking_internal.utf8_text(v_query, false);
+      end if;
       v_said := script_tracking_internal.session_claims();
       v_said := case when script_tracking_internal.announces_secret(v_said)
         then script_tracking_internal.redact_members(v_said) else v_said end;
@@ -306,8 +309,13 @@ begin
       pg_backend_pid(), coalesce(v_told, 'null'),
       case when v_attempt is not null then split_part(v_attempt, ':', 3)::integer::text else 'null' end, v_batch, v_id, v_duration,
       (extract(epoch from clock_timestamp() - v_began) * 1000000)::bigint, to_json(v_role), v_said)::jsonb;
-    if v_attempt is null or v_told is null or v_special is not null then
+    if v_attempt is null or v_told is null or v_special is not null or v_again is not null then
       v_metadata := jsonb_strip_nulls(v_metadata) || coalesce(v_special, '{}');
+      if v_again is not null then
+        v_names := nullif(array(
+          select script_tracking_internal.utf8_text(n.name, false) from unnest(v_names) as n (name)), '{}');
+        v_metadata := script_tracking_internal.utf8_text(v_metadata::text, true);
+      end if;
     end if;
     v_hk := script_tracking_internal.record_execution(
       v_tenant, v_context.incarnation, v_context.record_source || '/event_trigger/v1',
@@ -325,8 +333,9 @@ begin
           message = format('cannot execute %s: the transaction has become read-only within the statement', tg_tag);
       end if;
       -- an id that stands in the record already, or what is no number, was put into the state by the session: without it, then
-      if v_again is null and (sqlstate = '23505' or sqlstate like '22%') then
-        v_again := true;
+      -- Before that, where it is bytes that are no UTF-8: with these told otherwise.
+      if v_again is not true and (sqlstate = '23505' or sqlstate like '22%') then
+        v_again := v_again is not null or sqlstate not in ('22021', '22P05');
         v_objects := null;
         v_names := null;
         v_special := null;

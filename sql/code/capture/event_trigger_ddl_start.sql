@@ -1,4 +1,4 @@
--- requires: capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
+-- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -27,6 +27,7 @@ declare
   v_parent  text;
   v_payload text;
   v_lsn     pg_lsn;
+  v_again   boolean;
 begin
   -- not in the declarations: the handler below does not cover those
   v_batch := script_tracking_internal.statement_batch();
@@ -44,6 +45,7 @@ begin
   v_attempt := concat(extract(epoch from clock_timestamp()), ':', script_tracking_internal.random_suffix(), ':', v_ordinal, ':', tg_tag);
 
   if current_setting('wal_level') = 'logical' then
+    loop
     begin
       select i.capture_level, i.state_key, i.message_inner_key, i.message_outer_key into v_key
       from script_tracking_internal.installation as i;
@@ -60,7 +62,7 @@ begin
         v_mac := script_tracking_internal.attempt_mac(v_key.state_key, v_batch, v_outer, v_attempt);
         v_query := current_query();
         -- searched for secrets together, as most often none of them holds any
-        if length(v_query) < 1000
+        if v_again is null and length(v_query) < 1000
           and concat(current_setting('script_tracking.tenant', true), current_setting('script_tracking.app_user', true),
                      current_setting('script_tracking.change_ref', true)) = ''
           and not script_tracking_internal.may_hold_secret(concat(v_query, ' ', current_setting('application_name')))
@@ -68,6 +70,10 @@ begin
           v_said := ', "app": ' || to_json(current_setting('application_name'))::text;
         else
           v_said := script_tracking_internal.announced_claims();
+          if v_again then
+            v_query := script_tracking_internal.utf8_text(v_query, false);
+            v_said := script_tracking_internal.utf8_text(v_said, true);
+          end if;
           v_query := case when length(v_query) < 1000 then script_tracking_internal.redact(v_query)
             else script_tracking_internal.redacted_query(v_key.state_key, v_batch) end;
         end if;
@@ -75,6 +81,9 @@ begin
         if length(v_query) > 4096 or v_outer <> '' or v_context like e'%\n%' then
           if v_context like e'%\n%' then
             v_real := script_tracking_internal.redacted_nested(v_key.state_key, script_tracking_internal.real_statement(v_context));
+            if v_again then
+              v_real := script_tracking_internal.utf8_text(v_real, false);
+            end if;
           end if;
           v_parent := to_json(nullif(split_part(v_outer, ':', 2), ''))::text;
           v_said := concat(v_said,
@@ -91,9 +100,16 @@ begin
           to_json(left(v_query, 4096)), length(v_query), v_said);
         v_lsn := script_tracking_internal.emit_message(v_key.message_inner_key, v_key.message_outer_key, v_payload);
       end if;
+      exit;
     exception when others then
+      if v_again is null and sqlstate in ('22021', '22P05') then  -- bytes that are no UTF-8: with these told otherwise
+        v_again := true;
+        continue;
+      end if;
       perform script_tracking_internal.count_unannounced(tg_tag, sqlstate, sqlerrm);
+      exit;
     end;
+    end loop;
   end if;
 
   v_state := set_config('script_tracking_internal.attempts',

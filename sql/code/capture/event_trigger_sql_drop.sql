@@ -1,4 +1,4 @@
--- requires: capture/note_for_end.sql, capture/default_acl_name.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
+-- requires: vault/utf8_text.sql, capture/note_for_end.sql, capture/default_acl_name.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Refuses to drop what is the tracker's: here, because ddl_command_end may not be there any more; and without a helper,
 -- as these may be what was dropped.
@@ -92,6 +92,14 @@ exception when sqlstate 'ST009' then
 when statement_too_complex then
   raise;  -- the caller has used up the stack, which leaves none to count a loss with
 when others then
+  if v_dropped is not null and sqlstate in ('22021', '22P05') then  -- a name whose bytes are no UTF-8
+    begin
+      v_dropped := script_tracking_internal.note_for_end(script_tracking_internal.utf8_text(v_dropped, true));
+      return;
+    exception when others then
+      null;
+    end;
+  end if;
   begin
     v_policy := script_tracking_internal.refusing_policy(tg_tag, nullif(current_setting('script_tracking.tenant', true), ''));
   exception when others then

@@ -1,4 +1,4 @@
--- requires: capture/attempt_mac.sql, vault/redact.sql
+-- requires: capture/attempt_mac.sql, vault/redact.sql, vault/utf8_text.sql
 -- What may be stored of a statement that another one runs. A long one is judged once, as redacted_query() does with the
 -- client's: it may be a script, whose whole text the context shows to each of its statements. Kept until the end of the
 -- transaction, a few in turn, and authenticated.
@@ -13,6 +13,9 @@ declare
   v_text  text;
 begin
   if pg_catalog.length(p_statement) >= 1000 then
+    if pg_catalog.getdatabaseencoding() <> 'UTF8' then
+      p_statement := script_tracking_internal.utf8_text(p_statement, false);
+    end if;
     v_place := pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_statement, 'UTF8')), 'hex');
     v_name := 'script_tracking_internal.nested_' || pg_catalog.left(v_place, 1);
     v_kept := pg_catalog.current_setting(v_name, true);

@@ -1,4 +1,4 @@
--- requires: capture/attempt_mac.sql, vault/redact.sql
+-- requires: capture/attempt_mac.sql, vault/redact.sql, vault/utf8_text.sql
 -- What may be stored of a long client string, for each of its statements: judged once, for a script of many statements is
 -- searched in time that grows with its square otherwise. Kept until the end of the transaction, and authenticated, as
 -- anybody may set a setting: "=" where nothing was taken out, else the text.
@@ -7,7 +7,8 @@ returns text
 language plpgsql volatile
 as $function$
 declare
-  v_query text := pg_catalog.current_query();
+  v_query text := case when pg_catalog.getdatabaseencoding() = 'UTF8' then pg_catalog.current_query()
+    else script_tracking_internal.utf8_text(pg_catalog.current_query(), false) end;
   v_kept  text := pg_catalog.current_setting('script_tracking_internal.query', true);
   v_text  text := pg_catalog.substr(v_kept, 33);
   v_place text := pg_catalog.concat(p_batch, ' ', pg_catalog.length(v_query));

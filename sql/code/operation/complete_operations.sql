@@ -1,4 +1,4 @@
--- requires: operation/end_operation.sql, operation/hex_key.sql, operation/check_values.sql
+-- requires: vault/utf8_text.sql, operation/end_operation.sql, operation/hex_key.sql, operation/check_values.sql
 -- Ends many operations at once, each as complete_operation would; they are locked in the order of their keys, so that two
 -- calls do not wait for each other. ended_at is for a client that could not tell in time, by the server's clock.
 create or replace function script_tracking.complete_operations(completions jsonb)
@@ -23,6 +23,9 @@ declare
 begin
   if jsonb_typeof(complete_operations.completions) is distinct from 'array' then
     raise exception using errcode = 'ST003', message = 'completions must be a JSON array';
+  end if;
+  if getdatabaseencoding() <> 'UTF8' then
+    completions := script_tracking_internal.utf8_text(complete_operations.completions::text, true);
   end if;
   perform script_tracking_internal.check_values(complete_operations.completions, 'completions');
   v_done := array_fill(false, array[jsonb_array_length(complete_operations.completions)]);

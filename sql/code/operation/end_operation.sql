@@ -1,4 +1,4 @@
--- requires: vault/hash_diff.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/redact_message.sql, tenancy/member_tenants.sql, tenancy/is_maintenance.sql
+-- requires: vault/hash_diff.sql, vault/utf8_text.sql, tenancy/session_identity.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/redact_message.sql, tenancy/member_tenants.sql, tenancy/is_maintenance.sql
 -- Ends an operation once: deleting the state row is the right to do so; false, and nothing changes, without it.
 -- p_identity is who ends it, and must be who began it, a member of its tenant or a superuser; NULL: upkeep.
 -- p_metadata is what was declared, p_noted the record's own; p_ended_at never lies before the start or in the future.
@@ -64,11 +64,19 @@ begin
     v_metadata := p_noted || v_metadata;
   end if;
   if p_metadata is not null then
+    if pg_catalog.getdatabaseencoding() <> 'UTF8' then
+      p_metadata := script_tracking_internal.utf8_text(p_metadata::text, true);
+    end if;
     v_metadata := script_tracking_internal.declared_metadata(p_metadata) || v_metadata;
   end if;
   if p_error_message is not null or p_error_sqlstate is not null or p_affected_rows is not null
     or p_identity is distinct from v_started_by
   then
+    if p_error_message is not null then
+      if pg_catalog.getdatabaseencoding() <> 'UTF8' then
+        p_error_message := script_tracking_internal.utf8_text(p_error_message, false);
+      end if;
+    end if;
     if v_version.sql_command is null then
       p_error_message := script_tracking_internal.redact_text(p_error_message);
     elsif p_error_message is not null then  -- it may quote what is no longer in the statement

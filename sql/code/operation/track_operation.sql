@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/refuse_tenant.sql
+-- requires: vault/utf8_text.sql, capture/count_loss.sql, vault/record_execution.sql, vault/redact.sql, vault/declared_metadata.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/refuse_tenant.sql
 -- Begins an operation: hub row, RUNNING version and the state row that complete_operation takes away.
 -- Only settings that matter in here are pinned, as each costs: no time, interval, float or bytea is turned into text but
 -- by functions that say how.
@@ -36,7 +36,7 @@ begin
       message = 'script_name must have 1 to 1000 characters, script_type 1 to 63 printable ones';
   end if;
   -- what writing_context() reads, and decides where there is no choice, without the call
-  select i.incarnation, i.record_source, i.restricted_tenants, i.memberships into strict v_context
+  select i.incarnation, i.record_source, i.restricted_tenants, i.memberships, i.foreign_encoding into strict v_context
   from script_tracking_internal.installation as i;
   if v_context.memberships then
     select array(select m.tenant_hk from script_tracking_internal.tenant_membership as m
@@ -54,7 +54,8 @@ begin
     v_tenant := v_writer.tenant_hk;
   end if;
   -- searched for secrets together, as most often none of them holds any
-  if concat(current_setting('script_tracking.app_user', true), current_setting('script_tracking.change_ref', true)) = ''
+  if not v_context.foreign_encoding
+    and concat(current_setting('script_tracking.app_user', true), current_setting('script_tracking.change_ref', true)) = ''
     and not script_tracking_internal.may_hold_secret(concat(
       track_operation.script_name, ' ', track_operation.sql_command, ' ', current_setting('application_name')))
   then
@@ -65,6 +66,18 @@ begin
       then script_tracking_internal.redact_members(v_said) else v_said end;
     script_name := script_tracking_internal.redact_text(track_operation.script_name);
     sql_command := script_tracking_internal.redact(track_operation.sql_command);
+    if v_context.foreign_encoding then
+      if script_tracking_internal.utf8_text(concat(session_user, v_role), false) <> concat(session_user, v_role) then
+        perform script_tracking_internal.count_loss(
+          'an operation', '22021', 'the role''s name is no text in the database''s encoding');
+        return null;
+      end if;
+      script_name := left(script_tracking_internal.utf8_text(track_operation.script_name, false), 1000);
+      script_type := left(script_tracking_internal.utf8_text(track_operation.script_type, false), 63);
+      sql_command := script_tracking_internal.utf8_text(track_operation.sql_command, false);
+      metadata := script_tracking_internal.utf8_text(track_operation.metadata::text, true);
+      v_said := script_tracking_internal.utf8_text(v_said, true);
+    end if;
   end if;
   -- as text, which is quicker than any builder of JSON, in the order that jsonb keeps
   v_metadata := format('{"pid": %s, "evidence": "client", "effective_role": %s%s}', pg_backend_pid(), to_json(v_role), v_said)::jsonb;

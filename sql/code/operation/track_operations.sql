@@ -1,4 +1,4 @@
--- requires: vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_operations.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql
+-- requires: vault/utf8_text.sql, vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_operations.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql
 -- Begins many operations at once, or none: record_execution() for a set, in one statement for hub, version and state row.
 -- started_at is for a client that could not tell in time, by the server's clock; what was delivered late says by how much.
 -- With id, 32 hexadecimal digits of the client's choice, an operation that is delivered again is recognised and not recorded
@@ -36,6 +36,10 @@ declare
 begin
   if jsonb_typeof(track_operations.operations) is distinct from 'array' then
     raise exception using errcode = 'ST003', message = 'operations must be a JSON array';
+  end if;
+  if getdatabaseencoding() <> 'UTF8' then
+    operations := script_tracking_internal.utf8_text(track_operations.operations::text, true);
+    v_session := script_tracking_internal.utf8_text(v_session::text, true);
   end if;
   -- all of them at once: which one is bad, and in what, is asked only where one is
   begin

@@ -1,4 +1,4 @@
--- requires: reconcile/accept_pending.sql, reconcile/changed_facts.sql, reconcile/described_fact.sql, vault/record_execution.sql
+-- requires: vault/utf8_text.sql, reconcile/accept_pending.sql, reconcile/changed_facts.sql, reconcile/described_fact.sql, vault/record_execution.sql
 -- Third step of a pass: what two passes in a row saw and no record accounts for becomes a record and an untracked change.
 -- Returns how many. Indexes, constraints, members of an extension and the like are told with the object that they belong to
 -- where that changed as well. A thousand at a time: the rest waits for the next pass.
@@ -51,13 +51,16 @@ begin
     from told as t join candidate as c on c.key = t.top
     order by c.first_seen_at, c.object_type, c.identity limit 1000
   loop
+    -- names of roles may come from a database of another encoding
+    v_top.identity := script_tracking_internal.utf8_text(v_top.identity, false);
     v_hk := script_tracking_internal.record_execution(
       p_tenant_hk => sha256('system'), p_incarnation => v_context.incarnation, p_record_source => v_context.record_source,
       p_script_name => ('UNTRACKED ' || v_top.change || ' ' || upper(v_top.object_type))::varchar, p_script_type => 'DDL',
       p_execution_status => 'COMPLETED', p_started_at => v_top.first_seen_at, p_duration_us => null,
-      p_affected_objects => array(select o.value ->> 'name' from jsonb_array_elements(v_top.list) as o limit 1000),
+      p_affected_objects => array(
+        select script_tracking_internal.utf8_text(o.value ->> 'name', false) from jsonb_array_elements(v_top.list) as o limit 1000),
       p_sql_command => null, p_suffix => null,
-      p_metadata => jsonb_strip_nulls(jsonb_build_object(
+      p_metadata => script_tracking_internal.utf8_text(jsonb_strip_nulls(jsonb_build_object(
         'evidence', 'reconciler', 'objects', jsonb_path_query_array(v_top.list, '$[0 to 999]'),
         'changed_objects', v_top.objects, 'cluster_wide', case when v_top.cluster_wide then true end,
         'changed_after', v_top.since, 'seen_at', v_top.first_seen_at, 'gone', case when v_top.gone then true end,
@@ -68,7 +71,7 @@ begin
         'before', array(select script_tracking_internal.described_fact(f.fact)
           from unnest(script_tracking_internal.changed_facts(v_top.before, v_top.after)) as f (fact)),
         'after', array(select script_tracking_internal.described_fact(f.fact)
-          from unnest(script_tracking_internal.changed_facts(v_top.after, v_top.before)) as f (fact)))));
+          from unnest(script_tracking_internal.changed_facts(v_top.after, v_top.before)) as f (fact))))::text, true)::jsonb);
     insert into script_tracking_internal.untracked_change
       (change, object_type, identity, class_id, object_id, sub_id, cluster_wide, objects, since, first_seen_at, script_execution_hk)
     values (v_top.change, v_top.object_type, v_top.identity, v_top.class_id, v_top.object_id, v_top.sub_id, v_top.cluster_wide,

@@ -31,6 +31,7 @@ begin
         else i.copied_from end,
       copy_found_at = case when i.system_identifier <> v_system or i.database_oid <> v_database then clock_timestamp()
         else i.copy_found_at end,
+      foreign_encoding = getdatabaseencoding() <> 'UTF8',
       record_source = coalesce(nullif(current_setting('cluster_name'), ''), v_system) || '/' || current_database()
   where i.system_identifier <> v_system or i.database_oid <> v_database
     or exists (select from script_tracking_internal.rollup_state as r
