@@ -178,11 +178,14 @@ async def test_a_concurrent_index_that_fails_names_the_invalid_index_that_it_lea
         client.execute("create index concurrently often on duplicates (id)")
         with pytest.raises(psycopg.errors.UniqueViolation):
             client.execute("create unique index concurrently on duplicates (id)")
-        rows = await recorded(reader, watcher, "CREATE INDEX", 3)
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            client.execute("create index concurrently on duplicates (nothing)")
+        rows = await recorded(reader, watcher, "CREATE INDEX", 4)
     assert (first["execution_status"], first["affected_objects"]) == ("FAILED", ["public.only_once"])
     assert first["metadata"]["invalid_indexes"] == ["public.only_once"]
-    assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED", "FAILED"]
-    assert "public.duplicates_id_idx" in rows[2]["affected_objects"]
+    assert [row["execution_status"] for row in rows] == ["FAILED", "COMPLETED", "FAILED", "FAILED"]
+    assert rows[2]["affected_objects"] == ["public.duplicates_id_idx"]
+    assert rows[3]["affected_objects"] is None, "what others have left is not its own"
 
 
 async def test_a_concurrent_reindex_that_fails_names_the_invalid_index_that_it_leaves(
