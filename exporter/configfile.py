@@ -17,7 +17,6 @@ from exporter.dsn import resolve as resolve_dsn
 from exporter.errors import ConfigurationError
 from exporter.logs import Module
 from exporter.metricmap import CollectorSpec
-from exporter.ownmetrics import OwnMetrics, family_of
 from exporter.targetconfig import TargetConfig, TargetList
 from exporter.values import UNKNOWN_COLLECTOR
 from exporter.yamlfile import Document, Key, Problem, read
@@ -88,6 +87,8 @@ class _Explainer:
             return f"missing; expected {self._at(key).get('description', 'a value')}"
         if kind == "value_error":
             told = str(context["error"])
+            if key == ("listen",) and key not in self._document.values:
+                return f"{told}, found {detail['input']!r} in the environment: SCRIPT_TRACKING_LISTEN"
             if told == UNKNOWN_COLLECTOR:
                 return f"{told}; {_closest(str(detail['input']), list(_collectors()))}"
             return told + (self._found(", found {}", detail["input"], key) if told.startswith("expected") else "")
@@ -196,6 +197,8 @@ def _load_metrics(paths: Sequence[Path]) -> list[CollectorSpec]:
     made: list[CollectorSpec] = []
     problems: list[str] = []
     collectors, families = set(_collectors()), set[str]()
+    if paths:
+        from exporter.ownmetrics import OwnMetrics, family_of  # few have any
     for path in paths:
         document = read(path, os.environ)
         try:

@@ -264,3 +264,14 @@ def test_the_command_ends_with_2_and_a_line_for_each_mistake(
         f"script-tracking-exporter: {file}:1:1: listne: unknown key; did you mean listen?",
         f"script-tracking-exporter: {file}:2:10: targets: expected at least one target, here or by file_sd",
     ]
+
+
+@pytest.mark.parametrize("words", [["--config", "exporter.yaml"], ["--dsn", "dbname=x"]])
+def test_an_address_of_the_environment_that_is_none_is_told_as_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exporter.yaml").write_text("targets: [{dsn: dbname=x}]", encoding="utf-8")
+    monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "10187")
+    assert main(["check-config", *words]) == 2
+    assert "expected HOST:PORT, found '10187' in the environment: SCRIPT_TRACKING_LISTEN" in capsys.readouterr().err
