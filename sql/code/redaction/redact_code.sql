@@ -25,6 +25,9 @@ declare
   c_functions constant text := '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512'
     '|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify'
     '|(.*_)?(set|change|update|reset|check|verify|rotate|store|save|validate|test|new)_(.*_)?(password|passwd|pwd|passphrase|secret|token|credential|api_?key)s?)$';
+  -- statements that do not begin with a variable
+  c_verbs     constant text[] := array['select', 'insert', 'update', 'delete', 'merge', 'with', 'if', 'elsif', 'while', 'exit', 'continue',
+    'return', 'perform', 'execute', 'create', 'alter', 'raise', 'case', 'when', 'for', 'foreach', 'call', 'values', 'set', 'assert', ''];
   -- parts of the name of a secret
   c_parts     constant text[] := array['%pass%', '%pw%', '%secret%', '%token%', '%cred%', '%key%', '%jwt%', '%signature%', '%bearer%', '%authorization%'];
   -- what stands before INSERT where it begins no statement
@@ -66,12 +69,18 @@ declare
   v_joined    text;              -- its value, of all its parts
   v_much      text;              -- in two halves, as text is copied when it grows
   v_last      integer;           -- the last of its parts
+  v_judged    integer := 0;      -- strings that were looked at closely
   v_secret    boolean := false;  -- it was one
   v_strings   integer[] := '{}'; -- where all strings stand that are none so far, and how many these are: of those that are
   v_count     integer := 0;      -- beyond only the last is of any use
   v_assigned  integer[] := '{}'; -- those that a variable is set to
+  v_assigns   boolean := false;  -- after the := of one
+  v_sets      boolean := false;  -- UPDATE has set what is a secret by its name
+  v_outer     integer[] := '{}'; -- for each parenthesis on the right of a comparison, where its term begins
   v_statement integer := 1;      -- where the statement begins, and
   v_term      integer := 1;      -- the present term of a condition
+  v_terms     integer[] := '{}'; -- for each parenthesis, the one around it
+  v_batch     integer := 1;      -- after the last semicolon
   v_since     integer;           -- all strings from there on turn out to be secrets
   v_place     integer;
 begin
@@ -142,9 +151,15 @@ begin
               v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
             end if;
           else
-            if v_last = v_at then
+            if not script_tracking_internal.is_suspect(v_joined) then
+              v_text := v_raws[v_at];
+            elsif v_judged >= 2000 then
+              v_text := null;  -- each takes its time: what is left of so many is taken out unseen
+            elsif v_last = v_at then
+              v_judged := v_judged + 1;
               v_text := script_tracking_internal.redact_string(v_kind, v_raws[v_at], v_value, p_depth + 1);
             else
+              v_judged := v_judged + 1;
               v_text := case when script_tracking_internal.redact_string(v_kind, v_joined, v_joined, p_depth + 1) = v_joined then v_raws[v_at] end;
             end if;
             if v_text is null then
@@ -155,7 +170,7 @@ begin
               if v_joined <> '' then
                 v_count := v_count + 1;
                 v_strings[v_count] := v_at;
-                if v_previous = ':=' then
+                if v_assigns then
                   v_assigned := v_assigned || v_at;
                 end if;
               end if;
@@ -215,6 +230,8 @@ begin
           -- written with another escape character: not judged
           v_out[v_string] := v_spaces[v_string] || 'U&''' || c_mark || '''';
           v_zone := true;
+        elsif v_kind = 'w' and v_value = 'uescape' then
+          v_zone := true;  -- a name that is not known
         end if;
         v_string := null;
         -- in a body of another language a string: api_key = "..", token: "..", also with a letter before it
@@ -234,6 +251,10 @@ begin
             if v_strings[v_count] >= v_items[v_open + 1] then  -- '..' AS password
               v_since := v_items[v_open + 1];
             end if;
+          elsif v_first = 'update' and v_second = 'set' and v_open = 0 and (v_previous in ('set', ',') or v_before = 'excluded') then
+            v_since := v_batch;  -- INSERT .. VALUES ('..') ON CONFLICT (name) DO UPDATE SET password = excluded.password, MERGE
+          elsif v_open > 0 and v_strings[v_count] >= v_outer[v_open] then
+            v_since := v_outer[v_open];  -- '..' IN (password, token), lower('..') = lower(password)
           elsif v_strings[v_count] >= v_term then
             v_text := case when v_previous = '.' then v_third else v_previous end;
             if v_text in ('like', 'ilike') or (v_text not in ('', '*', '=>') and btrim(v_text, '=<>!~*') = '') then
@@ -245,13 +266,14 @@ begin
           if v_foreign then
             v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
-          elsif v_since is null or v_names[v_open] = any (c_alike) then
+          elsif v_since is null or v_since = v_batch or v_names[v_open] = any (c_alike) then
             v_hot := 1;
             v_level := v_open;
             v_named[v_open] := v_open > 0;
             if v_insert and (v_open > 0 or v_previous in ('into', '.')) then
               v_zone := true;
             end if;
+            v_sets := v_sets or v_first = 'update' and v_second <> '' and v_previous in ('set', ',', '(');
             v_zone := v_zone or (v_first = 'set' and v_previous = 'set' and v_open = 0 and v_kind = 'w' and v_value = 'password');
           end if;
         elsif v_kind = 'i' then
@@ -285,7 +307,13 @@ begin
               v_head := v_head and v_open > 0;
             when 'from', 'set', 'returning' then
               v_items[v_open + 1] := v_at;
-            when 'where', 'and', 'or', 'not', 'when' then
+              if v_value = 'from' and v_open = 0 and v_sets then
+                v_zone := true;  -- UPDATE .. SET password = v.p FROM (VALUES ('..')) ..
+              end if;
+            when 'when' then
+              v_term := v_at;
+              v_zone := v_zone or v_hot = 1;  -- CASE password WHEN '..'
+            when 'where', 'and', 'or', 'not' then
               v_term := v_at;
             when 'as' then
               -- CREATE VIEW v (name, password) AS .., WITH t (name, password) AS ..
@@ -293,8 +321,20 @@ begin
                 v_zone := true;
               end if;
               v_head := v_head and v_first <> 'create';
+            when 'default' then
+              v_assigns := v_first <> all (c_verbs);
+            when 'into' then  -- SELECT '..' INTO v_secret
+              if v_first = 'select' and p_depth > 0 then
+                v_place := v_count;
+                while v_place > 0 and v_strings[v_place] > v_statement loop
+                  v_assigned := v_assigned || v_strings[v_place];
+                  v_place := v_place - 1;
+                end loop;
+                v_first := v_value;  -- once
+              end if;
             when 'begin', 'then', 'else', 'loop', 'declare', 'do' then
               v_term := v_at;
+              v_assigns := false;
               if v_value <> 'begin' or v_open = 0 then
                 v_first := '';
                 v_second := '';
@@ -316,7 +356,7 @@ begin
               when v_value = 'as' and v_first = 'create' and v_second = 'domain' then null;
               when v_value = 'for' and v_first = 'set' then null;
               when v_value = 'set' and v_first = 'update' then v_hot := 0;
-              when v_value = 'select' and v_hot = 3 and v_open > v_level then null;
+              when v_value in ('select', 'values') and v_hot in (3, 4) and v_open > v_level then v_hot := 3;
               when v_value = 'and' and v_between then
                 v_hot := 3;
                 v_between := false;
@@ -357,6 +397,11 @@ begin
           v_named[v_open] := false;
           v_begins[v_open] := v_at;
           v_items[v_open + 1] := v_at;
+          v_outer[v_open] := coalesce(case
+            when v_previous in ('in', 'any', 'all') or (v_previous not in ('', '*', '=>') and btrim(v_previous, '=<>!~*') = '')
+              or (v_before not in ('', '*', '=>') and btrim(v_before, '=<>!~*') = '')
+              then v_term end, case when v_open > 1 then v_outer[v_open - 1] end);
+          v_terms[v_open] := v_term;
           v_term := v_at;
           if v_before = 'as' or (v_before = ')' and v_previous <> all (c_ends || array['check', 'include', ''])) then
             v_alias := v_open;
@@ -377,6 +422,7 @@ begin
             v_alias := null;
           end if;
           if v_open > 0 then
+            v_term := v_terms[v_open];
             if v_named[v_open] and v_previous <> '' and v_names[v_open] <> '' and v_open <= v_level then
               v_hot := 2;  -- (name, password) = .., lower(password) = ..
               v_level := v_open - 1;
@@ -405,8 +451,9 @@ begin
             v_hot := 3;
           end if;
         elsif v_value = ';' then
+          v_batch := v_at;
           v_hot := 0; v_level := null; v_insert := false;
-          v_first := ''; v_second := ''; v_head := true; v_trigger := false; v_brackets := 0; v_select := false;
+          v_first := ''; v_second := ''; v_head := true; v_trigger := false; v_brackets := 0; v_select := false; v_assigns := false; v_sets := false;
           v_items[v_open + 1] := v_at;
           v_term := v_at;
           if v_open = 0 then
@@ -419,6 +466,9 @@ begin
         elsif v_hot = 1 and v_value = '.' then  -- what it qualifies is another name
           v_hot := 0;
           v_named[v_open] := false;
+        end if;
+        if v_value = ':=' or (v_value = '=' and v_open = 0 and v_first <> all (c_verbs)) then
+          v_assigns := true;
         end if;
         v_cast := case
           when right(v_value, 2) = '::' or v_value = '.' and v_cast = 2 then 1

@@ -14,7 +14,7 @@ declare
   -- quoted, with doubled quotes or backslashes; to the end where the quote is not closed
   c_single constant text := e'[a-zA-Z&]{0,2}\'(?:[^\'\\\\]|\\\\.|\'\')*(?:\'|\\\\?$)';
   c_double constant text := e'"(?:[^"\\\\]|\\\\.|"")*(?:"|\\\\?$)';
-  c_is     constant text := '["'']?[[:space:]]*(?:=>|:=|==?|:(?![:/]))[[:space:]]*';
+  c_is     constant text := '["'']?\u005d?[[:space:]]*(?:=>|:=|==?|:(?![:/]))[[:space:]]*';
   -- of which one stands in each name
   c_words  constant text[] := array['%pass%', '%pw%', '%secret%', '%token%', '%credential%', '%bearer%', '%auth%', '%jwt%', '%key%', '%signature%'];
   v_low    text := lower(p_text collate "C");
@@ -57,7 +57,7 @@ begin
       e'(\\s(?:-u|--(?:proxy-)?user)(?:=|[[:space:]]*)["\']?[^[:space:]"\':]+:)[^[:space:]"\']+'
       '|(\\msshpass[[:space:]]+-p[[:space:]]*)[^[:space:]]+'
       '|((?:^|[[:space:]])--[[:alnum:]_-]*' || c_name || e'[[:space:]]+)[^[:space:]]+'
-      '|(<[[:alnum:]_:.-]*' || c_name || e'(?:[[:space:]][^<>]*)?>)[^<]+'
+      '|(<[^<>]*' || c_name || e'(?:["\'[:space:]][^<>]*)?>)[^<]+'
       '|([$][0-9]+ = )\'(?:[^\']|\'\')*(?:\'|$)', e'\\1\\2\\3\\4\\5[redacted]', 'gi');
   end if;
   if v_low like '%identified%' then

@@ -98,12 +98,21 @@ begin
   elsif p_sqlstate in ('23502', '23514', '44000') then
     v_message := regexp_replace(v_message, e'[(](?:.|\n)*[)]', '([redacted])');
   end if;
+  -- also where the first nine are not among them, as redact_text() expects
+  if v_message like '%$% = ''%' then
+    v_message := regexp_replace(v_message, e'([$][0-9]+ = )\'(?:[^\']|\'\')*(?:\'|$)', e'\\1[redacted]', 'g');
+  end if;
   v_message := script_tracking_internal.redact_text(v_message);
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
   end if;
   v_whole := p_statement || ' ' || replace(p_statement, '''''', '''') || ' '
     || script_tracking_internal.unescape(replace(p_statement, '''''', ''''), 'e');
+  if length(p_statement) <= 20000 then  -- also as the server reads it: without escapes, in one part, a word in lower case
+    v_whole := v_whole || (
+      select coalesce(string_agg(case when t.kind in ('S', 'E', 'U', 'B') then '' else ' ' end || t.value, ''), '')
+      from script_tracking_internal.lex(p_statement) as t where t.kind <> 'c');
+  end if;
   return (
     with piece as materialized (
       select m.piece[1] as piece, m.position, btrim(m.piece[1], e' \t\r\n".,;:()''') as bare
