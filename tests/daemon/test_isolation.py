@@ -231,6 +231,7 @@ def test_a_mistake_of_ours_in_any_task_of_a_watch_costs_that_watch_alone_and_is_
     assert running.process.poll() is None
 
 
+@pytest.mark.majors  # each breaks some times
 def test_a_mistake_of_ours_in_following_the_files_and_in_the_web_file_ends_nothing(
     tmp_path: Path, exporter: StartExporter, injected: Injected
 ) -> None:
