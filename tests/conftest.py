@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,6 +22,22 @@ pytest_plugins = [
     "tests.fix_sessions",
     "tests.fix_shop",
 ]
+
+
+MONTH_ENDS_SECONDS = 1200
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In CI no run begins where a month is about to end: tests reckon from the month, and so do the partitions that
+    stand when another one begins amid them.
+    """
+    now = datetime.now(UTC)
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    left = ((month + timedelta(days=32)).replace(day=1) - now).total_seconds()
+    if os.environ.get("CI") == "true" and left < MONTH_ENDS_SECONDS:
+        print(f"the month ends in {left:.0f} s, which are waited for")
+        time.sleep(left + 1)
 
 
 @pytest.hookimpl(trylast=True)
