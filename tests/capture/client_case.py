@@ -50,8 +50,8 @@ def noop(tag: str) -> Left:
     return Left(tag, "NOOP", None)
 
 
-def undone(tag: str) -> Left:
-    return Left(tag, "ROLLED_BACK", None)
+def undone(tag: str, *objects: str) -> Left:
+    return Left(tag, "ROLLED_BACK", objects)
 
 
 def failed(tag: str, sqlstate: str | None = None, message: str | None = None) -> Left:

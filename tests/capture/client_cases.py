@@ -218,9 +218,9 @@ CASES = (
         (done("CREATE TABLE", "{s}.a"), failed("CREATE TABLE", "42P07", TAKEN), done("CREATE TABLE", "{s}.b")),
         before="create table {s}.t ()",
         otherwise={
-            Style.TOGETHER: (undone("CREATE TABLE"), failed("CREATE TABLE", "42P07", TAKEN)),
+            Style.TOGETHER: (undone("CREATE TABLE", "{s}.a"), failed("CREATE TABLE", "42P07", TAKEN)),
             Style.WHOLE: (
-                *(undone("CREATE TABLE"), failed("CREATE TABLE", "42P07", TAKEN)),
+                *(undone("CREATE TABLE", "{s}.a"), failed("CREATE TABLE", "42P07", TAKEN)),
                 failed("CREATE TABLE", "25P02", ABORTED),
             ),
         },
@@ -229,13 +229,13 @@ CASES = (
     Case(
         "a transaction that is rolled back",
         ("begin", "create table {s}.gone ()", "rollback"),
-        (undone("CREATE TABLE"),),
+        (undone("CREATE TABLE", "{s}.gone"),),
         ends=True,
     ),
     Case(
         "a savepoint that is rolled back to",
         ("begin", "savepoint a", "create table {s}.gone ()", "rollback to a", "create table {s}.kept ()", "commit"),
-        (undone("CREATE TABLE"), done("CREATE TABLE", "{s}.kept")),
+        (undone("CREATE TABLE", "{s}.gone"), done("CREATE TABLE", "{s}.kept")),
         ends=True,
     ),
     Case(

@@ -93,9 +93,14 @@ async def test_a_transaction_or_a_savepoint_rolled_back_is_told_from_a_failure(
         rows = await recorded(reader, watcher, "CREATE SCHEMA", 3)
         assert {row["execution_status"] for row in rows} == {"ROLLED_BACK", "COMPLETED"}
         client.execute("commit")
-        rows = await recorded(reader, watcher, "CREATE SCHEMA", 4)
-    found = [(row["execution_status"], row["evidence"]) for row in rows]
-    assert found == [("ROLLED_BACK", "wal")] * 2 + [("COMPLETED", "trigger")] * 2
+        tables = " ".join(f"create table t{number:02} ()" for number in range(30))
+        client.execute(f"begin; create schema many {tables}; rollback".encode())
+        *rows, many = await recorded(reader, watcher, "CREATE SCHEMA", 5)
+    found = [(row["execution_status"], row["evidence"], row["affected_objects"]) for row in rows]
+    gone = ("ROLLED_BACK", "wal", ["gone"])
+    assert found == [gone, gone, ("COMPLETED", "trigger", ["kept"]), ("COMPLETED", "trigger", ["open"])]
+    assert "objects" not in rows[0]["metadata"], "of which the history of objects is made"
+    assert many["affected_objects"] == ["many", *(f"many.t{number:02}" for number in range(19))]
     assert rows[0]["duration_seconds"] is not None
 
 

@@ -51,7 +51,8 @@ def test_an_attempt_has_one_id_in_the_log_in_its_record_and_in_its_key(admin: Se
         "select xid::text from script_tracking.script_execution_s where script_execution_hk = %s",
         row["execution_hk"],
     )
-    assert end == {"v": 1, "e": "end", "id": start["id"], "xid": writer, "at": end["at"], "pid": start["pid"]}
+    told = {"xid": writer, "at": end["at"], "pid": start["pid"], "names": ["public.orders"]}
+    assert end == {"v": 1, "e": "end", "id": start["id"], **told}
 
 
 def test_what_fails_or_is_rolled_back_stays_in_the_log(admin: Session) -> None:

@@ -379,8 +379,10 @@ begin
   -- a block of its own: what keeps the message from being emitted does not take the record with it
   if v_emits then
     begin
-      v_payload := format('{"v": 1, "e": "end", "id": "%s", "xid": "%s", "at": %s, "pid": %s}', v_id, pg_current_xact_id(),
-        replace(extract(epoch from clock_timestamp())::text, '.', ''), pg_backend_pid());
+      -- the names are for the record of a rollback, which takes the one above away
+      v_payload := format('{"v": 1, "e": "end", "id": "%s", "xid": "%s", "at": %s, "pid": %s, "names": %s}', v_id,
+        pg_current_xact_id(), replace(extract(epoch from clock_timestamp())::text, '.', ''), pg_backend_pid(),
+        coalesce(to_json(v_names[1:20])::text, 'null'));
       v_lsn := script_tracking_internal.emit_message(
         v_context.message_inner_key, v_context.message_outer_key, v_payload);
     exception when others then

@@ -74,6 +74,8 @@ begin
     elsif v_payload ->> 'e' = 'end' then
       update script_tracking_internal.attempt as a
       set end_xid = (v_payload ->> 'xid')::xid8,
+          payload = case when jsonb_typeof(v_payload -> 'names') = 'array'
+            then a.payload || jsonb_build_object('names', v_payload -> 'names') else a.payload end,
           ended_at = timestamptz 'epoch' + (v_payload ->> 'at')::bigint * interval '1 microsecond',
           skipped = coalesce(v_payload ->> 'skip', case when v_payload ? 'lost' then 'lost: ' || (v_payload ->> 'lost') end)
       where a.attempt_id = v_payload ->> 'id' and a.ended_at is null and a.verdict is null;

@@ -65,7 +65,9 @@ begin
   v_written := script_tracking_internal.record_outside(
     v_context.tenant_hk, v_source, v_attempt.tag, 'DDL', v_status, v_attempt.started_at,
     v_duration,
-    v_attempt.payload ->> 'user', (v_attempt.payload ->> 'ip')::inet, v_invalid,
+    v_attempt.payload ->> 'user', (v_attempt.payload ->> 'ip')::inet,
+    coalesce(v_invalid, nullif(array(  -- which its end has announced
+      select n.name from jsonb_array_elements_text(coalesce(v_attempt.payload -> 'names', '[]')) as n (name)), '{}')),
     v_attempt.payload ->> 'sql', v_attempt.error_message,
     jsonb_strip_nulls(jsonb_build_object(
       'evidence', case when v_attempt.log_evidence is null then '"wal"'::jsonb else '["wal", "server_log"]' end,
