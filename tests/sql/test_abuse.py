@@ -107,6 +107,15 @@ def test_long_texts_are_cut_and_their_length_kept(admin: Session) -> None:
     assert value(admin, LOST) == 0
 
 
+@pytest.mark.parametrize("change", ["update {} set value = '16 kB' where {}", "delete from {} where {}"])
+def test_a_mistake_in_the_setting_of_what_is_kept_costs_no_record(admin: Session, change: str) -> None:
+    admin.execute(change.format("script_tracking_internal.setting", "name = 'sql_command.max_characters'").encode())
+    admin.execute(f"comment on schema public is '{'x' * 20000}'".encode())
+    (row,) = history(admin, "COMMENT")
+    assert len(row["sql_command"]) == 16384
+    assert value(admin, "select lost_records_total from script_tracking_internal.collect_capture()") == 0
+
+
 def test_a_type_that_no_label_could_hold_is_refused(admin: Session) -> None:
     for script_type in ("two\rlines", "two\nlines", "\x7f", "tab\t"):
         with pytest.raises(psycopg.Error) as error:

@@ -19,6 +19,7 @@ from tests.vault_steps import (
     rebuilt,
     record,
     roll_up,
+    set_setting,
 )
 
 CLEANUP = "select script_tracking.cleanup_old_data(%s)"
@@ -41,6 +42,26 @@ def test_by_default_nothing_is_removed_and_a_notice_names_the_setting(admin: Ses
     assert len(notices) == 1
     assert "retention.disposable is none" in notices[0]
     assert value(admin, f"select count(*) from {SATELLITE} where script_name = 'job'") == 1
+
+
+MISSING = f"delete from {INTERNAL}.setting where name = 'retention.{{}}'"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        MISSING.format("disposable"),
+        f"{MISSING.format('disposable')}; {MISSING.format('archive')}",
+        f"{MISSING.format('archive')}; select {INTERNAL}.ask_archive()",
+    ],
+)
+def test_a_setting_that_is_missing_removes_nothing(disposable: Session, change: str) -> None:
+    set_setting(disposable, "retention.days", "1")
+    disposable.execute(change.encode())
+    before = partitions(disposable)
+    assert value(disposable, CLEANUP, 0) == 0
+    assert value(disposable, f"select {INTERNAL}.keep_retention()") == 0
+    assert partitions(disposable) == before
 
 
 async def test_what_is_declared_disposable_goes_by_the_partition(installed_database: str, disposable: Session) -> None:

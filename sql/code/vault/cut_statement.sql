@@ -9,8 +9,10 @@ begin
   sql_command := p_sql;
   noted := '{}';
   if pg_catalog.length(p_sql) > 1024 then  -- the least that the setting may say
-    select greatest(s.value::integer, 1024) into strict v_maximum
-    from script_tracking_internal.setting as s where s.name = 'sql_command.max_characters';
+    -- what is missing or no number counts as the default: a typing error costs no record
+    v_maximum := coalesce((
+      select greatest(s.value::integer, 1024) from script_tracking_internal.setting as s
+      where s.name = 'sql_command.max_characters' and s.value operator(pg_catalog.~) '^[0-9]{1,9}$'), 16384);
     if pg_catalog.length(p_sql) > v_maximum then
       sql_command := pg_catalog.left(p_sql, v_maximum);
       noted := pg_catalog.jsonb_build_object(

@@ -60,6 +60,19 @@ def test_the_victim_sees_what_the_spy_looks_for(victim: Victim) -> None:
     assert seen(told, victim) == list(victim.traces)
 
 
+def test_each_function_that_shows_a_reader_anything_is_tried(admin: Session) -> None:
+    """A further one is to be added to READS."""
+    callable_ = admin.execute(
+        "select p.proname from pg_proc as p, unnest(array['script_tracking_reader', 'script_tracking_app']) as r (role)"
+        " where p.pronamespace in ('script_tracking'::regnamespace, 'script_tracking_internal'::regnamespace)"
+        " and has_function_privilege(r.role, p.oid, 'execute')"
+    )
+    tried = " ".join(READS)
+    untried = {row["proname"] for row in callable_ if f".{row['proname']}(" not in tried}
+    writing = {"track_operation", "complete_operation", "track_operations", "complete_operations", "heartbeat"}
+    assert untried == {*writing, "calculate_hash_key", "generate_unique_script_name"}
+
+
 @pytest.mark.parametrize("setting", ["", *SETTINGS])
 def test_no_setting_shows_anything(spy: Spy, victim: Victim, setting: str) -> None:
     if setting:
