@@ -9,6 +9,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.capture.reconciling import passes
+from tests.capture.slot import open_slot
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, opened, value
 from tests.installing import installed
@@ -92,30 +93,23 @@ def test_ddl_is_recorded_with_its_bytes_told(raw: Session, reader: Session, leve
 
 
 def test_a_start_is_announced_under_the_id_of_its_record(raw: Session, reader: Session) -> None:
-    slot = "script_tracking_raw_bytes"
-    reader.execute(f"update {SI}.installation set capture_level = 'failures'".encode())
-    reader.execute("select pg_create_logical_replication_slot(%s, 'test_decoding')", (slot,))
-    try:
-        raw.execute("set synchronous_commit = on")  # what is not flushed is not read
+    with open_slot(reader) as slot:
         raw.execute(b"set script_tracking.app_user = '" + RAW + b"'")
         raw.execute(b'do $$ begin create table public."announced ' + RAW + b'" (); end $$')
-        messages = reader.execute(
-            'select data from pg_logical_slot_get_changes(%s, null, null) where data like \'%%"e": "%%\'', (slot,)
-        ).fetchall()
-    finally:
-        reader.execute("select pg_drop_replication_slot(%s)", (slot,))
-        reader.execute(f"update {SI}.installation set capture_level = 'basic'".encode())
+        contents = [content for content in slot.contents() if '"e": "' in content]
+    reader.execute("drop publication nothing")
+    reader.execute(f"update {SI}.installation set capture_level = 'basic'".encode())
     attempt = value(
         reader,
         "select metadata ->> 'attempt_id' from script_tracking.script_execution_s where sql_command like '%announced %'",
     )
-    assert [f'"id": "{attempt}"' in row["data"] for row in messages] == [True, True]
+    assert [f'"id": "{attempt}"' in content for content in contents] == [True, True]
     for told in (
         r"announced caf\\351\" (); end",
         r'"app_user": "caf\\351"',
         r'"statement": "create table public.\"announced caf\\351',
     ):
-        assert told in messages[0]["data"]
+        assert told in contents[0]
 
 
 def test_operations_go_on_and_are_recorded(raw: Session, reader: Session) -> None:
