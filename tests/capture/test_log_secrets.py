@@ -140,7 +140,7 @@ def test_nothing_of_a_secret_is_left_of_the_lines_that_are_read(
 
     with capture_logs() as logs:
         run()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 900  # it has an end, whatever the machine does beside it
         quiet = 0
         while quiet < 3:
             assert time.monotonic() < deadline

@@ -225,6 +225,21 @@ ELSEWHERE = (
         "comment on table t is '<entry key=\"password\">hunter2</entry>'",
         "comment on table t is '<entry key=\"password\">[redacted]</entry>'",
     ),
+    ("select 'hunter2'::app.token, 'x'::text", "select '[redacted]'::app.token, 'x'::text"),
+    ("select 'hunter2'::password, 'x'", "select '[redacted]'::password, 'x'"),
+    ("select 'x', cast('hunter2' as app.token)", "select 'x', cast('[redacted]' as app.token)"),
+    (
+        "create policy p on t using (kind = 'x' and 'hunter2' = current_setting('app.token'))",
+        "create policy p on t using (kind = 'x' and '[redacted]' = current_setting('app.token'))",
+    ),
+    (
+        "copy t from 's3://b' access_key_id 'a' secret_access_key 'hunter2'",
+        "copy t from '[redacted]' access_key_id '[redacted]' secret_access_key '[redacted]'",
+    ),
+    (
+        "create table t (ssh_key text default 'hunter2', tls_key text, private_key_pem text default 'hunter2')",
+        "create table t (ssh_key text default '[redacted]', tls_key text, private_key_pem text default '[redacted]')",
+    ),
     # in parts
     ("select 'pass' -- it's\n 'word=hunter2', 'x'", "select '[redacted]' -- it's\n , '[redacted]'"),
     (

@@ -179,7 +179,10 @@ begin
                 v_zone := true;
               elsif length(v_joined) < 200 and lower(v_joined) like any (c_parts) and script_tracking_internal.is_secret_name(btrim(v_joined, '{}"')) then
                 v_named[v_open] := v_open > 0;
-                if v_previous in ('>', '>>', '#>', '#>>') or right(v_previous, 1) = '[' or (v_open > 0 and v_names[v_open] like any (c_pairs))
+                if v_open > 0 and v_names[v_open] = 'current_setting' and v_strings[v_count - 1] >= v_outer[v_open] then
+                  v_count := v_count - 1;
+                  v_since := v_outer[v_open];  -- '..' = current_setting('app.token')
+                elsif v_previous in ('>', '>>', '#>', '#>>') or right(v_previous, 1) = '[' or (v_open > 0 and v_names[v_open] like any (c_pairs))
                   or (v_previous in ('(', ',') and (v_brackets > 0 or v_trigger and v_open = 1))
                 then
                   v_hot := 1;
@@ -251,6 +254,10 @@ begin
             if v_strings[v_count] >= v_items[v_open + 1] then  -- '..' AS password
               v_since := v_items[v_open + 1];
             end if;
+          elsif v_previous = '::' or v_previous = '.' and (v_cast = 1 or v_third = 'as') then
+            if v_strings[v_count] >= v_items[v_open + 1] then  -- '..'::token, cast('..' as app.token)
+              v_since := v_items[v_open + 1];
+            end if;
           elsif v_first = 'update' and v_second = 'set' and v_open = 0 and (v_previous in ('set', ',') or v_before = 'excluded') then
             v_since := v_batch;  -- INSERT .. VALUES ('..') ON CONFLICT (name) DO UPDATE SET password = excluded.password, MERGE
           elsif v_open > 0 and v_strings[v_count] >= v_outer[v_open] then
@@ -266,7 +273,7 @@ begin
           if v_foreign then
             v_out[v_at] := v_spaces[v_at] || '"' || c_mark || '"';
             v_hot := 4;
-          elsif v_since is null or v_since = v_batch or v_names[v_open] = any (c_alike) then
+          elsif v_since is null or v_since = v_batch or v_names[v_open] = any (c_alike) or v_kinds[v_at + 1] in ('s', 'e', 'u', 'd', 'b') then
             v_hot := 1;
             v_level := v_open;
             v_named[v_open] := v_open > 0;

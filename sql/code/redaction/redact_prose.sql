@@ -8,9 +8,9 @@ as $function$
 declare
   c_name   constant text :=
     e'(?:pass_?w(?:or)?[dt]|passwd|passphrase|passcode|pwd|secret|token|credential|bearer|authorization|(?:\\m|_)(?:pass|pw|jwt)'
-    '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|auth|hmac|symmetric|license|subscription|scram_client|scram_server)[_ -]?key'
+    '|(?:api|app|access|private|secret|encryption|encrypt|signing|sign|master|shared|account|storage|ssh|deploy|webhook|session|service_role|tls|ssl|auth|hmac|symmetric|license|subscription|scram_client|scram_server)[_ -]?key'
     '|shared_?access_?signature|x-[a-z0-9-]*signature)s?'
-    '(?:[_ -]?(?:hash|hashed|value|text|plain|plaintext|clear|cleartext|enc|encrypted|new|old|current|confirm|confirmation|key|b64|base64|hex|raw|string|str|data|digest|salt|json|[0-9]+))*';
+    '(?:[_ -]?(?:hash|hashed|value|text|plain|plaintext|clear|cleartext|enc|encrypted|new|old|current|confirm|confirmation|key|b64|base64|pem|hex|raw|string|str|data|digest|salt|json|[0-9]+))*';
   -- quoted, with doubled quotes or backslashes; to the end where the quote is not closed
   c_single constant text := e'[a-zA-Z&]{0,2}\'(?:[^\'\\\\]|\\\\.|\'\')*(?:\'|\\\\?$)';
   c_double constant text := e'"(?:[^"\\\\]|\\\\.|"")*(?:"|\\\\?$)';
