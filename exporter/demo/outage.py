@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
+from exporter.demo.exposition import Scrape
 from exporter.demo.scene import OPERATIONS, Scene
 from exporter.demo.watcher import NeverSeen
 
 UP = "script_tracking_up"
-SETTLED_SECONDS = 15.0
+SETTLED_SECONDS = 60.0
+COUNTED_SECONDS = 5.0  # after so long the record is looked at anew: capture writes late what was rolled back
 OUTAGE_SECONDS = 60.0
 
 
@@ -21,8 +24,7 @@ async def database_stops(scene: Scene) -> None:
         return
     await scene.workload.pause()
     await scene.caught_up("before the outage")
-    before = await scene.ended()
-    counted = await _counted(scene, before)
+    before, counted = await _counted(scene)
     scene.terminal.fact("before", f"{before} executions in the record, {counted:.0f} in the counters")
     server.stop()  # here and now: a signal that comes meanwhile waits its turn
     began = time.monotonic()
@@ -35,8 +37,7 @@ async def database_stops(scene: Scene) -> None:
     scene.terminal.fact(
         "server started", f"{UP} 1 after {time.monotonic() - began:.1f} s, exporter not restarted", "good"
     )
-    after = await scene.ended()
-    counted = await _counted(scene, before)
+    after, counted = await _counted(scene)
     whole = before == after == counted
     verdict = "nothing lost" if whole else "they differ"
     scene.terminal.fact(
@@ -49,10 +50,20 @@ async def database_stops(scene: Scene) -> None:
     scene.workload.resume()
 
 
-async def _counted(scene: Scene, expected: int) -> float:
-    """The counter once it says what is expected, or what it says instead."""
-    try:
-        scrape = await scene.watcher.until(lambda told: told.total(OPERATIONS) == expected, SETTLED_SECONDS)
-    except NeverSeen:
-        scrape = await scene.watcher.scrape()
-    return scrape.total(OPERATIONS)
+async def _counted(scene: Scene) -> tuple[int, float]:
+    """Executions in the record and in the counters once these are the same, or what they say instead after a while."""
+    end = time.monotonic() + SETTLED_SECONDS
+    while True:
+        recorded = await scene.ended()
+        try:
+            wait = min(COUNTED_SECONDS, max(end - time.monotonic(), 0.0))
+            scrape = await scene.watcher.until(partial(_tells, recorded), wait)
+        except NeverSeen:
+            scrape = await scene.watcher.scrape()
+        counted = scrape.total(OPERATIONS)
+        if counted == recorded or time.monotonic() >= end:
+            return recorded, counted
+
+
+def _tells(executions: int, scrape: Scrape) -> bool:
+    return scrape.total(OPERATIONS) == executions

@@ -18,6 +18,7 @@ from exporter.demo.workload import Workload
 from exporter.schedule import monotonic
 
 SEEN_SECONDS = 15.0
+CAUGHT_UP_SECONDS = 60.0  # on a busy machine capture reads late
 OPERATIONS = "script_tracking_operations_total"
 ENDED = (
     "select count(*) from script_tracking.script_execution_s"
@@ -71,7 +72,10 @@ class Scene:
 
     async def recorded(self, change_ref: str, expected: int) -> list[Row]:
         """What acme's reader finds under a change reference, once it is that much or long enough was waited for."""
-        end = monotonic() + SEEN_SECONDS
+        return await self._recorded(change_ref, expected, SEEN_SECONDS)
+
+    async def _recorded(self, change_ref: str, expected: int, seconds: float) -> list[Row]:
+        end = monotonic() + seconds
         rows: list[Row] = []
         while len(rows) < expected and monotonic() < end:
             await asyncio.sleep(0.2)
@@ -85,7 +89,7 @@ class Scene:
         table = "create table acme.never ()"
         change = f"set script_tracking.change_ref = '{change_ref}'"
         await self.playground.ask("acme_dev", change, "begin", table, "rollback")
-        await self.recorded(change_ref, 1)
+        await self._recorded(change_ref, 1, CAUGHT_UP_SECONDS)
 
 
 def failure_ratio(scrape: Scrape, tenant: str) -> tuple[float, float, float]:
