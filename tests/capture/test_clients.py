@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import zip_longest
 from typing import Any
 
@@ -39,7 +40,7 @@ where recorded_at is null and (verdict is null or verdict in ('FAILED', 'ROLLED_
 """
 RECORDS = """
 select s.script_name, s.execution_status, s.affected_objects, s.error_message, s.metadata, s.sql_command,
-  s.db_session_user, s.tenant_hk, encode(s.script_execution_hk, 'hex') as hk
+  s.db_session_user, s.tenant_hk, encode(s.script_execution_hk, 'hex') as hk, s.execution_timestamp as at
 from script_tracking.script_execution_s as s
 where s.load_end_date is null and s.sql_command ~ 'w[0-9]+c[0-9]+'
 order by s.execution_timestamp, (s.metadata ->> 'ordinal')::int
@@ -122,7 +123,8 @@ def outcomes(
     found: dict[str, Outcome] = {}
     for name, its in scripts.items():
         of_schema = {
-            script.schema: [row for row in rows if script.schema in names_in(row["sql_command"])] for script in its
+            script.schema: by_line([row for row in rows if script.schema in names_in(row["sql_command"])])
+            for script in its
         }
         found[name] = Outcome(its, of_schema)
     yield found
@@ -130,6 +132,18 @@ def outcomes(
         for script in its:
             if script.case.role:
                 admin.execute(f"drop owned by {script.schema}_r cascade; drop role {script.schema}_r".encode())
+
+
+def by_line(rows: list[DictRow]) -> list[DictRow]:
+    """Two failures of a session in the order of their lines in the log, whose times are milliseconds: one that no
+    attempt announced has that time, and may seem to come before an announced one of the same millisecond.
+    """
+    for after in range(1, len(rows)):
+        at_once = rows[after]["at"] - rows[after - 1]["at"] < timedelta(milliseconds=1)
+        one, two = (row["metadata"].get("server_log", {}) for row in rows[after - 1 : after + 1])
+        if at_once and one and two and one["session"] == two["session"] and one["line"] > two["line"]:
+            rows[after - 1], rows[after] = rows[after], rows[after - 1]
+    return rows
 
 
 def names_in(text: str) -> set[str]:
