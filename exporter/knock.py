@@ -8,8 +8,8 @@ import struct
 
 from exporter.errors import TargetUnavailable
 
-# 8 bytes, code 1234.5679: every server and pooler answers with one byte, whether it has TLS or not, and logs nothing
-# where nothing follows (PostgreSQL's documentation, "Message Formats", SSLRequest)
+# 8 bytes, code 1234.5679: every server and pooler answers with one byte, whether it has TLS or not, and where nothing
+# follows logs no more than log_connections has it (PostgreSQL's documentation, "Message Formats", SSLRequest)
 SSL_REQUEST = struct.pack("!ihh", 8, 1234, 5679)
 
 

@@ -43,8 +43,12 @@ class Snapshot:
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
-        if self._documentation.get(spec.name) == (spec.type, documentation):
+        known = self._documentation.get(spec.name)
+        if known == (spec.type, documentation):
             return
+        if known is not None and known[0] != spec.type:  # what was told under the other type is none of this one
+            for target, source in list(self._pieces[spec.name]):
+                self._remove(spec.name, target, source)
         self._documentation[spec.name] = spec.type, documentation
         self._headers[spec.name] = _Told.of(render.header(spec, documentation), NEVER)
         self._pieces.setdefault(spec.name, {})

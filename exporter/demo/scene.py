@@ -70,11 +70,8 @@ class Scene:
         (row,) = await self.playground.ask(None, "select capture_level from script_tracking_internal.installation")
         return str(row["capture_level"])
 
-    async def recorded(self, change_ref: str, expected: int) -> list[Row]:
+    async def recorded(self, change_ref: str, expected: int, seconds: float = SEEN_SECONDS) -> list[Row]:
         """What acme's reader finds under a change reference, once it is that much or long enough was waited for."""
-        return await self._recorded(change_ref, expected, SEEN_SECONDS)
-
-    async def _recorded(self, change_ref: str, expected: int, seconds: float) -> list[Row]:
         end = monotonic() + seconds
         rows: list[Row] = []
         while len(rows) < expected and monotonic() < end:
@@ -89,7 +86,7 @@ class Scene:
         table = "create table acme.never ()"
         change = f"set script_tracking.change_ref = '{change_ref}'"
         await self.playground.ask("acme_dev", change, "begin", table, "rollback")
-        await self._recorded(change_ref, 1, CAUGHT_UP_SECONDS)
+        await self.recorded(change_ref, 1, CAUGHT_UP_SECONDS)
 
 
 def failure_ratio(scrape: Scrape, tenant: str) -> tuple[float, float, float]:

@@ -58,3 +58,16 @@ def test_a_piece_past_its_end_goes_and_comes_back(clock: list[float]) -> None:
     assert text(snapshot).count(b"source=") == 2
     snapshot.withdraw("shop", ["b"])
     assert text(snapshot).count(b"source=") == 1
+
+
+def test_samples_of_one_type_are_not_told_under_another(clock: list[float]) -> None:
+    snapshot = Snapshot()
+    snapshot.declare(SPEC, "X.")
+    put(snapshot, 1, 200)
+    snapshot.declare(SPEC, "Y.")
+    assert b'target="shop"} 1.0' in text(snapshot), "another text is no other metric"
+    snapshot.declare(SPEC.model_copy(update={"type": "counter"}), "Y.")
+    assert text(snapshot) == b""
+    assert snapshot.samples == 0
+    put(snapshot, 2, 200)
+    assert b'target="shop"} 2.0' in text(snapshot)
