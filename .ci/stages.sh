@@ -19,6 +19,27 @@ stage() {
   times+=("$((SECONDS - begun)) s  $current")
 }
 
+# tests NAME COMMAND...: a stage of tests. Where no more than two of them failed, these are run once more, alone: on a machine that is
+# busy with as many servers as it has processors a test may wait in vain. The run names them at its end, for each is to be mended.
+tests() {
+  stage "$1" steady "${@:2}"
+}
+
+steady() {
+  local failed=${checkout:-.}/.pytest_cache/v/cache/lastfailed names
+  rm -f "$failed"
+  if "$@"; then
+    return
+  fi
+  [ -s "$failed" ] || return 1
+  mapfile -t names < <(python3 -c 'import json, sys; print(*json.load(open(sys.argv[1])), sep="\n")' "$failed")
+  [ "${#names[@]}" -le 2 ] || return 1
+  printf '=== failed, and run once more, alone: %s\n' "${names[@]}"
+  PYTEST_ADDOPTS="$PYTEST_ADDOPTS --last-failed --last-failed-no-failures=none" WORKERS=0 "$@"
+  unsteady+=("${names[@]}")
+}
+unsteady=()
+
 # beside NAME COMMAND...: starts a command that goes on while other stages run
 beside() {
   local name=$1
@@ -92,6 +113,7 @@ finish() {
     kill -KILL "$pid" 2>/dev/null
   done
   [ "${#times[@]}" -eq 0 ] || printf '%s\n' '' 'times of the stages' "${times[@]}"
+  [ "${#unsteady[@]}" -eq 0 ] || printf '%s\n' '' 'failed first, and passed alone' "${unsteady[@]}"
   rm -rf "$state"
   [ "$code" -ne 0 ] || printf '\nall stages ok, %d s\n' $((SECONDS - started))
   exit "$code"

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from tests.api.conftest import Api
 from tests.api.test_refusals import conninfo_of
+from tests.fix_exporter import eventually
 from tests.fix_sessions import value
 
 MANY = (
@@ -53,6 +54,8 @@ def test_pages_are_complete_and_repeat_nothing_while_rows_are_added(api: Api) ->
     assert order == sorted(order, reverse=True)
     assert value(api.admin, "select count(*) > 93 from script_tracking.get_execution_history(1, only_tenant => 'acme')")
 
+    seen = "select bool_and(definition is not null) from script_tracking.get_object_history('public.of_acme')"
+    eventually(lambda: value(api.admin, seen), within=60)  # the comparison of the catalogs, which tells the definition
     for path, asked in (("/objects", {}), ("/objects/history", {"identity": "public.of_acme"}), ("/tenants", {})):
         api.admin.execute("select script_tracking.register_tenant('t' || n) from generate_series(1, 3) as n")
         whole = api.items(path, "auditor", **asked)
