@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Found = TypeVar("Found")
 
-PATIENCE_SECONDS = 60.0  # at least, for what never comes: a machine that is slow is no failure
-STARTS_WITHIN_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0  # at least, for what never comes: a machine that is slow is no failure
+STARTS_WITHIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Exporter:
         """Answer to one request, whatever its status."""
         request = Request(self.url + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urlopen(request, timeout=20) as response:
+            with urlopen(request, timeout=60) as response:
                 return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
         except HTTPError as error:
             return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
@@ -124,7 +124,7 @@ class Exporter:
 
 
 def eventually(probe: Callable[[], Found | None], within: float) -> Found:
-    """The first true result of a probe; fails after `within` seconds, or a minute where that is less."""
+    """The first true result of a probe; fails after `within` seconds, or two minutes where that is less."""
     within = max(within, PATIENCE_SECONDS)
     end = time.monotonic() + within
     while time.monotonic() < end:
@@ -141,7 +141,14 @@ def eventually(probe: Callable[[], Found | None], within: float) -> Found:
 def becomes(expected: object, ask: Callable[[], object], within: float = PATIENCE_SECONDS) -> None:
     """Asks until what is told is as expected; where it never is, shows what it was last."""
     end = time.monotonic() + within
-    while (found := ask()) != expected and time.monotonic() < end:
+    found: object = None
+    while time.monotonic() < end:
+        try:
+            found = ask()
+        except (URLError, ConnectionError, TimeoutError) as error:
+            found = error
+        if found == expected:
+            return
         time.sleep(0.2)
     assert found == expected
 

@@ -30,7 +30,7 @@ class Secured:
     def curl(self, path: str = "/metrics", *options: str, scheme: str = "https") -> tuple[int, str]:
         """Exit code of curl, and status and body, or what it complains of."""
         url = f"{scheme}://localhost:{self.exporter.port}{path}"
-        trust = ["--cacert", str(self.folder / "authority.crt"), "--ipv4", "--max-time", "10"]
+        trust = ["--cacert", str(self.folder / "authority.crt"), "--ipv4", "--max-time", "60"]
         command = ["curl", "--silent", "--show-error", "--write-out", "\\n%{http_code}", *trust, *options, url]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         return result.returncode, result.stdout if result.returncode == 0 else result.stderr
@@ -38,7 +38,7 @@ class Secured:
     def s_client(self, *options: str) -> str:
         """What openssl's client tells of a handshake."""
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.exporter.port}", *options]
-        result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=20)
+        result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=120)
         return (result.stdout + result.stderr).decode(errors="replace")
 
     def identity(self, name: str) -> list[str]:

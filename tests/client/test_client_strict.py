@@ -28,7 +28,7 @@ def test_what_is_given_up_while_the_database_writes_it_is_ended(
         return rows
 
     monkeypatch.setattr(Recorder, "_ask", ask_slowly)
-    track = tracker(strict=True, timeout_seconds=2)
+    track = tracker(strict=True, timeout_seconds=5)
     with pytest.raises(OperationNotRecorded), track.operation(name):
         raise AssertionError("the work began without a record")
     given_up.set()

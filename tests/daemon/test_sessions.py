@@ -22,7 +22,7 @@ async def test_nothing_is_compiled_for_a_collection(installed_database: str) -> 
     with psycopg.connect(installed_database, autocommit=True) as admin:
         admin.execute(sql.SQL("alter database {} set jit = on").format(name))
     async with as_program(installed_database) as connection:
-        assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
+        assert await fetch(connection, "show jit", timeout=60) == [{"jit": "off"}]
 
 
 async def test_an_opening_that_is_cancelled_leaves_no_session(database: str) -> None:

@@ -197,7 +197,7 @@ def test_a_bad_web_file_is_named_and_exits_2(tmp_path: Path, command: str, text:
     (tmp_path / "web.yml").write_text(text, encoding="utf-8")
     arguments = [command, "--dsn", NOWHERE, "--web.config.file", str(tmp_path / "web.yml")]
     result = subprocess.run(
-        [sys.executable, "-m", "exporter", *arguments], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-m", "exporter", *arguments], capture_output=True, text=True, timeout=120, check=False
     )
     assert (result.returncode, told in result.stderr) == (2, True), result.stderr
     assert "hunter2" not in result.stderr
@@ -209,7 +209,7 @@ def test_check_config_tells_what_the_web_file_asks_for(authority: Authority) -> 
     file = authority.folder / "web.yml"
     file.write_text(yaml.safe_dump({"tls_server_config": MUTUAL, "basic_auth_users": ALICE}), encoding="utf-8")
     command = [sys.executable, "-m", "exporter", "check-config", "--dsn", NOWHERE, "--web.config.file", str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert f"web: {file}: TLS with client certificates, 1 user(s)" in result.stdout
 
 

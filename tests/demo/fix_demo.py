@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-ENDS_WITHIN_SECONDS = 240.0  # an end for what never comes
+ENDS_WITHIN_SECONDS = 600.0  # an end for what never comes
 _MARK = "SCRIPT_TRACKING_DEMO_TEST"
 
 
@@ -104,7 +104,7 @@ def run_demo(*, piped: bool = False, monitored: bool = False, **environment: str
     finally:
         demo.process.terminate()  # where a test did not wait for its end
         with suppress(subprocess.TimeoutExpired):
-            demo.process.wait(timeout=60)
+            demo.process.wait(timeout=120)
         while left := demo.processes():
             for number in left:
                 with suppress(ProcessLookupError):

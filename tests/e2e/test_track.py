@@ -37,7 +37,7 @@ def track(*words: str, stdin: bytes = b"", url: str | None = None) -> subprocess
     """Runs `track` to its end."""
     environment = {**ENVIRONMENT, **({} if url is None else {"DATABASE_URL": url})}
     return subprocess.run(
-        [*PROGRAM, *words], input=stdin, env=environment, capture_output=True, timeout=60, check=False
+        [*PROGRAM, *words], input=stdin, env=environment, capture_output=True, timeout=300, check=False
     )
 
 
@@ -121,7 +121,7 @@ def test_signals_are_passed_on_and_the_dsn_is_not(shop: str, name: str) -> None:
             beats = f"select bool_or(heartbeat_at > execution_timestamp) from {INTERNAL}.running_operation".encode()
             eventually(lambda: session.execute(beats).fetchone() == (True,), 30)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 7
+        assert process.wait(timeout=120) == 7
     assert found(shop, name)[0]["metadata"]["exit_code"] == 7
 
 
@@ -144,7 +144,7 @@ def test_the_interrupt_key_reaches_the_command_once(shop: str, name: str) -> Non
 
     def read_until(line: bytes) -> None:
         nonlocal output
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not re.search(line, output) and time.monotonic() < end:
             output += os.read(terminal, 1000)
 

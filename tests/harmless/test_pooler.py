@@ -74,7 +74,7 @@ async def test_the_next_client_finds_none_of_our_settings(
     try:
         async with as_program(pooler.dsn(database)) as connection:
             await _everything(target, connection)
-            (row,) = await fetch(connection, "select pg_backend_pid() as pid", timeout=5)
+            (row,) = await fetch(connection, "select pg_backend_pid() as pid", timeout=60)
             assert row["pid"] == fresh[0]
     finally:
         await target.close()
@@ -97,7 +97,7 @@ async def test_what_others_set_in_the_session_is_not_for_us(
         (row,) = await fetch(connection, slow, timeout=30)
         assert row["pid"] == next_client.execute("select pg_catalog.pg_backend_pid()").fetchone()[0]  # type: ignore[index]
         assert row["read_only"] == "off"
-        assert await fetch(connection, "show jit", timeout=5) == [{"jit": "off"}]
+        assert await fetch(connection, "show jit", timeout=60) == [{"jit": "off"}]
 
 
 def test_the_daemon_installs_collects_and_keeps_house_through_it(

@@ -121,7 +121,7 @@ def test_no_statement_changes_anything_of_the_tracker(spy: Spy, admin: Session) 
 def test_nobody_is_kept_waiting_by_a_reader(spy: Spy, victim: Victim) -> None:
     """Whatever locks a reader can take, others write on."""
     spy("begin", "select * from script_tracking.get_execution_history(30)", "select pg_advisory_lock(6001874101)")
-    victim.session.execute("set statement_timeout = '5s'")
+    victim.session.execute("set statement_timeout = '60s'")
     key = value(victim.session, f"select {S}.track_operation('job', 'BATCH')")
     assert value(victim.session, f"select {S}.complete_operation(%s, true)", key) is True
     victim.session.execute("create table theirs.t ()")
