@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from functools import partial
 from typing import Any
 
 from tests.api.conftest import Api, problem
+from tests.fix_exporter import becomes
 
 LISTS = ("/executions", "/objects", "/dashboard", "/performance", "/errors", "/health", "/targets")
 
@@ -96,12 +98,19 @@ def test_csv_and_ndjson_are_as_json(api: Api) -> None:
             for one in records
         ]
 
-    for path in (*LISTS, "/tenants"):
+    def different(path: str) -> list[tuple[object, object]]:
+        """What is not as in JSON. Between two answers the exporter may have told the database more."""
         expected = json.loads(asked(path, "json"))["items"]
         assert expected
-        assert steady([json.loads(line) for line in asked(path, "ndjson").splitlines()]) == steady(expected)
         lines = list(csv.DictReader(io.StringIO(asked(path, "csv"), newline="")))
-        assert steady(lines) == steady([cells(one) for one in expected])
+        pairs = [
+            (steady([json.loads(line) for line in asked(path, "ndjson").splitlines()]), steady(expected)),
+            (steady(lines), steady([cells(one) for one in expected])),
+        ]
+        return [(told, wanted) for told, wanted in pairs if told != wanted]
+
+    for path in (*LISTS, "/tenants"):
+        becomes([], partial(different, path))
 
 
 def test_the_format_is_negotiated(api: Api) -> None:

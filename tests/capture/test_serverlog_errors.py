@@ -63,7 +63,7 @@ def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: st
         holder.execute("begin; lock table busy")
         session.execute("set lock_timeout = '50ms'")
         assert fails(session, "alter table busy add a int /* timed */") == "55P03"
-        session.execute("set lock_timeout = 0; set statement_timeout = '100ms'")
+        session.execute("set lock_timeout = 0; set statement_timeout = '2s'")
         assert fails(session, "alter table busy add b int /* timed */") == "57014"
         session.execute("set statement_timeout = 0")
 
@@ -82,9 +82,9 @@ def test_timeouts_and_cancels(admin: Session, readers: Readers, log_database: st
     assert "lock timeout" in rows[0]["error_message"]
     assert "statement timeout" in rows[1]["error_message"]
     assert "user request" in rows[2]["error_message"]
-    # up to the error in the log: the timeouts have just passed, the cancel may come at any moment
+    # up to the error in the log: the timeouts have just passed, that of a statement began before it announced itself
     assert 45 <= rows[0]["execution_duration_ms"] < 30_000
-    assert 95 <= rows[1]["execution_duration_ms"] < 30_000
+    assert 500 <= rows[1]["execution_duration_ms"] < 30_000
     assert 0 <= rows[2]["execution_duration_ms"] < 30_000
     assert rows[0]["metadata"]["duration_us"] // 1000 == rows[0]["execution_duration_ms"]
 
