@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, WithJsonSchema, field_validator
 
-from exporter.values import File, Model, no_name_twice, one_of_two, secret_in
+from exporter.values import ONE_LINE, File, Model, no_name_twice, of_one_line, one_of_two, secret_in
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # what an Authorization header may hold
 _LEAST_CHARACTERS = 32
@@ -37,7 +37,7 @@ class ApiToken(Model):
         json_schema_extra={"oneOf": [{"required": ["token_sha256"]}, {"required": ["token_file"]}]},
     )
 
-    name: str = Field(min_length=1, max_length=100, description="what the log calls it")
+    name: str = Field(min_length=1, max_length=100, description="what the log calls it", json_schema_extra=ONE_LINE)
     token_sha256: _Sha256 | None = Field(
         default=None, description="the token's sha256 in hexadecimal digits; this or `token_file`"
     )
@@ -59,6 +59,11 @@ class ApiToken(Model):
         default=("*",), min_length=1, description="names or patterns (`*`, `?`, `[a-z]`) of the targets that it reads"
     )
     _sha256: bytes = PrivateAttr()
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, name: str) -> str:
+        return of_one_line(name)
 
     @field_validator("token_file")
     @classmethod

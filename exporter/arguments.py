@@ -103,7 +103,10 @@ def _parser() -> argparse.ArgumentParser:
         "check-config", parents=[source, web], help="validate the configuration, say what would be watched, and stop"
     )
     check.add_argument("--connect", action="store_true", help="ask each database as well; 1 where one does not answer")
-    check.add_argument("--schema", action="store_true", help="write the JSON Schema of the file, check nothing")
+    check.add_argument(
+        "--schema", nargs="?", const="configuration", choices=("configuration", "metrics"),
+        help="write the JSON Schema of the file, or of one with metrics of your own; check nothing",
+    )  # fmt: skip
     _add_track(
         commands.add_parser(
             "track",

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from exporter import metricmap
 from exporter.apiconfig import ApiToken
+from exporter.collect.collector import configured
 from exporter.config import Config
 from exporter.database import Connection, connect, fetch
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
@@ -45,9 +46,9 @@ def describe(config: Config) -> Iterator[str]:
         yield f"archive: {config.archive.directory}, {_about_archive(config.archive.directory)}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
-    count = len(metricmap.load())
-    yield f"collectors: {count - len(off)} of {count}" + (f"; off: {', '.join(off)}" if off else "")
-    for spec in config.own_collectors:
+    specs = [*metricmap.load(), *config.own_collectors]
+    yield f"collectors: {len(specs) - len(off)} of {len(specs)}" + (f"; off: {', '.join(off)}" if off else "")
+    for spec in configured(config.own_collectors, config.collectors):
         yield f"own collector {spec.name}: {spec.function}(), every {spec.interval:g} s"
     for target in config.targets:
         yield f"target {target.name}: {'; '.join(_about(target, config))}"

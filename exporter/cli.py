@@ -106,10 +106,10 @@ def _configured(arguments: argparse.Namespace) -> Config:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
-    if arguments.schema:
+    if arguments.schema is not None:
         from exporter.reference import schema_text
 
-        print(schema_text(), end="")
+        print(schema_text(arguments.schema), end="")
         return 0
     config = _configured(arguments)
     from exporter import checkconfig

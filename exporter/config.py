@@ -68,7 +68,7 @@ class CollectorConfig(Model):
     interval: Seconds | None = Field(default=None, description="time between two runs; by default its own")
     timeout: Seconds | None = Field(default=None, description="longest run; by default its own")
     row_limit: int | None = Field(
-        default=None, ge=1, le=1000000, description="most rows of its function, by default 50000; with more it fails"
+        default=None, ge=1, le=1000000, description="most rows of its function, by default its own; with more it fails"
     )
 
 
@@ -116,7 +116,8 @@ class Config(Model):
     api: ApiConfig = Field(default=ApiConfig(), description="who may read the record over HTTP (docs/api.md)")
     collectors: Mapping[CollectorName, CollectorConfig] = Field(
         default_factory=dict,
-        description="by name as in exporter/metrics/*.yaml; what is not named keeps its defaults",
+        description="by name as in exporter/metrics/*.yaml or in a file of `metric_files`; what is not named keeps its "
+        "defaults",
     )
     probe: ProbeConfig = Field(
         default=ProbeConfig(), description="which databases `/probe` asks for whoever asks it, off without modules"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter import metricmap
@@ -18,10 +19,11 @@ from exporter.errors import ConfigurationError
 from exporter.logs import Module
 from exporter.metricmap import CollectorSpec
 from exporter.targetconfig import TargetConfig, TargetList
-from exporter.values import UNKNOWN_COLLECTOR
+from exporter.values import UNKNOWN_COLLECTOR, File
 from exporter.yamlfile import Document, Key, Problem, read
 
 Model = TypeVar("Model", bound=BaseModel)
+Collectors = Callable[[], Sequence[str]]
 
 _KINDS = {
     "bool": "true or false",
@@ -65,9 +67,10 @@ def _closest(word: str, known: list[str]) -> str:
 class _Explainer:
     """Turns what pydantic found into problems of a document."""
 
-    def __init__(self, model: type[BaseModel], document: Document) -> None:
+    def __init__(self, model: type[BaseModel], document: Document, collectors: Collectors) -> None:
         self._document = document
         self._schema = model.model_json_schema()
+        self._collectors = collectors
 
     def problem(self, detail: ErrorDetails) -> Problem:
         """One problem in the words of who writes such files. Shows no value that may be a secret."""
@@ -81,7 +84,7 @@ class _Explainer:
         if kind == "extra_forbidden":
             return f"unknown key; {_closest(str(key[-1]), list(self._at(key[:-1]).get('properties', {})))}"
         if detail["loc"][-1:] == ("[key]",):
-            what, known = ("collector", _collectors()) if key[0] == "collectors" else ("module", get_args(Module))
+            what, known = ("collector", self._collectors()) if key[0] == "collectors" else ("module", get_args(Module))
             return f"unknown {what}; {_closest(str(key[-1]), list(known))}"
         if kind == "missing":
             return f"missing; expected {self._at(key).get('description', 'a value')}"
@@ -90,7 +93,7 @@ class _Explainer:
             if key == ("listen",) and key not in self._document.values:
                 return f"{told}, found {detail['input']!r} in the environment: SCRIPT_TRACKING_LISTEN"
             if told == UNKNOWN_COLLECTOR:
-                return f"{told}; {_closest(str(detail['input']), list(_collectors()))}"
+                return f"{told}; {_closest(str(detail['input']), list(self._collectors()))}"
             return told + (self._found(", found {}", detail["input"], key) if told.startswith("expected") else "")
         expected = str(detail["msg"]).removeprefix("Input should be ")
         if kind == "literal_error":
@@ -161,17 +164,20 @@ def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in below]
 
 
-def validate(model: type[Model], document: Document, source: Path) -> Model:
-    """The model that a document describes. Raises ConfigurationError with every problem that it has."""
+def validate(model: type[Model], document: Document, source: Path, collectors: Collectors = _collectors) -> Model:
+    """The model that a document describes. Raises ConfigurationError with every problem that it has.
+
+    `collectors` are the names that collectors may have.
+    """
     problems = list(document.problems)
     try:
-        context = {"folder": source.absolute().parent, "collectors": _collectors}
+        context = {"folder": source.absolute().parent, "collectors": collectors}
         valid = model.model_validate(document.data, context=context)
     except ValidationError as error:
         told = {problem.key for problem in problems}  # a value that is missing already is not complained of again
         unreadable = document.data is None and bool(problems)
         if not unreadable:
-            explainer = _Explainer(model, document)
+            explainer = _Explainer(model, document, collectors)
             found = [explainer.problem(detail) for detail in _causes(error.errors(include_url=False))]
             problems += [problem for problem in found if problem.key not in told]
     if problems:
@@ -187,24 +193,58 @@ def load(path: Path) -> Config:
     document = read(path, os.environ)
     if not document.problems and not isinstance(document.data, dict):
         raise ConfigurationError(f"{path}: expected a mapping with the key targets")
-    config = validate(Config, document, path)
-    config.take_metrics(_load_metrics(config.metric_files))
+    own = OwnFiles()
+    if paths := _metric_files(document, path):
+        own = read_own(paths, _collectors())
+    try:
+        config = validate(Config, document, path, lambda: (*_collectors(), *own.names))
+    except ConfigurationError as error:
+        raise ConfigurationError(problems=[*error.problems, *own.problems]) from None
+    if own.problems:
+        raise ConfigurationError(problems=own.problems)
+    config.take_metrics(own.collectors)
     return config
 
 
-def _load_metrics(paths: Sequence[Path]) -> list[CollectorSpec]:
-    """Collectors of the user's own files. Raises ConfigurationError as load() does, also for names that stand twice."""
-    made: list[CollectorSpec] = []
-    problems: list[str] = []
-    collectors, families = set(_collectors()), set[str]()
-    if paths:
-        from exporter.ownmetrics import OwnMetrics, family_of  # few have any
+class _Ahead(BaseModel):
+    """What is read before all else: which other collectors there are to be configured."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    metric_files: tuple[File, ...] = ()
+
+
+def _metric_files(document: Document, source: Path) -> tuple[Path, ...]:
+    """None where the key is not in order, which is told with all else."""
+    if any(problem.key[:1] == ("metric_files",) for problem in document.problems):
+        return ()
+    try:
+        return _Ahead.model_validate(document.data, context={"folder": source.absolute().parent}).metric_files
+    except ValidationError:
+        return ()
+
+
+@dataclass
+class OwnFiles:
+    """What files with metrics of the user's own say, and what is wrong with them."""
+
+    collectors: list[CollectorSpec] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # those of files that are not in order included
+    problems: list[str] = field(default_factory=list)
+
+
+def read_own(paths: Sequence[Path], taken: Iterable[str]) -> OwnFiles:
+    """Reads such files, whose collectors have none of the names that are taken, and no metric stands twice."""
+    from exporter.ownmetrics import OwnMetrics, family_of  # few have any
+
+    own, collectors, families = OwnFiles(), set(taken), set[str]()
     for path in paths:
-        document = read(path, os.environ)
         try:
+            document = read(path, os.environ)
+            declared = document.data.get("collectors") if isinstance(document.data, dict) else None
+            own.names.update(declared if isinstance(declared, dict) else ())
             specs = validate(OwnMetrics, document, path).specs()
         except ConfigurationError as error:
-            problems += error.problems
+            own.problems += error.problems
             continue
         for spec in specs:
             twice = [f"there is a collector {spec.name} already"] if spec.name in collectors else []
@@ -212,12 +252,10 @@ def _load_metrics(paths: Sequence[Path]) -> list[CollectorSpec]:
                 twice += [f"there is a metric {family} already"] if family in families else []
                 families.add(family)
             key: Key = ("collectors", spec.name)
-            problems += [Problem(each, key, document.place(key, of_key=True)).text(str(path)) for each in twice]
+            own.problems += [Problem(each, key, document.place(key, of_key=True)).text(str(path)) for each in twice]
             collectors.add(spec.name)
-        made += specs
-    if problems:
-        raise ConfigurationError(problems=problems)
-    return made
+        own.collectors += specs
+    return own
 
 
 def load_targets(path: Path) -> tuple[TargetConfig, ...]:
@@ -230,7 +268,7 @@ def _single(target: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate({"targets": [target]})
     except ValidationError as error:
-        explainer = _Explainer(Config, Document())
+        explainer = _Explainer(Config, Document(), _collectors)
         problems = [explainer.problem(detail).text("command line") for detail in error.errors(include_url=False)]
         raise ConfigurationError(problems=problems) from None
 

@@ -31,6 +31,8 @@ class Dsn:
 
         Also for what it would take apart otherwise than was meant, unless the text was composed by key and value.
         """
+        if "\0" in secret:  # libpq would end it there
+            raise ConfigurationError("the DSN holds a zero byte")
         try:
             fields = psycopg.conninfo.conninfo_to_dict(secret)
         except ProgrammingError:

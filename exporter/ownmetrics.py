@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from exporter.metricmap import PREFIX, RESERVED_SUFFIXES, CollectorSpec, MetricSpec
 from exporter.values import Model, Seconds
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_FUNCTION = re.compile(r"[a-z_][a-z0-9_$]*\.[a-z_][a-z0-9_$]*")
-_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+NAME = r"[a-z][a-z0-9_]*"
+_NAME = re.compile(NAME)
+FUNCTION = r"[a-z_][a-z0-9_$]*\.[a-z_][a-z0-9_$]*"
+_FUNCTION = re.compile(FUNCTION)
+LABEL = r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*"
+_LABEL = re.compile(LABEL)
 _TAKEN = ("target", "le", "quantile")
+_VARIABLE = r"\$\{"  # of the environment: what it holds is not known to JSON Schema
+_COLUMNS = ("value", "bucket", "le", "sum")
+
+
+def _as_schema(types: Sequence[str], name: str, columns: Sequence[str]) -> JsonDict:
+    """That metrics of these types have such names, these columns and no others."""
+    own: JsonDict = {column: {"type": "string" if column in columns else "null"} for column in _COLUMNS}
+    return {
+        "if": {"properties": {"type": {"enum": [*types]}}},
+        "then": {"required": [*columns], "properties": {"name": {"pattern": f"{name}|{_VARIABLE}"}, **own}},
+    }
 
 
 def _metric_name(name: str) -> str:
@@ -36,8 +51,21 @@ def _function_name(name: str) -> str:
 class OwnMetric(Model):
     """One metric, and the result columns that it is made of."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _as_schema(["counter"], "_total$", ["value"]),
+                _as_schema(["gauge"], "^(?!.*_(total|info)$)", ["value"]),
+                _as_schema(["histogram"], "^(?!.*_(total|info)$)", ["bucket", "le", "sum"]),
+                _as_schema(["info"], "_info$", []),
+            ]
+        }
+    )
+
     name: Annotated[str, AfterValidator(_metric_name)] = Field(
-        description="snake_case, with a prefix of your own; `_total` for counters alone, `_info` for info metrics alone"
+        description="snake_case, with a prefix of your own; `_total` for counters alone, `_info` for info metrics "
+        "alone",
+        json_schema_extra={"pattern": f"^(?!{PREFIX})(?!.*_(count|sum|bucket)$){NAME}$|{_VARIABLE}"},
     )
     type: Literal["counter", "gauge", "histogram", "info"] = Field(description="as Prometheus has it")
     help: str = Field(min_length=1, max_length=1000, description="what it tells, and in which unit")
@@ -45,7 +73,11 @@ class OwnMetric(Model):
     bucket: str | None = Field(default=None, description="of a histogram: the column that counts up to `le`")
     le: str | None = Field(default=None, description="of a histogram: the column of the bound, infinity for the last")
     sum: str | None = Field(default=None, description="of a histogram: the column of the sum")
-    labels: Mapping[str, str] = Field(default_factory=dict, description="columns by label; `target` is added")
+    labels: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="columns by label; `target` is added",
+        json_schema_extra={"propertyNames": {"pattern": f"^{LABEL}$", "not": {"enum": [*_TAKEN]}}},
+    )
 
     @field_validator("labels")
     @classmethod
@@ -73,7 +105,8 @@ class OwnCollector(Model):
     """One function that is called again and again, and the metrics that its rows give."""
 
     function: Annotated[str, AfterValidator(_function_name)] = Field(
-        description="schema.function without arguments, which returns rows; it is called read-only"
+        description="schema.function without arguments, which returns rows; it is called read-only",
+        json_schema_extra={"pattern": f"^(?!pg_|script_tracking){FUNCTION}$|{_VARIABLE}"},
     )
     interval: Seconds = Field(default=60.0, description="time between two runs")
     timeout: Seconds = Field(default=5.0, description="longest run: the server ends the statement then")
@@ -84,7 +117,9 @@ class OwnCollector(Model):
 class OwnMetrics(Model):
     """A whole file."""
 
-    collectors: Mapping[str, OwnCollector] = Field(min_length=1, description="by a name of your own")
+    collectors: Mapping[str, OwnCollector] = Field(
+        min_length=1, description="by a name of your own", json_schema_extra={"propertyNames": {"pattern": f"^{NAME}$"}}
+    )
 
     @field_validator("collectors")
     @classmethod

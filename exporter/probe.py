@@ -91,7 +91,8 @@ class Prober:
     async def _probe(
         self, module: ProbeModule, module_name: str, name: str, place: tuple[str, str, str], seconds: float
     ) -> Snapshot:
-        chosen = [spec for spec in self._specs if not module.collectors or spec.name in module.collectors]
+        known = [*self._specs, *self._config().own_collectors]
+        chosen = [spec for spec in known if not module.collectors or spec.name in module.collectors]
         specs = configured(chosen, self._config().collectors)
         snapshot = Snapshot()
         for own in self._own_metrics.values():

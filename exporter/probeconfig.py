@@ -16,7 +16,7 @@ from exporter.values import CollectorName, Model, Seconds, SecretDsn
 
 DEFAULT_PORT = "5432"
 _PLACE = re.compile(
-    r"(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)|\[([0-9A-Fa-f:.]+)\])(?::(\d{1,5}))?/([^/?#@=\\'\s\x00]{1,63})"
+    r"(?:([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)|\[([0-9A-Fa-f:.]+)\])(?::(\d{1,5}))?/([^/?#@=\\'\s\x00-\x1f\x7f-\x9f]{1,63})"
 )
 _ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}|\*))?")
 _HOST = re.compile(r"[A-Za-z0-9._*?\[\]!-]+(?::(?:\d{1,5}|\*))?")

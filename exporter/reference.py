@@ -1,6 +1,7 @@
 """Reference and JSON Schema of the configuration, made from its models.
 
-`python -m exporter.reference` writes both, and the reference of the metrics.
+`python -m exporter.reference` writes both, those of files with metrics of the user's own, and the reference of the
+metrics.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from exporter import metricmap, metricsreference
 from exporter.config import Config
+from exporter.ownmetrics import NAME, OwnMetrics
+from exporter.values import Model
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA = FOLDER / "configuration.schema.json"
+METRICS_SCHEMA = FOLDER / "metrics.schema.json"
 PAGE = FOLDER / "configuration.md"
 BEGIN = "<!-- made by `make reference` -->\n"
 END = "<!-- end -->\n"
@@ -25,14 +29,29 @@ _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a configuration file."""
-    made: dict[str, Any] = _open_to_environment(Config.model_json_schema())
-    made.pop("title", None)
-    made["properties"]["collectors"]["propertyNames"] = {"enum": sorted(spec.name for spec in metricmap.load())}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Configuration of script-tracking-exporter",
-        **made,
+    made = _open_to_environment(Config.model_json_schema())
+    # the names of collectors are the exporter's, and those of the user's own files where there are any
+    made |= {
+        "if": {"required": ["metric_files"]},
+        "then": {"properties": {"collectors": {"propertyNames": {"pattern": f"^{NAME}$"}}}},
+        "else": {"properties": {"collectors": {"propertyNames": {"enum": _collectors()}}}},
     }
+    return _titled("Configuration of script-tracking-exporter", made)
+
+
+def metrics_schema() -> dict[str, Any]:
+    """JSON Schema of a file with metrics of the user's own."""
+    made = _open_to_environment(OwnMetrics.model_json_schema())
+    made["properties"]["collectors"]["propertyNames"]["not"] = {"enum": _collectors()}
+    return _titled("Metrics of your own for script-tracking-exporter", made)
+
+
+def _collectors() -> list[str]:
+    return sorted(spec.name for spec in metricmap.load())
+
+
+def _titled(title: str, made: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
 
 
 def _open_to_environment(part: Any) -> Any:
@@ -45,19 +64,20 @@ def _open_to_environment(part: Any) -> Any:
         about = {key: part[key] for key in ("default", "description", "title") if key in part}
         bare = {key: value for key, value in part.items() if key not in about}
         return {"anyOf": [bare, _FROM_ENVIRONMENT], **about}
-    as_they_are = ("default", "propertyNames")
+    as_they_are = ("default", "if", "propertyNames")
     made = {key: _open_to_environment(value) for key, value in part.items() if key not in as_they_are}
     return made | {key: part[key] for key in as_they_are if key in part}
 
 
-def schema_text() -> str:
-    """The schema as it is written to its file."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+def schema_text(of: Literal["configuration", "metrics"] = "configuration") -> str:
+    """A schema as it is written to its file."""
+    made = schema() if of == "configuration" else metrics_schema()
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-def table() -> str:
+def table(model: type[Model] = Config) -> str:
     """A row for each key, in the order of the models."""
-    whole = Config.model_json_schema()
+    whole = model.model_json_schema()
     rows = ["| key | type | default | what it is |", "|---|---|---|---|"]
     rows += [f"| `{key}` | {kind} | {default} | {text} |" for key, kind, default, text in _rows(whole, whole, ())]
     return "\n".join(rows) + "\n"
@@ -119,13 +139,17 @@ def _default(required: bool, part: dict[str, Any]) -> str:
 
 
 def page(text: str) -> str:
-    """A page with the table that it holds made anew."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    """A page with the tables that it holds made anew: of a file with own metrics, and of the configuration."""
+    made = ""
+    for model in (OwnMetrics, Config):
+        before, _, rest = text.partition(BEGIN)
+        _, _, text = rest.partition(END)
+        made += f"{before}{BEGIN}\n{table(model)}\n{END}"
+    return made + text
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text(), encoding="utf-8")
+    METRICS_SCHEMA.write_text(schema_text("metrics"), encoding="utf-8")
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     metricsreference.PAGE.write_text(metricsreference.text(), encoding="utf-8")

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, RootModel,
 
 from exporter.dsn import Dsn
 from exporter.dsnsource import DsnSource
-from exporter.values import Bytes, File, Model, Seconds, no_name_twice, something
+from exporter.values import ONE_LINE, Bytes, File, Model, Seconds, no_name_twice, of_one_line, something
 
 
 class CaptureConfig(Model):
@@ -61,7 +61,11 @@ class TargetConfig(DsnSource):
     """One watched database, or all that are found on a server."""
 
     name: str = Field(
-        default="", min_length=1, max_length=200, description="the label `target`; by default host:port/database"
+        default="",
+        min_length=1,
+        max_length=200,
+        description="the label `target`; by default host:port/database",
+        json_schema_extra=ONE_LINE,
     )
     auth: bool = Field(
         default=False, description="opts in to the login wrappers (docs/login.md); false takes nothing away"
@@ -77,6 +81,11 @@ class TargetConfig(DsnSource):
     _database: str | None = PrivateAttr(default=None)  # the one that was discovered
     _dsn: Dsn = PrivateAttr()
 
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, name: str) -> str:
+        return of_one_line(name)
+
     @property
     def dsn(self) -> Dsn:
         """The DSN as it was when the configuration was read, its password included."""
@@ -86,7 +95,13 @@ class TargetConfig(DsnSource):
         """Reads the secrets: what the files said is what is compared when the configuration is read anew."""
         self._dsn = self.current_dsn()
         if not self.name:
-            object.__setattr__(self, "name", self._dsn.label if self.discover is None else self._dsn.server)
+            label = self._dsn.label if self.discover is None else self._dsn.server
+            try:
+                object.__setattr__(self, "name", of_one_line(label))
+            except ValueError:
+                raise ValueError(
+                    "name: missing; the DSN's host and database are of several lines, and make none"
+                ) from None
 
     def for_database(self, database: str) -> TargetConfig:
         """The target that a discovered database is. Raises ConfigurationError where a secret file is gone."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema
+from pydantic.config import JsonDict
 
 from exporter.dsn import Dsn, read_secret
 from exporter.errors import ConfigurationError
@@ -19,6 +20,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"(\d+)(MiB|GiB|TiB)")
 _UNIT_BYTES = {"MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+ONE_LINE: JsonDict = {"pattern": f"^[^{_CONTROLS}]*$"}  # the same for JSON Schema
 _LEAST_BYTES, _MOST_BYTES = 16 * 1024**2, 2**50
 _MOST_SECONDS = 86400
 
@@ -86,6 +90,13 @@ def something(value: object) -> object:
     if value is None:
         raise ValueError("expected a mapping, {} for an empty one, or the key left out")
     return value
+
+
+def of_one_line(name: str) -> str:
+    """A name that stands in labels, in lines of the log and on the page. Raises ValueError for one that breaks them."""
+    if _CONTROL.search(name):
+        raise ValueError("expected a name of one line, without control characters")
+    return name
 
 
 def no_name_twice(names: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.fix_exporter import Exporter, StartExporter, eventually
 from tests.fix_sessions import MakeRole, Session
@@ -117,6 +117,45 @@ def test_a_reload_takes_a_changed_file_and_refuses_a_broken_one(
     running.wait_for_value(3, "shop_sales", region="eu")
     running.wait_for_value(None, "shop_orders_open_sum")
     assert running.value(SUCCESS, collector="orders") is None
+
+
+def test_the_configuration_bounds_them_and_a_probe_tells_them_too(
+    admin: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    admin.execute("create schema shop")
+    function(admin, "orders", "return query values ('eu', 3::bigint)")
+    function(admin, "hangs", "perform pg_catalog.pg_sleep(600)")
+    file = tmp_path / "own.yaml"
+    write(
+        file,
+        orders=collector("shop.orders"),
+        hangs=collector("shop.hangs", {**ORDERS, "name": "shop_hangs"}, timeout="10m"),
+    )
+    where = conninfo_to_dict(installed_database)
+    module = {"dsn": installed_database, "hosts": [f"{where['host']}:{where['port']}"], "collectors": ["orders"]}
+    config = {
+        "targets": [{"name": "shop", "dsn": installed_database}],
+        "metric_files": [str(file)],
+        "collectors": {"orders": {"interval": "2s"}, "hangs": {"timeout": "1s"}},
+        "probe": {"modules": {"all": module}},
+    }
+    running = exporter("", **config)
+    running.wait_for_value(3, "shop_orders_open", target="shop", region="eu")
+    assert "shop.orders(), cached, refreshed every 2 s." in running.get("/metrics").body.decode()
+    assert "statement timeout" in failed(running, "hangs"), "by the configuration's timeout, not by the file's"
+    asked = f"{where['host']}:{where['port']}/{where['dbname']}"
+    answer = running.get(f"/probe?module=all&target={asked}")
+    told = answer.body.decode()
+    assert answer.status == 200 and f'shop_orders_open{{region="eu",target="{asked}"}} 3.0\n' in told
+    assert "# HELP shop_orders_open Orders. From shop.orders(), asked by this probe.\n" in told
+    config["collectors"] = {"orders": {"enabled": False}, "hangs": {"enabled": False}}
+    running.config.write_text(
+        yaml.safe_dump({"listen": "127.0.0.1:0", "log": {"format": "json"}} | config), encoding="utf-8"
+    )
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for_value(None, "shop_orders_open")
+    assert running.value(SUCCESS, target="shop", collector="orders") is None
+    assert "shop_orders_open" not in running.get(f"/probe?module=all&target={asked}").body.decode()
 
 
 def test_a_superuser_calls_no_function_of_somebody_else(

@@ -74,6 +74,8 @@ def test_what_is_refused_is_told_why(installed_database: str, exporter: StartExp
         f"{server}/x?password=secret",
         "host=127.0.0.1 dbname=x",
         f"127.0.0.1,{server}/test_x",
+        f"{server}/test_\x01x",
+        f"{server}/test_\x85x",
         "/tmp/test_x",
         server,
     ):

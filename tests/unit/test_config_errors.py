@@ -12,6 +12,7 @@ from exporter.cli import main
 from exporter.errors import ConfigurationError
 
 SECRET = "hunter2"
+NO_LINE = "expected a name of one line, without control characters"
 
 
 def refused(tmp_path: Path, text: str) -> list[str]:
@@ -81,6 +82,25 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ),
         ("targets: [{dsn: dbname=x, name: ''}]", "targets.0.name: expected at least 1 character(s), found ''"),
         (f"targets: [{{dsn: dbname=x, name: {'a' * 201}}}]", "targets.0.name: expected at most 200 characters"),
+        *(
+            (
+                f'targets:\n  - name: "a{written}b"\n    dsn: dbname=x',
+                f"2:11: targets.0.name: {NO_LINE}, found 'a{shown}b'",
+            )
+            for written, shown in [
+                ("\\0", "\\x00"),
+                ("\\n", "\\n"),
+                ("\\x7f", "\\x7f"),
+                ("\\u2028", "\\u2028"),
+                ("\\e[2J", "\\x1b[2J"),
+            ]
+        ),
+        ("targets: [{dsn: \"dbname='a\\nb'\"}]", "1:11: targets.0: name: missing; the DSN's host and database"),
+        ('targets: [{dsn: "dbname=a\\0b"}]', "1:17: targets.0.dsn: the DSN holds a zero byte"),
+        (
+            f'api: {{tokens: [{{name: "a\\nb", role: r, token_sha256: {"0" * 64}}}]}}\ntargets: [{{dsn: dbname=x}}]',
+            f"1:23: api.tokens.0.name: {NO_LINE}, found 'a\\nb'",
+        ),
         ("file_sd: {files: []}", "1:18: file_sd.files: expected at least 1 of them, found a list"),
         ("sessions: {limit: 10.5}\ntargets: [{dsn: dbname=x}]", "sessions.limit: expected a whole number, found 10.5"),
         (

@@ -8,6 +8,7 @@ import pytest
 
 from exporter import configfile
 from exporter.cli import main
+from exporter.collect.collector import configured as configured_collectors
 from exporter.errors import ConfigurationError
 
 GOOD = """\
@@ -78,6 +79,44 @@ def test_a_file_gives_collectors_and_their_metrics(tmp_path: Path, capsys: pytes
 def test_what_is_wrong_is_told_by_file_line_and_key(tmp_path: Path, was: str, now: str, complaint: str) -> None:
     assert was in GOOD
     assert complaint in "\n".join(refused(tmp_path, GOOD.replace(was, now, 1)))
+
+
+def test_the_configuration_says_how_often_and_whether_at_all_as_of_any_other_collector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = configured(tmp_path, GOOD)
+    text = file.read_text(encoding="utf-8")
+    settings = "collectors: {orders: {interval: 5m, timeout: 2s, row_limit: 10}}\n"
+    module = "probe: {modules: {a: {dsn: dbname=x, hosts: [db], collectors: [orders]}}}\n"
+    file.write_text(f"{settings}{module}{text}", encoding="utf-8")
+    config = configfile.load(file)
+    (orders,) = configured_collectors(config.own_collectors, config.collectors)
+    assert (orders.interval, orders.timeout, orders.row_limit) == (300.0, 2.0, 10)
+    assert main(["check-config", "--config", str(file)]) == 0
+    assert "own collector orders: shop.order_metrics(), every 300 s" in capsys.readouterr().out
+    file.write_text(f"collectors: {{orders: {{enabled: false}}}}\n{text}", encoding="utf-8")
+    assert main(["check-config", "--config", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "; off: orders\n" in told and "own collector orders" not in told
+
+
+def test_names_of_collectors_that_are_none_are_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+    file = configured(tmp_path, GOOD.replace("gauge", "gouge"))
+    text = file.read_text(encoding="utf-8")
+    module = "probe: {modules: {a: {dsn: dbname=x, hosts: [db], collectors: [order]}}}\n"
+    file.write_text(f"collectors: {{orders: {{}}, ordres: {{}}}}\n{module}{text}", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        configfile.load(file)
+    unknown, asked, type_ = [problem.removeprefix(f"{tmp_path}/") for problem in caught.value.problems]
+    assert unknown == "exporter.yaml:1:26: collectors.ordres: unknown collector; did you mean orders?"
+    assert asked.startswith("exporter.yaml:2:") and asked.endswith("unknown collector; did you mean orders?")
+    assert "own0.yaml:6:40: collectors.orders.metrics.0.type: expected counter, gauge, histogram or info" in type_
+    file.write_text(text.replace("own0.yaml", "3"), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        configfile.load(file)
+    assert [problem.removeprefix(f"{tmp_path}/") for problem in caught.value.problems] == [
+        "exporter.yaml:2:16: metric_files.0: expected text, found 3"
+    ]
 
 
 def test_names_stand_once_in_all_files_and_a_missing_file_is_named(

@@ -18,6 +18,9 @@ def test_the_files_are_as_the_models_say() -> None:
     assert reference.SCHEMA.read_text(encoding="utf-8") == reference.schema_text(), "run make reference"
     page = reference.PAGE.read_text(encoding="utf-8")
     assert page == reference.page(page), "run make reference"
+    assert reference.METRICS_SCHEMA.read_text(encoding="utf-8") == reference.schema_text("metrics"), (
+        "run make reference"
+    )
     assert metricsreference.PAGE.read_text(encoding="utf-8") == metricsreference.text(), "run make reference"
 
 
@@ -26,21 +29,25 @@ def test_every_key_is_described() -> None:
         if not isinstance(part, dict):
             return []
         own = [name for name, inner in part.get("properties", {}).items() if not inner.get("description")]
-        return own + [name for inner in part.values() for name in undescribed(inner)]
+        conditions = ("if", "then", "else")  # of what is described elsewhere
+        return own + [name for key, inner in part.items() if key not in conditions for name in undescribed(inner)]
 
     assert undescribed(reference.schema()) == []
+    assert undescribed(reference.metrics_schema()) == []
 
 
 def test_the_command_writes_the_schema_and_needs_no_configuration(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert main(["check-config", "--schema"]) == 0
-    written = json.loads(capsys.readouterr().out)
-    Draft202012Validator.check_schema(written)
-    assert written == reference.schema()
+    for arguments, schema in (([], reference.schema()), (["metrics"], reference.metrics_schema())):
+        assert main(["check-config", "--schema", *arguments]) == 0
+        written = json.loads(capsys.readouterr().out)
+        Draft202012Validator.check_schema(written)
+        assert written == schema
 
 
+OWN = "collectors: {orders: {function: shop.f, metrics: [{name: shop_orders, type: gauge, help: Orders., value: n}]}}"
 AS_WRITTEN = {"AUTH": "${AUTH}", "LEVEL": "${LEVEL}"}
 FILES = [
     ("targets: [{dsn: dbname=x}]", True),
@@ -61,6 +68,11 @@ FILES = [
     ("targets: [{name: a}]", False),
     ("targets: {dsn: dbname=x}", False),
     ("listen: 10187\ntargets: [{dsn: dbname=x}]", False),
+    ('targets: [{name: "a\\nb", dsn: dbname=x}]', False),
+    ('targets: [{name: "a\\0b", dsn: dbname=x}]', False),
+    ("targets: [{name: 'a b é', dsn: dbname=x}]", True),
+    ("targets: [{dsn: dbname=x}]\nmetric_files: [own.yaml]\ncollectors: {orders: {enabled: false}}", True),
+    ("targets: [{dsn: dbname=x}]\ncollectors: {orders: {enabled: false}}", False),
 ]
 
 
@@ -71,9 +83,63 @@ def test_the_schema_takes_and_refuses_what_the_program_does(
     monkeypatch.setenv("AUTH", "true")
     monkeypatch.setenv("LEVEL", "debug")
     (tmp_path / "DSN").write_text("dbname=y")
+    (tmp_path / "own.yaml").write_text(OWN, encoding="utf-8")
     file = tmp_path / "exporter.yaml"
     file.write_text(text, encoding="utf-8")
     assert Draft202012Validator(reference.schema()).is_valid(yamlfile.parse(text, AS_WRITTEN).data) is valid
+    try:
+        configfile.load(file)
+    except ConfigurationError:
+        assert not valid
+    else:
+        assert valid
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "valid"),
+    [
+        ("value: n", "value: n, labels: {region: r}", True),
+        ("value: n", "value: n, labels: {target: r}", False),
+        ("value: n", "value: n, labels: {__name__: r}", False),
+        ("value: n", "value: n, sum: null", True),
+        ("value: n", "value: n, sum: m", False),
+        ("value: n", "le: n", False),
+        ("value: n", "value: null", False),
+        ("gauge", "counter", False),
+        ("gauge", "'${KIND}'", True),
+        ("shop_orders, type: gauge", "shop_orders_total, type: counter", True),
+        ("shop_orders, type: gauge", "shop_orders_total, type: gauge", False),
+        ("shop_orders, type: gauge", "shop_orders_count, type: gauge", False),
+        ("shop_orders, type: gauge", "script_tracking_orders, type: gauge", False),
+        ("shop_orders, type: gauge", "'${NAME}', type: gauge", True),
+        ("type: gauge, help: Orders., value: n", "type: histogram, help: Orders., le: n, bucket: m, sum: o", True),
+        ("type: gauge, help: Orders., value: n", "type: histogram, help: Orders., le: n, bucket: m", False),
+        ("shop_orders, type: gauge, help: Orders., value: n", "shop_info, type: info, help: Orders.", True),
+        ("shop_orders, type: gauge, help: Orders., value: n", "shop_info, type: info, help: Orders., value: n", False),
+        ("shop.f", "f", False),
+        ("shop.f", "pg_catalog.f", False),
+        ("shop.f", "script_tracking.f", False),
+        ("shop.f", "'${FUNCTION}'", True),
+        ("{orders:", "{Orders:", False),
+        ("{orders:", "{health:", False),
+        ("function: shop.f", "function: shop.f, interval: 5m, timeout: 500ms, row_limit: 10", True),
+        ("function: shop.f", "function: shop.f, interval: soon", False),
+        ("function: shop.f", "function: shop.f, row_limit: 0", False),
+        ("function: shop.f", "function: shop.f, intervall: 5m", False),
+    ],
+)
+def test_the_schema_of_own_metrics_takes_and_refuses_what_the_program_does(
+    tmp_path: Path, was: str, now: str, valid: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"KIND": "gauge", "NAME": "shop_orders", "FUNCTION": "shop.f"}.items():
+        monkeypatch.setenv(name, value)
+    assert was in OWN
+    text = OWN.replace(was, now, 1)
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    file = tmp_path / "exporter.yaml"
+    file.write_text("targets: [{dsn: dbname=x}]\nmetric_files: [own.yaml]", encoding="utf-8")
+    as_written = {name: f"${{{name}}}" for name in ("KIND", "NAME", "FUNCTION")}
+    assert Draft202012Validator(reference.metrics_schema()).is_valid(yamlfile.parse(text, as_written).data) is valid
     try:
         configfile.load(file)
     except ConfigurationError:
