@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fix_secured",
     "tests.fix_sessions",
     "tests.fix_shop",
+    "tests.fix_systemd",
 ]
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.fix_certificates import need
-from tests.fix_exporter import StartExporter, eventually
+from tests.fix_exporter import StartExporter, becomes, eventually
 from tests.fix_injected import STALLED_SECONDS, Injected
+from tests.fix_systemd import UNIT, WATCHDOG_SECONDS, Systemd
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "script-tracking-exporter.service"
 
 
 class Manager:
@@ -120,6 +120,42 @@ def test_without_a_manager_that_listens_nothing_changes(exporter: StartExporter,
     running = exporter(NOWHERE, environment=environment)
     running.wait_for_event("target_down")
     assert running.stop() == 0
+
+
+@pytest.mark.majors  # it is left without a sign of life for as long as the watchdog waits
+def test_a_real_systemd_starts_it_reloads_it_and_starts_it_anew_where_it_hangs(
+    systemd: Systemd, installed_database: str
+) -> None:
+    """By the unit as it is shipped, with all of its hardening."""
+    service = systemd.service
+    systemd.configure(installed_database, "shop")
+    systemd.ask("start")  # which returns once it is told READY=1
+    assert systemd.state("ActiveState") == "active"
+    assert service.get("/-/healthy").status == 200
+    assert int(systemd.state("UID")) != 0
+    service.wait_for_value(1, "script_tracking_collector_success", target="shop", collector="operations")
+    becomes("1 targets", lambda: systemd.state("StatusText"))
+    first = systemd.state("MainPID")
+    systemd.configure(installed_database, "shop", "late")
+    systemd.ask("reload")
+    service.wait_for_value(1, "script_tracking_up", target="late")
+    becomes("active", lambda: systemd.state("ActiveState"))
+    assert systemd.state("MainPID") == first
+    systemd.ask("kill", "--signal=STOP")
+    assert eventually(lambda: systemd.ends, 10 * WATCHDOG_SECONDS) == ["watchdog"]
+    eventually(lambda: systemd.state("MainPID") not in ("0", first), 60)
+    becomes("active", lambda: systemd.state("ActiveState"))
+    assert systemd.state("NRestarts") == "1"
+    assert len(service.events("started")) == 2
+    for name in ("shop", "late"):
+        service.wait_for_value(1, "script_tracking_up", target=name)
+    systemd.ask("stop")
+    assert (systemd.state("ActiveState"), systemd.state("Result")) == ("inactive", "success")
+    assert systemd.ends == ["watchdog", "success"]
+    (systemd.folder / "exporter.yaml").write_text("targets: nonsense", encoding="utf-8")
+    systemd.ask("start", check=False)
+    becomes("failed", lambda: systemd.state("ActiveState"))
+    assert systemd.state("NRestarts") == "0", "another start would not mend it"
 
 
 def unit() -> configparser.ConfigParser:
