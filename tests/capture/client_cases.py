@@ -205,7 +205,7 @@ CASES = (
     Case(
         "what takes too long",
         (
-            "set statement_timeout = '100ms'",
+            "set statement_timeout = '500ms'",
             "create table {s}.t as select 1 as x from pg_sleep(60)",
             "reset statement_timeout",
         ),

@@ -66,7 +66,7 @@ async def test_after_a_slow_read_another_session_goes_on(
         eventually(lambda: not readers(client) & before, 30)  # the server is slower to forget those that were closed
         after = readers(client)
         assert after
-        monkeypatch.undo()
+        monkeypatch.setattr(wal, "SLOW_READ_SECONDS", 3600.0)  # none is slow any more, whatever the machine does
         assert await reader.round()
         eventually(lambda: not readers(client) & after, 30)
         kept = readers(client)
@@ -80,7 +80,7 @@ async def test_the_start_of_the_slot_follows_without_waiting_for_the_server(
     if not takes_notes_when_asked(client):
         return
     async with reading(shared_database) as reader:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         client.execute("create table if not exists much as select repeat('x', 1000) from generate_series(1, 20000)")
         assert int(str(value(client, BEHIND))) > 8388608
         with silent_writer(client):
@@ -96,7 +96,7 @@ async def test_the_horizon_of_the_catalogs_follows_without_waiting_for_the_serve
 ) -> None:
     if not takes_notes_when_asked(client):
         return
-    async with reading(shared_database) as reader, asyncio.timeout(120):
+    async with reading(shared_database) as reader, asyncio.timeout(300):
         for _ in range(5):
             begun = int(str(value(client, "select pg_current_xact_id()")))
             for _ in range(150):

@@ -65,7 +65,7 @@ async def test_a_lock_timeout_a_statement_timeout_and_a_cancel_are_failures(
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 client.execute("alter sequence held cache 3")
             await recorded(reader, watcher, "ALTER SEQUENCE", 1)
-            client.execute("set lock_timeout = 0; set statement_timeout = '200ms'")
+            client.execute("set lock_timeout = 0; set statement_timeout = '2s'")
             with pytest.raises(psycopg.errors.QueryCanceled):
                 client.execute("alter sequence held cache 3")
             client.execute("set statement_timeout = 0")

@@ -166,7 +166,7 @@ def test_a_slot_whose_log_can_never_be_decoded_is_dropped(
         admin.execute("set allow_in_place_tablespaces = on")
         admin.execute(sql.SQL("create tablespace {} location ''").format(space))
         try:
-            admin.execute(move.format(database, space))
+            eventually(lambda: _moved(admin, move.format(database, space)), 60)
             again = exporter(installed_database)
             dropped = again.wait_for_event("capture_slot_dropped", 60)
             assert "could not map" in str(dropped["reason"])

@@ -143,8 +143,8 @@ def test_names_are_shown_to_users_where_the_exporter_may_read_them(
     assert running.get("/").status == 401
     assert running.get("/runbooks/ScriptTrackingPaused.md").status == 401
     eventually(lambda: "<i>payroll BATCH 23505 boom <u> 1" in page(running, "/?target=shop", **known), 60)
-    text = page(running, "/?target=shop", **known)
-    assert re.search(r"CREATE TABLE public\.secret_plans \w+ COMPLETED", text)
+    ddl = r"CREATE TABLE public\.secret_plans \w+ COMPLETED"
+    eventually(lambda: re.search(ddl, page(running, "/?target=shop", **known)), 60)
     eventually(lambda: "grant script_tracking_auditor" in page(running, "/?target=lowly", **known), 60)
     assert "payroll" not in page(running, "/?target=lowly", **known)
     assert "Connection refused" in page(running, **known)
