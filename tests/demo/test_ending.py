@@ -46,15 +46,20 @@ def test_interrupted_at_the_outage_it_sums_up_and_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.7, 1.5])
 def test_interrupted_before_it_began_it_leaves_nothing(seconds: float) -> None:
-    """Whatever is being started then: the server, the installation, the exporter."""
-    with run_demo() as demo:
-        demo.wait_for("script-tracking-exporter demo")
-        time.sleep(seconds)
-        assert "To repeat a look" not in demo.output, "it has begun"
-        assert demo.end(signal.SIGINT) == 0
-        assert "Stopped before it began." in demo.output
-        assert "Summary after" not in demo.output
-        assert demo.left() == []
+    """Whatever is being started then: the server, the installation, the exporter. Where the machine held the test up
+    for so long that it had begun, another one is interrupted.
+    """
+    for _ in range(5):
+        with run_demo() as demo:
+            demo.wait_for("script-tracking-exporter demo")
+            time.sleep(seconds)
+            assert demo.end(signal.SIGINT) == 0
+            assert demo.left() == []
+            if "To repeat a look" not in demo.output:
+                assert "Stopped before it began." in demo.output
+                assert "Summary after" not in demo.output
+                return
+    raise AssertionError("it had begun each time")
 
 
 @pytest.mark.majors  # a third of its story

@@ -82,11 +82,12 @@ def wait_for_counters(source: Monitoring, target: str, values: dict[str, float])
     becomes(values, lambda: counted(source, target))
 
 
-def totals_are_up_to_date(running: Exporter, target: str) -> bool:
-    """Whether no operation waits for the horizon for longer than ten seconds."""
+def lag_is(running: Exporter, target: str, *, long: bool) -> bool:
+    """Whether an operation waits for the horizon for longer than ten seconds, or none does. Where the lag is not told
+    at the moment, as on a machine that is slow, neither is known.
+    """
     lag = running.value("script_tracking_rollup_lag_seconds", target=target)
-    assert lag is not None
-    return lag < 10
+    return lag is not None and (lag >= 10) is long
 
 
 def pages_about(source: Monitoring, name: str, target: str) -> list[Notification]:
@@ -173,13 +174,13 @@ def test_a_spike_pages_and_resolves_while_a_prepared_transaction_is_left_open(
         spike_and_recovery(running, source, databases)
         for target in databases:
             # the totals really were held up meanwhile: every operation above was counted past the horizon
-            eventually(lambda target=target: not totals_are_up_to_date(running, target), 60)  # type: ignore[misc]
+            eventually(partial(lag_is, running, target, long=True), 60)
         with psycopg.connect(holder, autocommit=True) as connection:
             connection.execute(f"commit prepared '{gid}'")
         completed = SUCCESSES_BEFORE + SUCCESSES_AFTER
         wait_for_counters(source, "holder", expected(completed, FAILURES + 1))
         for target in databases:
-            eventually(partial(totals_are_up_to_date, running, target), 30)
+            eventually(partial(lag_is, running, target, long=False), 30)
         time.sleep(2 * SCRAPE_SECONDS)  # what the totals took over is counted once, in the next scrapes as well
         wait_for_counters(source, "holder", expected(completed, FAILURES + 1))
         wait_for_counters(source, "neighbour", expected(completed, FAILURES))
