@@ -27,7 +27,7 @@ from exporter.demo.webhook import Notification, Webhook
 from exporter.errors import ScriptTrackingError
 
 NEEDED: Final = {"Prometheus": ("prometheus",), "Alertmanager": ("prometheus-alertmanager", "alertmanager")}
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 ATTEMPTS = 3  # a free port may be taken by somebody else before the program binds it
 
 

@@ -10,9 +10,9 @@ from exporter.demo.scene import OPERATIONS, Scene
 from exporter.demo.watcher import NeverSeen
 
 UP = "script_tracking_up"
-SETTLED_SECONDS = 60.0
+SETTLED_SECONDS = 120.0
 COUNTED_SECONDS = 5.0  # after so long the record is looked at anew: capture writes late what was rolled back
-OUTAGE_SECONDS = 60.0
+OUTAGE_SECONDS = 120.0
 
 
 async def database_stops(scene: Scene) -> None:

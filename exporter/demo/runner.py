@@ -28,7 +28,7 @@ from exporter.errors import ConfigurationError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROGRESS_SECONDS = 1.0
-LAST_COUNT_SECONDS = 6.0
+LAST_COUNT_SECONDS = 30.0
 LAST_SUCCESS = "script_tracking_collector_last_success_timestamp_seconds"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s?")
 

@@ -19,7 +19,7 @@ from exporter.demo.processes import Process, ProcessFailed, fetch, free_port
 from exporter.dsn import Dsn
 from exporter.errors import ScriptTrackingError
 
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 PORT_ATTEMPTS = 3
 POLL_SECONDS = 0.1
 # A viewer waits for these; what they cost the database is in the summary all the same.
