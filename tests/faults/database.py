@@ -62,8 +62,8 @@ def amid_a_query(function: str) -> Callable[[Scene], AbstractContextManager[None
     @contextmanager
     def inject(scene: Scene) -> Iterator[None]:
         with does("begin perform pg_sleep(3); end")(scene), scene.admin() as admin:
-            eventually(lambda: admin.execute(ASLEEP).fetchone(), 40)
-            admin.execute(sql.SQL("select {}(pid) from ({}) as x").format(sql.Identifier(function), sql.SQL(ASLEEP)))
+            end = sql.SQL("select {}(pid) from ({}) as x").format(sql.Identifier(function), sql.SQL(ASLEEP))
+            eventually(lambda: admin.execute(end).fetchone(), 40)
             yield
 
     return inject
