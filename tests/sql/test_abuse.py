@@ -247,7 +247,7 @@ def test_a_crash_of_the_server_invents_no_loss(installed_database: str) -> None:
         with pytest.raises(psycopg.OperationalError):
             killed = f"cat >/dev/null; kill -9 {connection.info.backend_pid}"
             connection.execute(f"copy (select 1) to program '{killed}'".encode())
-            connection.execute("select pg_sleep(10)")
+            connection.execute("select pg_sleep(60)")
 
     def after() -> object:
         try:

@@ -60,7 +60,7 @@ def beside(dsn: str, statement: str) -> tuple[threading.Thread, list[object]]:
 
 
 def until(ready: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not ready():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -40,7 +40,7 @@ def began(session: Session, name: str) -> bytes:
 
 def until(look: Callable[[], list[DictRow]], holds: Callable[[list[DictRow]], bool]) -> list[DictRow]:
     """Rows for which it holds, which fails after a minute."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not holds(rows := look()):
         assert time.monotonic() < deadline, rows
         time.sleep(0.02)

@@ -29,7 +29,7 @@ OPERATION = "select script_tracking.complete_operation(script_tracking.track_ope
 
 def connect(dsn: str, name: str, *, autocommit: bool = False) -> Session:
     """A session, as soon as the server takes one."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while True:
         try:
             return psycopg.connect(
