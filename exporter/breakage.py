@@ -67,14 +67,17 @@ class Breakage:
         self._began = monotonic()
         self._settling: asyncio.TimerHandle | None = None
 
-    def met(self, error: BaseException | None) -> None:
-        """It has ended, by a mistake or for no reason. What the error says may be anything, and is not told."""
+    def met(self, error: BaseException | None, *, again: bool = True) -> None:
+        """It has ended, by a mistake or for no reason. What the error says may be anything, and is not told. Without
+        `again` it was to end anyway.
+        """
         self.end()
         self._breakages.count(self._task)
         told = mistake(error)
         if str(told) not in self._told:
             self._told.add(str(told))
-            self._log.error(self._broken, **self._fields, **told, advice="it is begun anew; report this line")
+            what = "it is begun anew" if again else "it was to end, and has"
+            self._log.error(self._broken, **self._fields, **told, advice=f"{what}; report this line")
 
     def wait(self) -> float:
         """Seconds until it is begun anew."""
@@ -102,17 +105,29 @@ class Breakage:
             self._settling = None
 
 
+def is_to_end() -> bool:
+    """Whether the task that asks was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def lasting(job: Callable[[], Coroutine[None, None, None]], breakage: Breakage) -> None:
-    """Runs what should never end, until cancelled: a mistake that ends it costs nothing else anything."""
+    """Runs what should never end, until cancelled: a mistake that ends it costs nothing else anything, and one in its
+    own ending does not have it go on.
+    """
     try:
         while True:
             breakage.begun()
-            error: Exception | None = None
+            error: BaseException | None = None
             try:
                 await job()
-            except Exception as broke:
+            except (Exception, asyncio.CancelledError) as broke:
                 error = broke
-            breakage.met(error)
+            if is_to_end():
+                if isinstance(error, Exception):
+                    breakage.met(error, again=False)
+                raise asyncio.CancelledError
+            breakage.met(error)  # or another's cancellation, which it has let through
             del error  # it would keep what it befell
             await asyncio.sleep(breakage.wait())
     finally:

@@ -104,7 +104,7 @@ class Fleet:
                 if (breakage := self._broken.pop(watch.config.name, None)) is not None:
                     breakage.end()
             self._ending |= {*ended, *replaced}
-            ending = asyncio.gather(*(watch.end() for watch in (*ended, *replaced)))
+            ending = asyncio.gather(*(self._end(watch) for watch in (*ended, *replaced)))
             for watch in self.watches:
                 watch.collector.caps.limits = config.limits
             if self._adopt(config):
@@ -139,16 +139,30 @@ class Fleet:
 
     def _broke(self, watch: Watch, ended: asyncio.Task[None]) -> None:
         """Tells of a task of a watch that ended by itself, which is a mistake of ours, and mends that watch alone."""
-        name = watch.config.name
-        breakage = self._broken.get(name)
-        if breakage is None:
-            breakage = Breakage(self._breakages, "watch", log, "watch_broken", "watch_resumed", target=name)
+        name, breakage = watch.config.name, self._breakage(watch)
+        error = None if ended.cancelled() else ended.exception()
+        if watch in self._ending:
+            breakage.met(error, again=False)
+            return
         if name in self._watches:
             self._broken[name] = breakage
-        breakage.met(None if ended.cancelled() else ended.exception())
+        breakage.met(error)
         task = asyncio.create_task(self._mend(watch, breakage))
         self._mending.add(task)
         task.add_done_callback(self._mended)
+
+    def _breakage(self, watch: Watch) -> Breakage:
+        """What is known of the mistakes in watching that target."""
+        name = watch.config.name
+        known = self._broken.get(name)
+        return known or Breakage(self._breakages, "watch", log, "watch_broken", "watch_resumed", target=name)
+
+    async def _end(self, watch: Watch) -> None:
+        """Ends a watch. A mistake of ours in that is told, and costs no other anything."""
+        try:
+            await watch.end()
+        except Exception as error:
+            self._breakage(watch).met(error, again=False)
 
     def _mended(self, task: asyncio.Task[None]) -> None:
         self._mending.discard(task)
@@ -156,21 +170,30 @@ class Fleet:
             self.task_ended(task)  # its target would be watched by nobody
 
     async def _mend(self, watch: Watch, breakage: Breakage) -> None:
-        """Puts another watch in the place of one that broke, which begins a while later: longer each time."""
+        """Puts another watch in the place of one that broke, which begins a while later: longer each time. Where that
+        fails, too, it is tried anew.
+        """
         name = watch.config.name
-        async with self._turn:
-            if self._watches.get(name) is not watch or self._config is None:
-                return  # another task of it broke before, or it is wanted no more
-            self._ending.add(watch)
-            await watch.end()
-            self._ending.discard(watch)
-            again = self._watches[name] = self._watch(self._config, watch.config)
-            again.collector.names.wanted = watch.collector.names.wanted
-            again.rest("the exporter failed in watching it: watch_broken in its log tells where")
-        await asyncio.sleep(breakage.wait())
-        async with self._turn:
-            if self._watches.get(name) is again:
-                self._begin(again)
+        while True:
+            try:
+                async with self._turn:
+                    if self._watches.get(name) is not watch or self._config is None:
+                        return  # another task of it broke before, or it is wanted no more
+                    self._ending.add(watch)
+                    await self._end(watch)
+                    again = self._watch(self._config, watch.config)
+                    again.collector.names.wanted = watch.collector.names.wanted
+                    again.rest("the exporter failed in watching it: watch_broken in its log tells where")
+                    self._ending.discard(watch)
+                    watch = self._watches[name] = again
+                await asyncio.sleep(breakage.wait())
+                async with self._turn:
+                    if self._watches.get(name) is watch:
+                        self._begin(watch)
+                return
+            except Exception as error:
+                breakage.met(error)
+            await asyncio.sleep(breakage.wait())
 
     async def _breathe(self) -> None:
         """Lets the other tasks have their turn now and then: there may be hundreds of targets."""
@@ -180,7 +203,8 @@ class Fleet:
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """Tells of a task that ended by itself, without which the program is not whole."""
-        log.error("task_ended", **mistake(task.exception()), advice="the exporter ends; report this line")
+        error = None if task.cancelled() else task.exception()
+        log.error("task_ended", **mistake(error), advice="the exporter ends; report this line")
         self.failed.set()
 
     async def end(self) -> None:
@@ -189,8 +213,8 @@ class Fleet:
             task.cancel()
         for breakage in self._broken.values():
             breakage.end()
-        everyone = {*self._watches.values(), *self._ending}
-        await asyncio.gather(*(watch.end() for watch in everyone), return_exceptions=True)
+        self._ending |= {*self._watches.values()}
+        await asyncio.gather(*(self._end(watch) for watch in self._ending))
 
 
 def _some(names: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 
 from exporter import metricmap
-from exporter.breakage import Breakage, Breakages, lasting
+from exporter.breakage import Breakage, Breakages, is_to_end, lasting
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
@@ -149,6 +149,8 @@ class Inventory:
         try:
             await discovery.run(self._changed)
         except Exception:
+            if is_to_end():  # nothing more is told of it
+                raise
             discovery.failed()
             if not discovery.attempted.is_set():  # the others' targets do not wait for it
                 discovery.attempted.set()

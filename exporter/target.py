@@ -119,6 +119,6 @@ class Target:
 
     async def close(self) -> None:
         """Closes all sessions for good."""
-        self.sessions.end()
-        self.answering.end()
-        self.archiving.end()
+        with contextlib.ExitStack() as whatever_fails:
+            for sessions in (self.archiving, self.answering, self.sessions):
+                whatever_fails.callback(sessions.end)

@@ -92,11 +92,12 @@ class Watch:
         self._is_ended = True
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=END_SECONDS)
-        await self.target.close()
-        self.status.end()
-        self._snapshot.forget(self.target.name)
+        with contextlib.ExitStack() as whatever_fails:
+            whatever_fails.callback(self._snapshot.forget, self.target.name)
+            whatever_fails.callback(self.status.end)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=END_SECONDS)
+            await self.target.close()
 
     def renew(self, config: TargetConfig) -> None:
         """Goes on with the same database by other credentials."""

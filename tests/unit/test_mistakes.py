@@ -227,17 +227,144 @@ async def test_the_event_loop_tells_of_a_mistake_without_what_it_says() -> None:
     assert "test_mistakes.py" in str(line["at"]) and "hunter2" not in str(logs)
 
 
-async def test_what_fails_to_mend_a_watch_is_told_and_ends_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watch_whose_own_ending_fails_is_begun_anew_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     watching, watch = fleet()
     monkeypatch.setattr(watch, "keep", mistake_later)
-    monkeypatch.setattr(watch, "end", mistake)
+    monkeypatch.setattr(watch.target, "close", mistake)
     with capture_logs() as logs:
         watching._begin(watch)
-        await asyncio.wait_for(watching.failed.wait(), WITHIN)
-    assert [line["error"] for line in logs if line["event"] in ("watch_broken", "task_ended")] == ["RuntimeError"] * 2
+        await until(lambda: watching.watches[0] is not watch)
+        await until(lambda: lines(logs, "watch_resumed"))
+        assert not watching.failed.is_set()
+        await watching.end()
+    assert ["mistake" in str(line["at"]) for line in lines(logs, "watch_broken")] == [True, True], "it and its ending"
     assert "hunter2" not in str(logs)
-    monkeypatch.undo()
-    await watching.end()
+
+
+async def test_a_watch_that_cannot_be_made_anew_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    watching, watch = fleet()
+    makes, tried = watching._watch, []
+
+    def make(*arguments: Any) -> Watch:
+        tried.append(arguments)
+        return mistake() if len(tried) < 4 else makes(*arguments)
+
+    monkeypatch.setattr(watch, "keep", mistake_later)
+    monkeypatch.setattr(watching, "_watch", make)
+    with capture_logs() as logs:
+        watching._begin(watch)
+        await until(lambda: lines(logs, "watch_resumed"))
+        assert len(tried) == 4 and not watching.failed.is_set()
+        await watching.end()
+    assert len(lines(logs, "watch_broken")) == 2, "once for each mistake"
+    assert "hunter2" not in str(logs)
+
+
+@pytest.mark.parametrize("where", ["sessions", "tasks"])
+async def test_targets_change_also_where_the_ending_of_one_fails(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    async def ends_badly(*_: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            mistake()
+
+    watching, watch = fleet()
+    others = [{"name": name, "dsn": NOWHERE} for name in ("late", "later")]
+    config = Config.model_validate({"targets": others})
+    if where == "sessions":
+        monkeypatch.setattr(watch.target.answering, "end", mistake)
+    else:
+        monkeypatch.setattr(watch, "keep", ends_badly)
+    with capture_logs() as logs:
+        watching._begin(watch)
+        await until(lambda: watch.collector.attempted.is_set())
+        await watching.apply(config, config.targets)
+        assert [watch.config.name for watch in watching.watches] == ["late", "later"]
+        assert [watch.config.name for watch in watching._ending] == []
+        await until(lambda: lines(logs, "watch_broken"))
+        assert not watching._mending and not watching._broken
+        assert watch.target.archiving._ended and watch.target.sessions._ended, "the other sessions end as well"
+        text = watching._snapshot.exposition(openmetrics=False).decode()
+        assert 'script_tracking_up{target="late"}' in text and f'target="{watch.config.name}"' not in text
+        await watching.end()
+    assert not watching.failed.is_set()
+    assert len(lines(logs, "watch_broken")) == 1 and "hunter2" not in str(logs)
+
+
+@pytest.mark.parametrize("kind", ["follow", "self_watch", "vigil", "web_config"])
+async def test_what_lasts_ends_when_it_is_to_also_where_its_own_ending_fails(kind: str) -> None:
+    begun: list[bool] = []
+
+    async def job() -> None:
+        begun.append(True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            mistake()
+
+    running = Daemon(Config.model_validate(NO_TARGETS), mistake)
+    with capture_logs() as logs:
+        task = asyncio.create_task(lasting(job, running.breakage(kind)))
+        await until(lambda: begun)
+        task.cancel()
+        await asyncio.wait([task], timeout=WITHIN)
+    assert task.cancelled() and begun == [True], "it does not go on"
+    (line,) = lines(logs, "task_broken")
+    assert (line["task"], line["error"]) == (kind, "RuntimeError") and "hunter2" not in str(logs)
+    assert failures(running, kind) == 1
+
+
+async def test_a_cancellation_that_comes_from_elsewhere_ends_nothing_that_lasts() -> None:
+    begun: list[bool] = []
+
+    async def job() -> None:
+        begun.append(True)
+        other = asyncio.create_task(asyncio.Event().wait())
+        other.cancel()
+        await other
+
+    running = Daemon(Config.model_validate(NO_TARGETS), mistake)
+    with capture_logs() as logs:
+        task = asyncio.create_task(lasting(job, running.breakage("vigil")))
+        await until(lambda: len(begun) > 2)
+        task.cancel()
+        await asyncio.wait([task], timeout=WITHIN)
+    assert task.cancelled() and [line["error"] for line in lines(logs, "task_broken")] == ["CancelledError"]
+
+
+async def test_sources_of_targets_end_also_where_their_own_ending_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    looked: list[str] = []
+
+    async def look(discovery: Discovery) -> bool:
+        looked.append(discovery.entry.name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            mistake()
+        return True
+
+    monkeypatch.setattr(Discovery, "look", look)
+    targets = [{"name": "odd", "dsn": NOWHERE, "discover": {}}]
+    config = Config.model_validate({"targets": targets})
+    own, snapshot = metricmap.load_own(), Snapshot()
+    for metric in own.values():
+        snapshot.declare(metric, metric.help)
+    ended: list[Any] = []
+    inventory = Inventory(snapshot, own, changed=lambda: None, ended=ended.append)
+    with capture_logs() as logs:
+        await inventory.adopt(config)
+        inventory.targets()
+        await until(lambda: looked)
+        ((_, task),) = inventory._discoveries.values()
+        assert task is not None
+        await inventory.adopt(Config.model_validate(NO_TARGETS))
+        inventory.targets()
+        await asyncio.wait([task], timeout=WITHIN)
+    assert task.cancelled() and looked == ["odd"] and not ended
+    assert len(lines(logs, "source_broken")) == 1 and "hunter2" not in str(logs)
+    assert 'target="odd"' not in snapshot.exposition(openmetrics=False).decode(), "nothing is left of it"
 
 
 async def mistake_later(*_: Any) -> None:
