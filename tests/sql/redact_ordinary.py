@@ -78,4 +78,9 @@ ORDINARY = (
     "create table app_user (id int, role text default 'x', server text, subscription text check (role in ('a', 'b')))",
     "create policy p on t using (role = 'x' and user_group = 'y')",
     "alter system set archive_command = 'cp %p /archive/%f'; select 1 -- user joe signs",
+    "do $$ begin execute 'alter table ' || 'token' || ' add column ' || quote_ident('x'); end $$; select 'x'",
+    "do $$ begin raise notice 'create user: %', 'x'; perform 'a' || 'token' || 's' || 'x'; end $$",
+    "set app.b = 'y'; create policy p on tokens using (a = current_setting('app.c') and secret is null)",
+    "select concat('a', 'b', 'token count'), concat_ws(',', 'x', 'y'); comment on role joe is 'x'",
+    "create table authenticate_log (kind text, login_user text default 'x'); alter user joe set app.b = 'x'",
 )

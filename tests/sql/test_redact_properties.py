@@ -140,6 +140,28 @@ PLACES: tuple[Callable[[str, Quote], str], ...] = (
     lambda s, q: f"select app.change_password('joe', {q(s)}), coalesce({q(s)}, u.password, {q(s)}) from u",
     lambda s, q: f"create policy p on t using (starts_with(token, {q(s)}) or kind = 'x' and {q(s)} like token)",
     lambda s, q: f"call e({q('create trigger t before update on a execute function f(token, ' + plain(s) + ')')})",
+    # put together, or set and read later
+    lambda s, q: f"do $do$ begin execute 'alter role joe pass' || 'word ' || quote_literal({q(s)}); end $do$",
+    lambda s, q: f"do $do$ begin execute 'alter role joe pass' || {q('word ' + plain(s))}; end $do$",
+    lambda s, q: f"do $do$ begin execute 'create user joe ' || v_word || ' ' || quote_literal({q(s)}); end $do$",
+    lambda s, q: f"do $do$ begin execute concat('create user joe ', ' %s', v_word, {q(s)}); end $do$",
+    lambda s, q: f"select dblink_connect(a), 'pass' || 'word=' || {q(s)} from t",
+    lambda s, q: f"create view v as select 'postgres://joe:' || {q(quote(s, safe=''))} || '@h/d' as a, secret from t",
+    lambda s, q: f"select 'https://hooks.slack.com/services/' || {q('x' + quote(s, safe=''))}",
+    lambda s, q: f"select jsonb_build_object('pass' || 'word', {q(s)}), set_config('app.api' || '_key', {q(s)}, true)",
+    lambda s, q: (
+        f"select set_config('app.note', {q(s)}, false);"
+        " do $do$ begin execute format('alter role joe password %L', current_setting('app.note')); end $do$"
+    ),
+    lambda s, q: (
+        f"set local app.note to {q(s)}; do $do$ declare n text := current_setting('app.note'); begin"
+        " execute 'alter role joe password ' || quote_literal(n); end $do$"
+    ),
+    lambda s, q: (
+        f"do $do$ declare n text; begin perform set_config('app.note', {q(s)}, true); n := current_setting('app.note');"
+        " execute 'alter role joe password ' || quote_literal(n); end $do$"
+    ),
+    lambda s, q: f"select auth.login_user_tracking('joe@example.org', {q(s)}, null), authenticate('joe', {q(s)})",
 )
 # What nothing quotes: a word with what may adhere to it, or a number with a word.
 BARE = st.builds(

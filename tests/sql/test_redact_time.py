@@ -40,6 +40,12 @@ STATEMENTS: dict[str, Callable[[], str]] = {
     "continued strings": lambda: parts("select pwd, 'x y'", 3),
     "backslashes": lambda: within("select pwd " + "a " * 20_000, 8, "select 'a\\b', "),
     "nested levels": lambda: within("pwd " * (LONG // 4), 7),
+    "strings put together": lambda: "select 'a token b'" + "||'a token b'" * (LONG // 12),
+    "settings that bodies may read": lambda: (
+        "".join(f"set app.s{n}='x';" for n in range(LONG // 20))
+        + "select 'current_setting token'," * (LONG // 25)
+        + "1"
+    ),
     "a word of many parts": lambda: "select pwd, a" + "$a" * LONG,
 }
 

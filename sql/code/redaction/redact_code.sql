@@ -1,9 +1,9 @@
--- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/is_suspect.sql, redaction/shows_option.sql, redaction/redact_comment.sql, redaction/redact_string.sql, redaction/unquoted_secrets.sql
+-- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/is_suspect.sql, redaction/shows_option.sql, redaction/redact_comment.sql, redaction/redact_string.sql, redaction/redact_literal.sql, redaction/unquoted_secrets.sql
 -- SQL with [redacted] in the place of each secret; NULL where it cannot be judged. One pass over the tokens.
 -- A literal is a secret where it stands after a name that says so (ALTER ROLE .. PASSWORD '..', SET app.token = '..',
 -- v_secret := '..'), before it ('..' AS password), in OPTIONS (..), or among the arguments of a function that takes secrets.
 -- What is announced within a literal, as in EXECUTE 'alter role joe password ' || .., makes every further literal of its
--- statement one.
+-- statement one. Literals that || or concat() puts together are also judged as the one that they become.
 create or replace function script_tracking_internal.redact_code(p_text text, p_depth integer)
 returns text
 language plpgsql immutable strict parallel safe
@@ -24,6 +24,7 @@ declare
   -- functions that are called with a secret: dblink(..), crypt(..), change_password('joe', '..')
   c_functions constant text := '^(dblink.*|pgp_.*|crypt|hmac|digest|encrypt|decrypt|encrypt_iv|decrypt_iv|md5|sha224|sha256|sha384|sha512'
     '|crypto_.*|pgsodium_.*|create_secret|update_secret|create_aws_credentials|(algorithm_)?sign|verify'
+    '|(.*_)?((login|register)_user|authenticate|sign_?in|sign_?up)(_.*)?'
     '|(.*_)?(set|change|update|reset|check|verify|rotate|store|save|validate|test|new)_(.*_)?(password|passwd|pwd|passphrase|secret|token|credential|api_?key)s?)$';
   -- statements that do not begin with a variable
   c_verbs     constant text[] := array['select', 'insert', 'update', 'delete', 'merge', 'with', 'if', 'elsif', 'while', 'exit', 'continue',
@@ -69,6 +70,12 @@ declare
   v_joined    text;              -- its value, of all its parts
   v_much      text;              -- in two halves, as text is copied when it grows
   v_last      integer;           -- the last of its parts
+  v_chain     text;              -- what it becomes with the strings before it, with which || or concat() puts it together: the end of that
+  v_link      integer;           -- where the first of these stands
+  v_built     boolean := false;  -- a name in a list of names and values is put together, of which the first part says so
+  v_settings  text[] := '{}';    -- settings of the user's own that are set by a string, and
+  v_given     integer[] := '{}'; -- where that stands
+  v_set       text;              -- name of the one that set_config() is called for
   v_judged    integer := 0;      -- strings that were looked at closely
   v_secret    boolean := false;  -- it was one
   v_strings   integer[] := '{}'; -- where all strings stand that are none so far, and how many these are: of those that are
@@ -146,11 +153,30 @@ begin
           v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_unquoted[v_at]
             or v_previous in ('connection', 'program', 'conninfo')
             or (v_open > 0 and v_names[v_open] = 'options' and not script_tracking_internal.shows_option(v_previous));
+          if v_open > 0 and v_names[v_open] = 'current_setting' and v_prior = '(' and v_settings <> '{}' then
+            for v_number in 1..cardinality(v_settings) loop
+              if v_settings[v_number] = lower(v_joined) then
+                v_place := v_given[v_number];
+                if v_secret then
+                  v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
+                elsif v_assigns then
+                  v_assigned := v_assigned || v_place;
+                end if;
+              end if;
+            end loop;
+          end if;
           if v_secret then
+            v_chain := null;
             if v_joined <> '' then
               v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
             end if;
           else
+            if v_chain is not null and v_before = '' and (v_prior = '||' or v_prior = ',' and v_open > 0 and v_names[v_open] = 'concat') then
+              v_chain := right(v_chain, 300) || v_joined;
+            else
+              v_chain := v_joined;
+              v_link := v_at;
+            end if;
             if not script_tracking_internal.is_suspect(v_joined) then
               v_text := v_raws[v_at];
             elsif v_judged >= 2000 then
@@ -162,6 +188,14 @@ begin
               v_judged := v_judged + 1;
               v_text := case when script_tracking_internal.redact_string(v_kind, v_joined, v_joined, p_depth + 1) = v_joined then v_raws[v_at] end;
             end if;
+            if v_text = v_raws[v_at] and v_link < v_at and v_joined <> c_mark and script_tracking_internal.is_suspect(left(v_chain, 600)) then
+              v_judged := v_judged + 1;
+              -- of one that cannot be judged, being cut, each part was judged
+              if v_judged > 2000 or script_tracking_internal.redact_literal(left(v_chain, 600), true, p_depth + 1) <> left(v_chain, 600) then
+                v_since := v_link;
+                v_zone := true;
+              end if;
+            end if;
             if v_text is null then
               v_out[v_at] := v_spaces[v_at] || '''' || c_mark || '''';
               v_zone := true;
@@ -172,12 +206,21 @@ begin
                 v_strings[v_count] := v_at;
                 if v_assigns then
                   v_assigned := v_assigned || v_at;
+                elsif v_open > 0 and v_names[v_open] = 'set_config' and v_prior = '(' then
+                  v_set := lower(v_chain);
+                elsif v_open > 0 and v_names[v_open] = 'set_config' and v_prior = ',' and v_set like '%.%' then
+                  v_settings := v_settings || v_set;
+                  v_given := v_given || v_at;
+                  v_set := null;
+                elsif v_first = 'set' and v_open = 0 and v_prior in ('=', 'to') and v_values[v_at - 3] = '.' then
+                  v_settings := v_settings || (v_values[v_at - 4] || '.' || v_values[v_at - 2]);
+                  v_given := v_given || v_at;
                 end if;
               end if;
               if v_text <> v_raws[v_at] then
                 v_out[v_at] := v_spaces[v_at] || v_text;
                 v_zone := true;
-              elsif length(v_joined) < 200 and lower(v_joined) like any (c_parts) and script_tracking_internal.is_secret_name(btrim(v_joined, '{}"')) then
+              elsif length(v_chain) < 200 and lower(v_chain) like any (c_parts) and script_tracking_internal.is_secret_name(btrim(v_chain, '{}"')) then
                 v_named[v_open] := v_open > 0;
                 if v_open > 0 and v_names[v_open] = 'current_setting' and v_strings[v_count - 1] >= v_outer[v_open] then
                   v_count := v_count - 1;
@@ -187,6 +230,7 @@ begin
                 then
                   v_hot := 1;
                   v_level := v_open;
+                  v_built := v_values[v_last + 1] = '||';
                   v_previous := '';
                   continue;
                 elsif v_first = 'update' and v_previous = '=' then  -- .. SET value = '..' WHERE name = 'password'
@@ -196,21 +240,36 @@ begin
                 end if;
               end if;
               -- the announcement itself: EXECUTE 'alter role joe password ' || quote_literal('..'), format('.. password %L', ..)
-              if lower(right(v_joined, 200)) ~
+              if lower(right(v_chain, 200)) ~
                   e'(passw(or)?d|passwd|pwd|passphrase|secret|token|key|credentials?|pass|connection)["\']?[[:space:]]*(=>|:=|=|:|to|is|by)?[[:space:]]*[eE]?["\']?(%([0-9]+[$])?[LIs]?["\']?)?$'
-                and lower(right(v_joined, 20)) ~ e'([[:space:]=:]|["\'])(%([0-9]+[$])?[lis]?["\']?)?$'
-                and v_previous not in ('like', 'ilike') and script_tracking_internal.is_suspect(v_joined)
+                and lower(right(v_chain, 20)) ~ e'([[:space:]=:]|["\'])(%([0-9]+[$])?[lis]?["\']?)?$'
+                and v_previous not in ('like', 'ilike') and script_tracking_internal.is_suspect(v_chain)
+              then
+                v_zone := true;
+              end if;
+              -- a role, user mapping, server or subscription is defined by a string that goes on: each further part may be the secret
+              if (v_values[v_last + 1] = '||' or v_open > 0 and v_names[v_open] in ('format', 'concat', 'concat_ws'))
+                and lower(left(v_joined, 200)) ~ e'^[[:space:]]*(create|alter)[[:space:]]+(role|user|group|server|subscription)[[:space:]]'
               then
                 v_zone := true;
               end if;
             end if;
-            if v_zone and p_depth > 0 and v_since is null and v_joined <> '' then
+            if v_zone and p_depth > 0 and v_joined <> '' then
               -- what it is put together with may be a constant that was declared before
-              foreach v_since in array v_assigned loop
-                v_out[v_since] := v_spaces[v_since] || '''' || c_mark || '''';
+              foreach v_place in array v_assigned loop
+                v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
               end loop;
-              v_since := null;
               v_assigned := '{}';
+            end if;
+            -- a body reads a setting that the text has set before it
+            if v_settings <> '{}' and lower(v_joined) like '%current\_setting%' and script_tracking_internal.is_suspect(v_joined) then
+              v_text := lower(v_joined);
+              for v_number in 1..cardinality(v_settings) loop
+                if strpos(v_text, v_settings[v_number]) > 0 then
+                  v_place := v_given[v_number];
+                  v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
+                end if;
+              end loop;
             end if;
           end if;
           if v_hot in (1, 2) then
@@ -413,7 +472,7 @@ begin
           if v_before = 'as' or (v_before = ')' and v_previous <> all (c_ends || array['check', 'include', ''])) then
             v_alias := v_open;
           end if;
-          if v_function is null and v_previous ~ c_functions then
+          if v_function is null and v_previous ~ c_functions and v_before not in ('table', 'exists') then
             v_function := v_open;
           end if;
           if v_hot = 1 then
@@ -448,8 +507,11 @@ begin
         elsif v_value = ',' then
           v_items[v_open + 1] := v_at;
           v_term := v_at;
-          if v_hot in (1, 2) and (v_brackets > 0 or v_open > 0 and (v_names[v_open] like any (c_pairs) or v_trigger and v_open = 1)) then
+          if (v_hot in (1, 2) or v_hot > 0 and v_built and v_open = v_level)
+            and (v_brackets > 0 or v_open > 0 and (v_names[v_open] like any (c_pairs) or v_trigger and v_open = 1))
+          then
             v_hot := 3;
+            v_built := false;
           elsif v_hot > 0 and v_open > 0 and v_names[v_open] = any (c_alike) then
             v_hot := 3;
           elsif v_hot > 0 and v_open <= v_level then
