@@ -112,11 +112,19 @@ async def test_who_stays_too_long_at_something_is_shown_out(said: bytes, answere
 
 async def test_who_goes_on_asking_is_kept() -> None:
     async with serving(replace(HASTY, silent=60.0, idle=2.0, asking=60.0)) as port:
-        streams = await connect(port)
-        for _ in range(12):
-            assert await ask(streams) == b"HTTP/1.1 200 OK"
-            await asyncio.sleep(0.25)
-        await close(streams)
+        for _ in range(10):
+            streams, longest = await connect(port), 0.0
+            for _ in range(12):
+                if await ask(streams) != b"HTTP/1.1 200 OK":
+                    break
+                pause = time.monotonic()
+                await asyncio.sleep(0.25)
+                longest = max(longest, time.monotonic() - pause)
+            else:
+                await close(streams)
+                return
+            await close(streams)
+            assert longest > 1.0, "shown out though it asked often enough, and the machine did not stand still"
 
 
 async def test_who_trickles_a_head_byte_by_byte_is_shown_out() -> None:
