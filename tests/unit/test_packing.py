@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.collect import packing
@@ -25,6 +25,7 @@ def unpacked(packed: bytes) -> bytes:
     return text
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=50), st.integers(0, 500), st.booleans()), max_size=12))
 def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) -> None:
     texts = [(seed * times, ready) for seed, times, ready in parts]
@@ -35,6 +36,7 @@ def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) ->
     assert whole.unready_bytes == sum(len(text) for text, ready in texts if not ready)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=9), st.integers(0, 9)), max_size=12), st.integers(1, 40))
 def test_parts_are_the_whole_and_none_is_longer_than_a_socket_is_handed(
     seeds: list[tuple[bytes, int]], most: int

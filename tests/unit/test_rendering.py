@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
@@ -122,6 +122,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NUMBER = st.one_of(st.floats(allow_nan=True), st.integers(-(2**70), 2**70).map(float), st.floats(0, 1e9))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, NUMBER, min_size=1, max_size=5))
 def test_lines_are_those_of_the_library(values: dict[str, float]) -> None:
     family = Family(collector(GAUGE).metrics[0])
@@ -138,6 +139,7 @@ HISTOGRAM = {
 }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, st.sets(st.floats(0, 1e12), min_size=1, max_size=4), min_size=1, max_size=3))
 def test_lines_of_a_histogram_are_those_of_the_library(bounds: dict[str, set[float]]) -> None:
     family = Family(collector(HISTOGRAM).metrics[0])
