@@ -1,4 +1,4 @@
--- requires: rollup/pending_version.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
+-- requires: rollup/read_pending.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
 -- get_enterprise_dashboard() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- p_checks: the failing checks of the tracker itself, which stand in each row; reckoning them costs as much as all the rest.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
@@ -40,8 +40,7 @@ begin
   ),
   pending as materialized (
     select t.number, p.script_type, p.failed, p.duration_us, p.execution_timestamp
-    from script_tracking_internal.pending_version as p join tenant as t on t.tenant_hk = p.tenant_hk
-    where p.execution_timestamp >= v_since and not p.revises
+    from script_tracking_internal.read_pending(p_tenants, v_since) as p join tenant as t on t.tenant_hk = p.tenant_hk
   ),
   recent as (
     select s.number, s.script_type, h.is_full, h.failed, h.operations, h.timed, h.duration_us, h.max_duration_us, h.last_at

@@ -1,4 +1,4 @@
--- requires: rollup/pending_version.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
+-- requires: rollup/read_pending.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
 -- get_performance_metrics() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
 create or replace function script_tracking_internal.tenant_performance(p_tenants bytea[])
@@ -35,8 +35,7 @@ begin
   ),
   fresh as materialized (
     select p.tenant_hk, p.script_type, p.script_name, p.failed, p.duration_us, p.execution_timestamp
-    from script_tracking_internal.pending_version as p
-    where p.execution_timestamp >= v_day and not p.revises and (p_tenants is null or p.tenant_hk = any (p_tenants))
+    from script_tracking_internal.read_pending(p_tenants, v_day) as p
   ),
   series as materialized (
     select k.number, k.tenant_bk, k.tenant_hk, k.script_type from known as k
