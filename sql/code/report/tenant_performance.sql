@@ -101,16 +101,18 @@ begin
       where g.upto > g.below
       offset 0) as b
   ),
-  script as (
-    select n.number, n.script_name, sum(n.executions)::bigint as executions, sum(n.failures)::bigint as failures,
-      sum(n.duration_us) / nullif(sum(n.timed), 0)::double precision / 1000000 as average_seconds,
-      max(n.max_duration_us)::double precision / 1000000 as max_seconds
+  script as (  -- floating point here as well; names by their bytes, which needs no rules of a language
+    select n.number, n.script_name, sum(n.executions) as executions, sum(n.failures) as failures,
+      sum(n.duration_us) / nullif(sum(n.timed), 0) / 1000000::double precision as average_seconds,
+      max(n.max_duration_us)::double precision / 1000000::double precision as max_seconds
     from (
-      select k.number, d.script_name, d.executions, d.failures, d.timed, d.duration_us::double precision as duration_us, d.max_duration_us
+      select k.number, d.script_name collate "C" as script_name, d.executions::double precision as executions,
+        d.failures::double precision as failures, d.timed::double precision as timed,
+        d.duration_us::double precision as duration_us, d.max_duration_us
       from script_tracking_internal.read_scripts(v_few, v_day) as d join known as k on k.number = d.series_id
       union all
-      select p.number, script_tracking_internal.script_label(p.script_name), 1, p.failed::integer, (p.duration_us is not null)::integer,
-        coalesce(p.duration_us, 0), p.duration_us
+      select p.number, script_tracking_internal.script_label(p.script_name) collate "C", 1, p.failed::integer::double precision,
+        (p.duration_us is not null)::integer::double precision, coalesce(p.duration_us, 0)::double precision, p.duration_us
       from pending as p) as n
     group by 1, 2
   ),
@@ -121,7 +123,7 @@ begin
   ),
   described as (  -- as text, which is quicker than any builder of JSON; once for both lists
     select r.number, r.slowness, r.frequency, r.average_seconds is not null as is_timed,
-      concat('{"script_name":', to_json(r.script_name), ',"executions":', r.executions, ',"failures":', r.failures,
+      concat('{"script_name":', to_json(r.script_name), ',"executions":', r.executions::bigint, ',"failures":', r.failures::bigint,
         ',"average_seconds":', coalesce(r.average_seconds::text, 'null'), ',"max_seconds":', coalesce(r.max_seconds::text, 'null'),
         '}') as script
     from ranked as r
