@@ -128,6 +128,54 @@ def test_progress_of_a_command(admin: Session, worker: Session) -> None:
         assert (row["progress_command"], row["progress_phase"], row["progress_ratio"]) == ("COPY FROM", "PIPE", None)
 
 
+SLOW = """
+create function public.slow(bigint) returns bigint immutable language plpgsql as $$
+begin
+  if pg_catalog.current_setting('subject.slow', true) = 'on' then perform pg_catalog.pg_sleep(600); end if;
+  return $1;
+end $$;
+create index slow on public.subject (public.slow(id));
+create index ordered on public.subject (id);
+"""
+RESTING = "set vacuum_cost_delay = 100; set vacuum_cost_limit = 1"  # a tenth of a second at each of a thousand pages
+
+
+@pytest.mark.parametrize(
+    ("slowed_by", "statement", "command", "phase", "has_ratio"),
+    [
+        ("", "create index concurrently on public.subject (id)", "CREATE INDEX CONCURRENTLY",
+         "waiting for writers before build", False),
+        (SLOW + "set subject.slow = 'on'", "cluster public.subject using ordered", "CLUSTER", "rebuilding index", True),
+        (RESTING, "vacuum public.subject", "VACUUM", "scanning heap", True),
+        (RESTING, "analyze public.subject", "ANALYZE", "acquiring sample rows", True),
+    ],
+)  # fmt: skip
+def test_progress_of_maintenance(
+    admin: Session, installed_database: str, slowed_by: str, statement: str, command: str, phase: str, has_ratio: bool
+) -> None:
+    """Each statement takes longer than it is looked at, and is cancelled then."""
+    admin.execute("create table public.subject (id bigint) with (fillfactor = 10, autovacuum_enabled = off)")
+    admin.execute("insert into public.subject select n from generate_series(1, 20000) as n")
+    with opened(installed_database) as holder, opened(installed_database) as session:
+        began(session, "maintenance")
+        session.execute(slowed_by.encode())
+        with holder.transaction():  # an index that is made concurrently waits for its end; nothing else does
+            if "concurrently" in statement:
+                holder.execute("lock table public.subject in row exclusive mode")
+            session.pgconn.send_query(statement.encode())
+            try:
+                (row,) = until(
+                    lambda: admin.execute(RUNNING.encode()).fetchall(), lambda rows: rows[0]["progress_phase"] == phase
+                )
+            finally:
+                session.cancel()
+                while session.pgconn.get_result() is not None:
+                    pass
+    assert (row["progress_command"], row["session_state"]) == (command, "active")
+    assert (row["progress_ratio"] is not None) is has_ratio
+    assert 0 <= (row["progress_ratio"] or 0) <= 1
+
+
 def test_ddl_that_waits_is_told_with_whom_it_waits_for_and_holds_up(
     admin: Session, worker: Session, make_role: MakeRole, login: Login, installed_database: str
 ) -> None:
