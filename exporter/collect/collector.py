@@ -119,11 +119,11 @@ class TargetCollector:
                 timers = [timers[0], *(known.get(id(spec)) or Timer(spec, spec.interval) for spec in scheduled)]
             self._beat(self._longest)
             timer = earliest(timers)
-            if timer.due > monotonic():
+            if timer.due:  # each has had a turn, whether or not one is due again by now
                 self.attempted.set()
-                if await self._is_doubted(timer.due - monotonic()):
-                    timers[0].due = 0.0
-                    continue
+            if timer.due > monotonic() and await self._is_doubted(timer.due - monotonic()):
+                timers[0].due = 0.0
+                continue
             self._target.doubted.clear()
             try:
                 if timer.job is None or self._target.up is not True:

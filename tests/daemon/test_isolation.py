@@ -175,6 +175,7 @@ def test_a_mistake_of_ours_in_one_watch_costs_the_others_nothing_and_is_begun_an
     running = exporter("", environment=injected.environment, targets=targets)
     for name in ("shop", "other"):
         running.wait_for_value(1, SUCCESS, target=name, collector="operations")
+    eventually(lambda: running.get("/-/ready").status == 200, 40)  # once everything of both was asked for
     injected.set("broken", "shop")
     broken = running.wait_for_event("watch_broken")
     assert (broken["target"], broken["error"]) == ("shop", "RuntimeError")
@@ -212,6 +213,7 @@ def test_a_mistake_of_ours_in_any_task_of_a_watch_costs_that_watch_alone_and_is_
     running = exporter("", environment=injected.environment, targets=targets, archive=archive)
     for name in ("shop", "other"):
         running.wait_for_value(1, SUCCESS, target=name, collector="operations")
+    eventually(lambda: running.get("/-/ready").status == 200, 40)
     injected.set("broken", f"shop {task}")
     broken = running.wait_for_event("watch_broken")
     assert (broken["target"], broken["error"]) == ("shop", "RuntimeError")
@@ -248,7 +250,8 @@ def test_a_mistake_of_ours_in_following_the_files_and_in_the_web_file_ends_nothi
     injected.set("broken", "follow")
     file.write_text("[{name: late, dsn: 'postgresql://nobody@127.0.0.1:1/none'}]", encoding="utf-8")
     eventually(lambda: (running.value(FAILURES, task="follow") or 0) >= 2, 40)
-    assert running.value(UP, target="late") is None and running.get("/-/ready").status == 200
+    assert running.value(UP, target="late") is None
+    eventually(lambda: running.get("/-/ready").status == 200, 40)
     injected.set("broken", "web_config")
     running.wait_for_value(0, UP, target="late")
     web.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}", encoding="utf-8")

@@ -106,7 +106,7 @@ def test_a_collection_that_stalls_ends_the_signs_of_life_and_what_is_served(
         running.wait_for_event("collection_resumed")
         running.wait_for_value(1, "script_tracking_up", target="shop")
         running.wait_for_value(1, "script_tracking_collector_success", target="shop", collector="operations")
-        assert running.get("/-/ready").status == 200
+        eventually(lambda: running.get("/-/ready").status == 200, 40)
         eventually(lambda: manager.hear().count("WATCHDOG=1") > before, 10)
         assert len(running.events("collection_stalled")) == 1
     finally:
