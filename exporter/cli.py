@@ -154,7 +154,7 @@ def _daemon(arguments: argparse.Namespace) -> int:
         from exporter.web.listener import listen
 
         listener = listen(config.listen_host, config.listen_port)  # who asks from here on waits for what is loaded next
-    from exporter import daemon  # the slowest to load
+    from exporter import daemon, service  # the slowest to load
 
     gc.freeze()
     if listener is None:  # else it is enabled by what has loaded what answers
@@ -162,7 +162,7 @@ def _daemon(arguments: argparse.Namespace) -> int:
         return asyncio.run(daemon.collect_once(config))
 
     async def run() -> int:
-        daemon.leave(await daemon.run(config, lambda: _config(arguments), listener))
+        service.leave(await service.run(config, lambda: _config(arguments), listener))
 
     return asyncio.run(run())
 

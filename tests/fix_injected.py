@@ -15,19 +15,19 @@ class Injected:
     """Files that tests/injected/sitecustomize.py looks for."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         paths = [str(ROOT / "tests" / "injected"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.environment = {"PYTHONPATH": os.pathsep.join(paths), "INJECTED": str(folder)}
 
     def set(self, name: str, content: str) -> None:
         """Begins, at once: a reader never finds half of it."""
-        new = self._folder / f"{name}.new"
+        new = self.folder / f"{name}.new"
         new.write_text(content, encoding="utf-8")
-        new.replace(self._folder / name)
+        new.replace(self.folder / name)
 
     def clear(self, name: str) -> None:
         """Ends."""
-        (self._folder / name).unlink(missing_ok=True)
+        (self.folder / name).unlink(missing_ok=True)
 
 
 @pytest.fixture

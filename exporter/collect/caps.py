@@ -8,9 +8,12 @@ replica.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from psycopg.sql import SQL
 
@@ -27,6 +30,7 @@ log = get_logger("collect")
 
 OTHER = "other"
 SHOWN_TIMEOUT_SECONDS = 3.0
+PORTION = 500  # samples that are sorted in one turn of the event loop
 CAPPED = ("tenant", "script_type")  # columns, and labels
 
 
@@ -62,34 +66,46 @@ class Shown:
 
 
 Kept = set[tuple[str, "LabelSet"]]
+Item = TypeVar("Item")
 
 
-def cut(families: Sequence[Family], most: int, kept: Kept) -> int:
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """So many at a time."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+async def cut(families: Sequence[Family], most: int, kept: Kept) -> int:
     """Leaves so many samples, and returns how many went. `kept` are those of the last time, which stay before others;
-    it is brought up to date.
+    it is brought up to date. Others have their turn meanwhile: there may be a million.
     """
-    if sum(family.size for family in families) <= most:
+    total = sum(family.size for family in families)
+    if total <= most:
         kept.clear()
         return 0
-    sizes = [
-        (family, labels, size)
-        for family in families
-        for labels, size in [
-            *((labels, 1) for labels in family.values),
-            *((labels, len(bounds) + 2) for labels, bounds in family.buckets.items()),
-        ]
-    ]
-    sizes.sort(key=lambda item: ((item[0].spec.name, item[1]) not in kept, item[1]))
+    sorted_parts: list[list[tuple[bool, LabelSet, int, int]]] = []
+    for number, family in enumerate(families):
+        name = family.spec.name
+        for part in batched(family.sizes(), PORTION):
+            sorted_parts.append(sorted(((name, labels) not in kept, labels, number, size) for labels, size in part))
+            await asyncio.sleep(0)
     kept.clear()
-    gone = 0
-    for family, labels, size in sizes:
-        if size <= most:
-            most -= size
-            kept.add((family.spec.name, labels))
-        else:
-            gone += size
-            family.remove(labels)
-    return gone
+    left: list[list[LabelSet]] = [[] for _ in families]
+    told = 0
+    for count, (_, labels, number, size) in enumerate(merge(*sorted_parts), 1):
+        if told + size <= most:
+            told += size
+            left[number].append(labels)
+            kept.add((families[number].spec.name, labels))
+        if told == most:
+            break
+        if count % PORTION == 0:
+            await asyncio.sleep(0)
+    for family, labelled in zip(families, left, strict=True):
+        family.narrow(labelled)
+        await asyncio.sleep(0)
+    return total - told
 
 
 class Caps:
@@ -114,10 +130,10 @@ class Caps:
         if found != self.shown:  # by which is known whether what was made of rows would be made of them again
             self.shown = found
 
-    def cut(self, spec: CollectorSpec, families: Sequence[Family], others: int) -> int:
+    async def cut(self, spec: CollectorSpec, families: Sequence[Family], others: int) -> int:
         """Leaves as many samples as there is room for beside those of the others; how many went."""
         room = max(min(self.limits.samples, self.limits.all_samples - others), 0)
-        gone = cut(families, room, self._kept.setdefault(spec.name, set()))
+        gone = await cut(families, room, self._kept.setdefault(spec.name, set()))
         if bool(gone) != (spec.name in self._cutting):
             tell = log.warning if gone else log.info
             tell("samples_dropped", target=self._target, collector=spec.name, samples=gone, limit=room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from exporter.collect.caps import OTHER, Shown
@@ -39,10 +39,17 @@ class Family:
         """How many samples it has."""
         return len(self.values) + sum(len(bounds) + 2 for bounds in self.buckets.values())
 
-    def remove(self, labels: LabelSet) -> None:
-        """Takes the samples of these labels out."""
-        for parts in (self.values, self.buckets, self.sums, self.exemplars):
-            parts.pop(labels, None)
+    def sizes(self) -> Iterator[tuple[LabelSet, int]]:
+        """How many samples there are of each set of labels."""
+        yield from ((labels, 1) for labels in self.values)
+        yield from ((labels, len(bounds) + 2) for labels, bounds in self.buckets.items())
+
+    def narrow(self, left: Sequence[LabelSet]) -> None:
+        """Leaves the samples of these labels alone."""
+        self.values = {labels: self.values[labels] for labels in left if labels in self.values}
+        self.buckets = {labels: self.buckets[labels] for labels in left if labels in self.buckets}
+        self.sums = {labels: self.sums[labels] for labels in self.buckets if labels in self.sums}
+        self.exemplars = {labels: self.exemplars[labels] for labels in self.values if labels in self.exemplars}
 
 
 class Families:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from prometheus_client import Metric
 from prometheus_client.exposition import generate_latest
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
+from exporter.collect.caps import batched
 from exporter.collect.families import Family, LabelSet
 from exporter.metricmap import MetricSpec
 
@@ -122,13 +122,6 @@ def portions(family: Family, size: int = PORTION) -> Iterator[Family]:
     for labels in batched(family.buckets, max(size // 20, 1)):
         parts = {key: family.buckets[key] for key in labels}
         yield Family(family.spec, buckets=parts, sums={key: family.sums[key] for key in labels if key in family.sums})
-
-
-def batched(keys: Iterable[LabelSet], size: int) -> Iterator[list[LabelSet]]:
-    """So many at a time."""
-    rest = iter(keys)
-    while batch := list(islice(rest, size)):
-        yield batch
 
 
 async def samples_in_turns(family: Family) -> Texts:

@@ -58,7 +58,7 @@ class Teller:
                 await asyncio.sleep(0)
             made.add(answer.rows[begin : begin + PORTION_ROWS])
         others = self._snapshot.samples - self._snapshot.samples_of(self._target, spec.name)
-        gone = self._caps.cut(spec, made.families, others)
+        gone = await self._caps.cut(spec, made.families, others)
         told = [(family, await samples_in_turns(family)) for family in made.families]
         whole = not (made.dropped or gone)
         return Telling(spec, answer, told, made.dropped + gone, (shown, limits) if whole else None)

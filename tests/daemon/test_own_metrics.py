@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.fix_exporter import Exporter, StartExporter, becomes, eventually
 from tests.fix_sessions import MakeRole, Session
 
 UP = "script_tracking_up"
@@ -159,6 +159,19 @@ def test_the_configuration_bounds_them_and_a_probe_tells_them_too(
     running.wait_for_value(None, "shop_orders_open")
     assert running.value(SUCCESS, target="shop", collector="orders") is None
     assert "shop_orders_open" not in running.get(f"/probe?module=all&target={asked}").body.decode()
+
+
+def test_it_is_ready_also_where_a_collector_is_always_due(
+    admin: Session, installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    """Its function takes longer than its interval."""
+    admin.execute("create schema shop")
+    function(admin, "orders", "perform pg_catalog.pg_sleep(0.5); return query values ('eu', 3::bigint)")
+    file = tmp_path / "own.yaml"
+    write(file, orders=collector("shop.orders") | {"interval": "100ms"})
+    running = exporter(installed_database, metric_files=[str(file)])
+    running.wait_for_value(3, "shop_orders_open", region="eu")
+    becomes(200, lambda: running.get("/-/ready").status)
 
 
 def test_a_superuser_calls_no_function_of_somebody_else(

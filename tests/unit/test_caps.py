@@ -116,21 +116,45 @@ def test_no_counter_ever_falls_whoever_grows_and_whoever_comes(steps: list[dict[
         before = told
 
 
-def test_what_is_too_much_goes_and_what_was_told_stays() -> None:
+async def test_what_is_too_much_goes_and_what_was_told_stays() -> None:
     spec = SPECS["operations"].metrics[0]
     kept: Kept = set()
 
-    def told(*names: str) -> set[str]:
+    async def told(*names: str) -> set[str]:
         family = Family(spec, {(("tenant", name),): 1.0 for name in names})
-        gone.append(cut([family], 2, kept))
+        gone.append(await cut([family], 2, kept))
         return set(_values(family))
 
     gone: list[int] = []
-    assert told("b", "c") == {"b", "c"}
-    assert told("b", "c", "d") == {"b", "c"}
-    assert told("a", "b", "c", "d") == {"b", "c"}, "the first in order, but for those that stood"
-    assert told("a", "c", "d") == {"a", "c"}
+    assert await told("b", "c") == {"b", "c"}
+    assert await told("b", "c", "d") == {"b", "c"}
+    assert await told("a", "b", "c", "d") == {"b", "c"}, "the first in order, but for those that stood"
+    assert await told("a", "c", "d") == {"a", "c"}
     assert gone == [0, 1, 2, 1]
+
+
+async def test_of_thousands_histograms_among_them_those_stay_that_come_first_and_fit() -> None:
+    counter, histogram = SPECS["operations"].metrics[0], SPECS["operation_durations"].metrics[0]
+    tenants = [(("tenant", f"t{number:05}"),) for number in range(3000)]
+
+    def made() -> list[Family]:
+        bounds = [(0.1, 1.0), (float("inf"), 2.0)]
+        return [
+            Family(counter, dict.fromkeys(reversed(tenants), 1.0)),
+            Family(histogram, buckets={each: bounds for each in tenants}, sums=dict.fromkeys(tenants, 0.5)),
+        ]
+
+    kept: Kept = set()
+    families = made()
+    # of each tenant five samples, and of the last the counter and three left over that no histogram fits in
+    assert await cut(families, 5 * 1000 + 4, kept) == 5 * 3000 - (5 * 1000 + 4)
+    assert list(families[0].values) == tenants[:1004]
+    assert list(families[1].buckets) == list(families[1].sums) == tenants[:1000]
+    assert sum(family.size for family in families) == 5 * 1000 + 4
+    again = made()
+    kept.discard((counter.name, tenants[0]))
+    assert await cut(again, 5 * 1000 + 3, kept) == 5 * 3000 - (5 * 1000 + 3)
+    assert set(again[0].values) == set(tenants[1:1004]), "who was told before goes first"
 
 
 @pytest.mark.parametrize("kind", ["operations", "operation_durations"])

@@ -71,6 +71,7 @@ FLOORS: dict[str, float] = {
     "arguments": 7,
     "checkconfig": 7,
     "daemon": 7,
+    "service": 7.5,
     "cli": 8,
     "__main__": 9,
 }

@@ -61,14 +61,14 @@ def found(what: str) -> set[str]:
 
 
 def test_to_serve_metrics_nothing_of_the_api_is_loaded() -> None:
-    modules = found("exporter.daemon, exporter.web.app, exporter.web.page, exporter.web.server")
+    modules = found("exporter.service, exporter.web.app, exporter.web.page, exporter.web.server")
     assert "starlette" in modules
     assert not {"fastapi", "exporter.web.api.routes"} & modules
 
 
 def test_to_collect_nothing_of_what_serves_is_loaded() -> None:
     """That is loaded while the first snapshot is collected."""
-    assert not {"starlette", "uvicorn", "h11", "exporter.overview"} & found("exporter.daemon")
+    assert not {"starlette", "uvicorn", "h11", "exporter.overview"} & found("exporter.service")
 
 
 def test_it_listens_before_what_answers_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

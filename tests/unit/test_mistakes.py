@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter import daemon, metricmap, schedule
+from exporter import metricmap, schedule, service
 from exporter import watch as watch_module
 from exporter.breakage import lasting
 from exporter.collect.snapshot import Snapshot
@@ -81,7 +81,7 @@ async def test_a_reload_that_is_asked_for_during_the_start_waits_for_its_end() -
         return config
 
     running = Daemon(config, reread)
-    starting = asyncio.create_task(running.start(lambda: made.wait(WITHIN)))  # type: ignore[arg-type,return-value]
+    starting = asyncio.create_task(running.start(lambda: service.loaded(lambda: made.wait(WITHIN))))  # type: ignore[arg-type,return-value]
     await asyncio.sleep(0)
     reloading = asyncio.create_task(running.reload())
     await asyncio.sleep(0.1)
@@ -100,7 +100,7 @@ async def test_the_garbage_of_the_start_is_not_kept_for_good(unfrozen: None) -> 
 
     gc.disable()
     left: list[weakref.ref[Knot]] = []
-    await daemon._loaded(lambda: left.append(weakref.ref(Knot())))  # type: ignore[arg-type,return-value]
+    await service.loaded(lambda: left.append(weakref.ref(Knot())))  # type: ignore[arg-type,return-value]
     assert left[0]() is None
 
 
