@@ -18,6 +18,22 @@ from (
     ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop'),
     ('et_table_rewrite', 'table_rewrite', 'event_trigger_table_rewrite')) as w (name, event, function)
   union all
+  -- As the setting is for everybody else: what a session was begun with or set itself, to mend the tracker without its event
+  -- triggers, is left out. It exists from 17 on.
+  select 'nothing_switches_event_triggers_off', count(*) = 0,
+    'the setting event_triggers is on, for the server, this database and every role in it'
+      || coalesce('; off for ' || string_agg(o.place, ', ' order by o.place), '')
+  from (
+    select 'the server' as place from pg_settings as g
+    where g.name = 'event_triggers' and g.setting = 'off'
+      and g.source in ('configuration file', 'command line', 'environment variable')
+    union all
+    select concat_ws(' in ', case when s.setrole = 0 then 'every role' else 'role ' || s.setrole::regrole end,
+      case when s.setdatabase = 0 then 'every database' else 'this database' end)
+    from pg_db_role_setting as s cross join lateral unnest(s.setconfig) as c (setting)
+    where (s.setdatabase = 0 or s.setdatabase = (select d.oid from pg_database as d where d.datname = current_database()))
+      and c.setting ~* '^event_triggers=(off?|f|fa|fal|fals|false|no?|0)$') as o
+  union all
   -- Whoever created the role on a managed service has admin option on it from 16 on, and nothing else of it. Without the
   -- event triggers, as in a pause, nobody knows who that is.
   select 'owner_has_no_members', not exists (
@@ -137,7 +153,9 @@ from (
   select 'partitions_and_no_children', count(*) = 0,
     'the tracker''s tables have partitions of its own and no child besides, and none that is half detached'
       || coalesce('; not so: ' || string_agg(i.inhrelid::regclass || case when i.inhdetachpending
-          then ' is half detached from ' else ' inherits ' end || i.inhparent::regclass, ', ' order by i.inhrelid::regclass::text), '')
+          then ' is half detached from ' else ' inherits ' end || i.inhparent::regclass
+          || case when i.inhdetachpending then ' (alter table ... detach partition ... finalize)'
+            else ' (alter table ... no inherit ..., or end the session whose temporary table it is)' end, ', ' order by i.inhrelid::regclass::text), '')
   from pg_inherits as i join pg_class as p on p.oid = i.inhparent join pg_namespace as n on n.oid = p.relnamespace
   join pg_class as c on c.oid = i.inhrelid
   where n.nspname in ('script_tracking', 'script_tracking_internal') and p.relkind in ('r', 'p')

@@ -139,6 +139,19 @@ def test_a_setting_that_keeps_event_triggers_from_firing_shows(
         assert value(admin, metric) == (0 if bad else 1)
 
 
+def test_storage_is_what_upkeep_found_and_is_measured_where_it_does_not_look(admin: Session) -> None:
+    """So that a check every few seconds does not measure each of many partitions."""
+    measured = value(admin, f"select sum(storage_bytes) from {INTERNAL}.collect_storage()")
+    assert one(admin, HEALTH, "storage")["value"] == measured
+    value(admin, f"select {INTERNAL}.look_at_partitions()")
+    assert value(admin, f"select storage_bytes from {INTERNAL}.retention_state") == measured
+    assert one(admin, HEALTH, "storage")["value"] == measured
+    admin.execute(f"update {INTERNAL}.retention_state set storage_bytes = 42".encode())
+    assert one(admin, HEALTH, "storage")["value"] == 42
+    admin.execute(f"update {INTERNAL}.retention_state set looked_at = now() - interval '2 hours'".encode())
+    assert one(admin, HEALTH, "storage")["value"] == measured
+
+
 def test_legal_holds_are_counted_and_are_nothing_bad(admin: Session) -> None:
     hold = value(admin, "select script_tracking.place_hold(null, now(), null, 'a suit')")
     assert one(admin, HEALTH, "legal_holds") == {"status": "ok", "value": 1, "threshold": None}

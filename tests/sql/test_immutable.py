@@ -184,6 +184,8 @@ UNPROTECTED = {
     f"alter table {SI}.noise_ddl owner to postgres": "owner script_tracking_owner",
     f"alter table {HUB} detach partition {SI}.script_execution_h_first": "its place as a partition",
     f"create table public.child () inherits ({S}.tenant_h)": "nothing, but has a child of somebody else's (public.",
+    f"create temp table child () inherits ({S}.tenant_h)": "nothing, but has a child of somebody else's (child):"
+    f' "alter table child no inherit {S}.tenant_h", or end the session',
     "set allow_system_table_mods = on; update pg_inherits set inhdetachpending = true"
     f" where inhrelid = '{SI}.script_execution_s_first'::regclass": "its place as a partition: a detachment",
     f"create index mine on {SI}.script_execution_s_first (script_name)": "nothing, but has an index of somebody else's"
@@ -211,3 +213,29 @@ def test_what_goes_by_the_guard_shows_as_well(admin: Session) -> None:
     admin.execute("alter event trigger et_ddl_command_end enable always")
     state = f"select status from {S}.get_system_health() where check_name = 'record_protected'"
     assert value(admin, state) == "critical"
+
+
+@pytest.mark.parametrize("kind", ["temp table", "table elsewhere."])
+def test_a_child_of_somebodys_is_told_and_breaks_no_report(admin: Session, login: Login, kind: str) -> None:
+    """A superuser's who goes by the guard: nobody else sees rows of a temporary one, and what is told mends it."""
+    health = f"select status, advice from {S}.get_system_health() where check_name = 'record_protected'"
+    tenants = f"select array_agg(tenant) as tenants from {S}.get_enterprise_dashboard()"
+    admin.execute(b"create schema elsewhere")
+    maker = login()
+    of_tenant = f"create {kind} child () inherits ({S}.tenant_h)".replace(". ", ".")
+    of_state = f"create {kind} running () inherits ({SI}.running_operation)".replace(". ", ".")
+    maker.execute(meddling(f"{of_tenant}; {of_state}").encode())
+    child = "child" if "temp" in kind else "elsewhere.child"
+    maker.execute(f"insert into {child} select sha256('x'), 'ghost', now(), 'x'".encode())
+    value(admin, f"select {S}.complete_operation({S}.track_operation('job', 'BATCH'), true)")
+    value(admin, f"select {SI}.interrupt_operations()")
+    value(admin, f"select {SI}.roll_up()")
+    assert value(admin, tenants) == (["system"] if "temp" in kind else ["ghost", "system"])
+    found = one(admin, health)
+    assert found["status"] == "critical"
+    name = value(maker, f"select format('%s no inherit {S}.tenant_h', '{child}'::regclass)")
+    assert str(name).removeprefix("elsewhere.") in str(found["advice"])
+    for parent, table in ((f"{S}.tenant_h", child), (f"{SI}.running_operation", child.replace("child", "running"))):
+        maker.execute(meddling(f"alter table {table} no inherit {parent}").encode())
+    assert value(admin, tenants) == ["system"]
+    assert one(admin, health)["status"] == "ok"

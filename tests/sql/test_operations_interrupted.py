@@ -141,3 +141,31 @@ def test_a_session_that_began_after_the_operation_did_not_begin_it(at_once: Sess
         (key, started, connect().info.backend_pid, started),
     )
     assert [look(at_once), look(at_once)] == [0, 1]
+
+
+def test_many_running_operations_are_looked_at_by_and_by(at_once: Session, connect: Connect) -> None:
+    """A look locks 5000 state rows at most, the missed ones first, and ends 1000 operations."""
+    many = "select script_tracking.track_operations((select jsonb_agg(jsonb_build_object('script_name', 'job',"
+    many += " 'script_type', 'BATCH')) from generate_series(1, %s) as i))"
+    worker, gone = connect(), connect()
+    value(worker, many, 4000)
+    value(gone, many, 6000)
+    end(gone, at_once)
+    counted_states = (
+        "select count(*) filter (where gone_since is not null) as missed,"
+        " count(*) filter (where backend_start is not null) as seen,"
+        f" count(*) filter (where allowed_seconds is null) as unread from {INTERNAL}.running_operation"
+    )
+    found = []
+    for _ in range(3):
+        ended = look(at_once)
+        found.append((ended, *one(at_once, counted_states).values()))
+    assert found == [(0, 5000, 0, 5000), (1000, 5000, 4000, 0), (1000, 4000, 4000, 0)]
+
+
+@pytest.mark.parametrize(("declared", "noted"), [("3600", 3600), ("-1", 0), ('"soon"', float("inf"))])
+def test_an_operations_own_time_is_read_once(at_once: Session, connect: Connect, declared: str, noted: float) -> None:
+    key = track(connect(), f'{{"interrupted_after_seconds": {declared}}}')
+    assert one(at_once, STATE, key)["allowed_seconds"] is None
+    assert look(at_once) == 0
+    assert one(at_once, STATE, key)["allowed_seconds"] == noted

@@ -177,6 +177,10 @@ begin
         return;
       end if;
       if v_temporary then
+        -- not recorded, but a child's rows would be the record's to its session
+        if tg_tag in ('CREATE TABLE', 'ALTER TABLE') and coalesce(v_real, v_query) like any (array['%nherit%', '%NHERIT%']) then
+          perform script_tracking_internal.refuse_foreign_ddl(tg_tag, v_objects);
+        end if;
         perform script_tracking_internal.emit_end(v_batch, v_outer, v_attempt, 'skip', 'temporary');
         v_count := nextval('script_tracking_internal.temporary_ddl_seq');
         return;
@@ -220,7 +224,9 @@ begin
 
       -- or is made, or becomes, a child of what is the tracker's
       if array_to_string(v_names, ' ') like any (array['%script_tracking%', 'auth%', '% auth.%'])
-        or tg_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE') and strpos(coalesce(v_real, v_query), 'script_tracking') > 0
+        -- of a child the event triggers tell no parent, which search_path may find
+        or tg_tag in ('CREATE TABLE', 'ALTER TABLE', 'CREATE FOREIGN TABLE')
+          and coalesce(v_real, v_query) like any (array['%script_tracking%', '%nherit%', '%NHERIT%', '%artition of%', '%ARTITION OF%'])
       then
         perform script_tracking_internal.refuse_foreign_ddl(tg_tag, v_objects);
       end if;

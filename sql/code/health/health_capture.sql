@@ -12,7 +12,7 @@ as $function$
      where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A' and not (select script_tracking_internal.event_triggers_off()))::double precision,
     (select count(*) from script_tracking_internal.event_triggers()
      where not exists (select from script_tracking_internal.pause_state()))::double precision, 'triggers', 'critical', true,
-    'An event trigger is missing or disabled, or the setting event_triggers is off: run "script-tracking-exporter schema verify", then "schema upgrade".'
+    'An event trigger is missing or disabled: run "script-tracking-exporter schema verify", then "schema upgrade". Or the setting event_triggers is off, and verify says for whom: reset it.'
   union all
   select 'tracking_paused', (select count(*) from script_tracking_internal.pause_state()), 0, 'pauses', 'warning', false,
     'A superuser paused tracking and no DDL is recorded: script_tracking.resume_tracking() ends it.'

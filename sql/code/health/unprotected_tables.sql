@@ -52,9 +52,10 @@ as $function$
   union all
   select o.name, 'its place as a partition: a detachment of it began and did not end'
   from pg_inherits as i join own as o on o.oid = i.inhrelid where i.inhdetachpending
-  -- whose rows would be the record's
+  -- whose rows would be the record's; of a temporary one to its own session
   union all
-  select o.name, format('nothing, but has a child of somebody else''s (%s)', i.inhrelid::regclass)
+  select o.name, format('nothing, but has a child of somebody else''s (%s): "alter table %1$s no inherit %s", or end the session '
+    'whose temporary table it is', i.inhrelid::regclass, o.name)
   from pg_inherits as i join own as o on o.oid = i.inhparent
   where i.inhrelid not in (select p.oid from own as p where p.relispartition)
   -- which every row that is written pays for

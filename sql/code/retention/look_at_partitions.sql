@@ -1,5 +1,5 @@
--- requires: upkeep/vault_partition.sql, retention/partition_keepers.sql
--- For the daemon: notes what keeps each past partition, for health and metrics, which must not look themselves each time.
+-- requires: upkeep/vault_partition.sql, retention/partition_keepers.sql, collect/collect_storage.sql
+-- For the daemon: notes what keeps each past partition, and how large the record is, for health and metrics, which must not look themselves each time.
 -- Returns how many nothing keeps.
 create or replace function script_tracking_internal.look_at_partitions()
 returns bigint
@@ -21,7 +21,8 @@ begin
   from script_tracking_internal.vault_partition as p
   left join lateral script_tracking_internal.partition_keepers(p.partition, p.lower_bound, p.upper_bound, v_days) as k on true
   where p.relation = 'script_execution_s' and p.upper_bound <= now();
-  update script_tracking_internal.retention_state set looked_at = clock_timestamp();
+  update script_tracking_internal.retention_state
+  set looked_at = clock_timestamp(), storage_bytes = (select sum(c.storage_bytes) from script_tracking_internal.collect_storage() as c);
   return (select count(*) from script_tracking_internal.partition_kept as k where k.reason = 'due');
 end
 $function$;
