@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg.rows import DictRow
 
 from tests.fix_databases import new_database
-from tests.fix_sessions import Session, opened
+from tests.fix_sessions import Session, one, opened
 from tests.postgres_server import Server
 
 CLUSTER = "update script_tracking_internal.setting set value = %s where name = 'reconcile.cluster_objects'"
@@ -48,10 +48,18 @@ class Watched:
         self.session.execute(statement.encode())
         passes(self.session, 2)
         found = self.changes()
+        self.told(len(found))
         self.session.execute(
             "select script_tracking.acknowledge_change(change_id, 'test') from script_tracking.get_untracked_changes()"
         )
+        self.told(0)
         return found
+
+    def told(self, number: int) -> None:
+        """The metric that the alert is on tells of so many changes, and the coverage of none missing but these."""
+        collected = "select untracked_changes, coverage_ratio from script_tracking_internal.collect_reconciler()"
+        row = one(self.session, collected)
+        assert (row["untracked_changes"], row["coverage_ratio"] < 1) == (number, number > 0), row
 
 
 @contextmanager
@@ -64,6 +72,31 @@ def watched_database(server: Server, template: str, *, cluster: bool = False) ->
         session.execute(CLUSTER, ("on" if cluster else "off",))
         assert passes(session, 1)[0]["baseline"] is True
         yield Watched(dsn, session)
+
+
+# Of each untracked change what is known of it, and what its record says.
+RECORDS = """
+select u.change, u.object_type, u.identity, u.acknowledged_by, u.reason, h.script_name, h.script_type, h.tenant,
+  h.evidence, h.affected_objects, h.metadata
+from script_tracking.get_untracked_changes() as u
+left join script_tracking.get_execution_history(1, only_script_type => 'DDL') as h on h.execution_hk = u.execution_hk
+"""
+
+
+def recorded(session: Session) -> dict[str, int]:
+    """How many changes of each kind were reported; each is a record that says what it is known by and what changed."""
+    kinds: dict[str, int] = {}
+    for row in session.execute(RECORDS).fetchall():
+        told = (row["change"], row["object_type"], row["identity"])
+        kinds[row["object_type"]] = kinds.get(row["object_type"], 0) + 1
+        assert row["script_name"] == f"UNTRACKED {row['change']} {row['object_type'].upper()}", told
+        assert (row["script_type"], row["tenant"], row["evidence"]) == ("DDL", "system", "reconciler"), told
+        assert row["identity"] in row["affected_objects"], told
+        before, after = row["metadata"]["before"], row["metadata"]["after"]
+        assert {"CREATE": after, "DROP": before, "ALTER": before or after}[row["change"]], told
+        assert row["metadata"]["changed_after"] <= row["metadata"]["seen_at"], told
+        assert (row["acknowledged_by"], row["reason"]) == (session.info.user, "test"), told
+    return kinds
 
 
 def around(watched: Watched, statement: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.capture.reconciling import Watched, around, only, passes, watched_database
+from tests.capture.reconciling import Watched, around, only, passes, recorded, watched_database
 from tests.fix_sessions import value
 from tests.postgres_server import Server
 
@@ -93,6 +93,30 @@ drop table k.u | DROP table k.u
 drop schema k | DROP schema k
 """
 
+NOUNS = {
+    "schema",
+    "table",
+    "view",
+    "materialized view",
+    "foreign table",
+    "sequence",
+    "index",
+    "constraint",
+    "policy",
+    "trigger",
+    "rule",
+}
+NOUNS |= {
+    "function",
+    "procedure",
+    "aggregate",
+    "type",
+    "domain",
+    "composite type",
+    "default privileges",
+    "foreign-data wrapper",
+}
+
 
 @pytest.fixture(scope="module")
 def watched(postgres: Server, _template: str) -> Iterator[Watched]:
@@ -113,6 +137,8 @@ def test_each_kind_is_found(watched: Watched) -> None:
             if (found := told(watched, statement)) != [wanted]:
                 wrong[line] = found
         assert wrong == {}
+        kinds = recorded(watched.session)
+        assert kinds.keys() >= NOUNS
     finally:
         watched.session.execute("drop schema if exists k cascade; drop server if exists kinds_s cascade")
         watched.session.execute("drop foreign data wrapper if exists kinds_w")
@@ -128,6 +154,7 @@ def test_an_event_trigger_is_found(watched: Watched) -> None:
         ("drop event trigger kinds", "DROP"),
     ):
         assert watched.report(statement) == [(wanted, "event trigger", "kinds")], statement
+    assert recorded(watched.session)["event trigger"] >= 3
     watched.session.execute("drop function public.ev()")
 
 
@@ -142,6 +169,7 @@ def test_an_extension_is_found_with_its_members(watched: Watched) -> None:
     assert version == [f"ALTER extension {extension}"]
     gone = told(watched, f"drop extension {extension}; drop schema kinds_x")
     assert gone == [f"DROP extension {extension}", "DROP schema kinds_x"]
+    assert recorded(watched.session)["extension"] >= 4
 
 
 def test_each_kind_of_the_cluster_is_found(postgres: Server, _template: str) -> None:
@@ -158,10 +186,33 @@ def test_each_kind_of_the_cluster_is_found(postgres: Server, _template: str) -> 
             assert mine("alter role kinds_a rename to kinds_c") == ["ALTER role kinds_c"]
             assert mine("grant kinds_b to kinds_c") == ["CREATE membership kinds_c in kinds_b"]
             assert mine("grant kinds_b to kinds_c with admin option") == ["ALTER membership kinds_c in kinds_b"]
+            if watched.session.info.server_version >= 160000:
+                for option in ("inherit false", "set false", "admin false"):
+                    altered = mine(f"grant kinds_b to kinds_c with {option}")
+                    assert altered == ["ALTER membership kinds_c in kinds_b"], option
             assert mine("revoke kinds_b from kinds_c") == ["DROP membership kinds_c in kinds_b"]
             in_database = f"settings role kinds_b in database {database}"
             assert mine(f"alter role kinds_b in database {database} set work_mem = '8MB'") == [f"CREATE {in_database}"]
             assert mine(f"alter role kinds_b in database {database} set work_mem = '9MB'") == [f"ALTER {in_database}"]
             assert mine(f"alter role kinds_b in database {database} reset all") == [f"DROP {in_database}"]
+            assert mine("create database kinds_d") == ["CREATE database kinds_d"]
+            assert mine("alter database kinds_d owner to kinds_b") == ["ALTER database kinds_d"]
+            assert mine("grant create on database kinds_d to kinds_c") == ["ALTER database kinds_d"]
+            assert mine("alter database kinds_d rename to kinds_e") == ["ALTER database kinds_e"]
+            in_every = "settings every role in database kinds_e"
+            assert mine("alter database kinds_e set work_mem = '8MB'") == [f"CREATE {in_every}"]
+            assert mine("drop database kinds_e") == ["DROP database kinds_e"]  # and its settings
+            watched.session.execute("set allow_in_place_tablespaces = on")
+            assert mine("create tablespace kinds_t location ''") == ["CREATE tablespace kinds_t"]
+            assert mine("alter tablespace kinds_t owner to kinds_b") == ["ALTER tablespace kinds_t"]
+            assert mine("grant create on tablespace kinds_t to kinds_c") == ["ALTER tablespace kinds_t"]
+            assert mine("alter tablespace kinds_t rename to kinds_u") == ["ALTER tablespace kinds_u"]
+            assert mine("drop tablespace kinds_u") == ["DROP tablespace kinds_u"]
+            kinds = recorded(watched.session)
+            assert {"role", "membership", "settings", "database", "tablespace"} <= set(kinds)
         finally:
+            watched.session.execute("drop database if exists kinds_d")
+            watched.session.execute("drop database if exists kinds_e")
+            watched.session.execute("drop tablespace if exists kinds_t")
+            watched.session.execute("drop tablespace if exists kinds_u")
             watched.session.execute("drop role if exists kinds_a; drop role if exists kinds_b, kinds_c")

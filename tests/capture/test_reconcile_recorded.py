@@ -182,6 +182,33 @@ def test_a_pass_waits_for_no_lock_on_a_relation(watched: Watched) -> None:
     session.execute("reset lock_timeout")
 
 
+# Locks of a pass that has not ended: on relations that are neither catalogs nor the tracker's, and on catalogs any but that of a query.
+LOCKED = """
+select l.mode, c.oid::regclass::text as relation
+from pg_locks as l join pg_class as c on c.oid = l.relation join pg_namespace as n on n.oid = c.relnamespace
+where l.pid = %s and l.locktype = 'relation' and l.database in (0, (select oid from pg_database where datname = current_database()))
+  and not (n.nspname = 'pg_catalog' and l.mode = 'AccessShareLock')
+  and not (n.nspname like 'script\\_tracking%%' and l.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock'))
+  and c.relname <> 'capture_lock'
+"""
+
+
+def test_nobody_waits_for_a_pass(watched: Watched) -> None:
+    session = watched.session
+    session.execute("create table public.free (id int primary key)")
+    with psycopg.connect(watched.dsn) as other:
+        other.execute("select * from script_tracking_internal.reconcile()")
+        assert session.execute(LOCKED, (other.info.backend_pid,)).fetchall() == []
+        session.execute("set lock_timeout = '10s'")
+        for statement in (
+            "alter table public.free add column note text", "lock table public.free in access exclusive mode",
+            "create index on public.free (note)", "vacuum public.free", "create role reconcile_free; drop role reconcile_free",
+            "select script_tracking.track_operation('free', 'ETL')", "drop table public.free",
+        ):  # fmt: skip
+            session.execute((f"begin; {statement}; commit" if statement.startswith("lock") else statement).encode())
+        session.execute("reset lock_timeout")
+
+
 def test_two_passes_at_once_are_one(watched: Watched) -> None:
     with psycopg.connect(watched.dsn) as other:
         other.execute("select * from script_tracking_internal.reconcile()")
