@@ -1,4 +1,4 @@
--- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/is_suspect.sql, redaction/shows_option.sql, redaction/redact_comment.sql, redaction/redact_string.sql, redaction/redact_literal.sql, redaction/unquoted_secrets.sql
+-- requires: redaction/lex.sql, redaction/is_secret_name.sql, redaction/is_suspect.sql, redaction/shows_option.sql, redaction/redact_comment.sql, redaction/redact_string.sql, redaction/redact_literal.sql, redaction/joined_string.sql, redaction/unquoted_secrets.sql, redaction/settings_read.sql
 -- SQL with [redacted] in the place of each secret; NULL where it cannot be judged. One pass over the tokens.
 -- A literal is a secret where it stands after a name that says so (ALTER ROLE .. PASSWORD '..', SET app.token = '..',
 -- v_secret := '..'), before it ('..' AS password), in OPTIONS (..), or among the arguments of a function that takes secrets.
@@ -68,14 +68,11 @@ declare
   v_trigger   boolean := false;  -- in CREATE TRIGGER, whose arguments may be names and values
   v_string    integer;           -- where the last string stands, as far as another may go on with it
   v_joined    text;              -- its value, of all its parts
-  v_much      text;              -- in two halves, as text is copied when it grows
   v_last      integer;           -- the last of its parts
   v_chain     text;              -- what it becomes with the strings before it, with which || or concat() puts it together: the end of that
   v_link      integer;           -- where the first of these stands
   v_built     boolean := false;  -- a name in a list of names and values is put together, of which the first part says so
-  v_settings  text[] := '{}';    -- settings of the user's own that are set by a string, and
-  v_given     integer[] := '{}'; -- where that stands
-  v_set       text;              -- name of the one that set_config() is called for
+  v_read      boolean[];         -- strings that a setting is set to which is read later
   v_judged    integer := 0;      -- strings that were looked at closely
   v_secret    boolean := false;  -- it was one
   v_strings   integer[] := '{}'; -- where all strings stand that are none so far, and how many these are: of those that are
@@ -103,6 +100,10 @@ begin
     'tablespace', 'explain', 'vacuum', 'analyze', 'reindex', 'cluster', 'checkpoint', 'dictionary', 'type', 'aggregate', 'operator', 'collation']
   then
     v_unquoted := script_tracking_internal.unquoted_secrets(v_kinds, v_values);
+  end if;
+
+  if strpos(lower(p_text), 'current_setting') > 0 then
+    v_read := script_tracking_internal.settings_read(v_kinds, v_values);
   end if;
 
   for v_at in 1..cardinality(v_kinds) loop
@@ -135,36 +136,11 @@ begin
           v_last := v_at;
           v_joined := v_value;
           if v_kinds[v_at + 1] in ('S', 'E', 'U', 'B', 'c') then
-            v_much := '';
-            v_place := v_at + 1;
-            while v_kinds[v_place] in ('S', 'E', 'U', 'B', 'c') loop
-              if v_kinds[v_place] <> 'c' then
-                v_last := v_place;
-                if length(v_joined) > 4000 then
-                  v_much := v_much || v_joined;
-                  v_joined := '';
-                end if;
-                v_joined := v_joined || v_values[v_place];
-              end if;
-              v_place := v_place + 1;
-            end loop;
-            v_joined := v_much || v_joined;
+            select j.joined, j.last into v_joined, v_last from script_tracking_internal.joined_string(v_kinds, v_values, v_at) as j;
           end if;
-          v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_unquoted[v_at]
+          v_secret := v_zone or v_function is not null or v_hot in (1, 3) or v_unquoted[v_at] or v_read[v_at]
             or v_previous in ('connection', 'program', 'conninfo')
             or (v_open > 0 and v_names[v_open] = 'options' and not script_tracking_internal.shows_option(v_previous));
-          if v_open > 0 and v_names[v_open] = 'current_setting' and v_prior = '(' and v_settings <> '{}' then
-            for v_number in 1..cardinality(v_settings) loop
-              if v_settings[v_number] = lower(v_joined) then
-                v_place := v_given[v_number];
-                if v_secret then
-                  v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
-                elsif v_assigns then
-                  v_assigned := v_assigned || v_place;
-                end if;
-              end if;
-            end loop;
-          end if;
           if v_secret then
             v_chain := null;
             if v_joined <> '' then
@@ -206,15 +182,6 @@ begin
                 v_strings[v_count] := v_at;
                 if v_assigns then
                   v_assigned := v_assigned || v_at;
-                elsif v_open > 0 and v_names[v_open] = 'set_config' and v_prior = '(' then
-                  v_set := lower(v_chain);
-                elsif v_open > 0 and v_names[v_open] = 'set_config' and v_prior = ',' and v_set like '%.%' then
-                  v_settings := v_settings || v_set;
-                  v_given := v_given || v_at;
-                  v_set := null;
-                elsif v_first = 'set' and v_open = 0 and v_prior in ('=', 'to') and v_values[v_at - 3] = '.' then
-                  v_settings := v_settings || (v_values[v_at - 4] || '.' || v_values[v_at - 2]);
-                  v_given := v_given || v_at;
                 end if;
               end if;
               if v_text <> v_raws[v_at] then
@@ -260,16 +227,6 @@ begin
                 v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
               end loop;
               v_assigned := '{}';
-            end if;
-            -- a body reads a setting that the text has set before it
-            if v_settings <> '{}' and lower(v_joined) like '%current\_setting%' and script_tracking_internal.is_suspect(v_joined) then
-              v_text := lower(v_joined);
-              for v_number in 1..cardinality(v_settings) loop
-                if strpos(v_text, v_settings[v_number]) > 0 then
-                  v_place := v_given[v_number];
-                  v_out[v_place] := v_spaces[v_place] || '''' || c_mark || '''';
-                end if;
-              end loop;
             end if;
           end if;
           if v_hot in (1, 2) then
