@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from exporter.capture.logcodec import decoded_text
+
 Format = Literal["jsonlog", "csvlog"]
 
 _CSV_COLUMNS = 26
@@ -24,16 +26,6 @@ _NO_ERROR = ("00", "01", "02", "03")  # classes of success, warning, no data
 _SEVERITIES = ("DEBUG", "LOG", "INFO", "NOTICE", "WARNING", "ERROR", "FATAL", "PANIC")
 # SQLSTATEs with which a session ends: where the word for FATAL is not English, they tell it.
 _ENDING = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
-
-_PYTHON_CODECS = {"SQL_ASCII": "utf-8", "LATIN6": "iso8859-10", "LATIN7": "iso8859-13", "LATIN8": "iso8859-14"}
-_PYTHON_CODECS |= {"LATIN9": "iso8859-15", "LATIN10": "iso8859-16", "WIN866": "cp866", "EUC_JIS_2004": "euc_jis_2004"}
-_PYTHON_CODECS |= {
-    "EUC_CN": "gb2312",
-    "EUC_TW": "utf-8",
-    "MULE_INTERNAL": "utf-8",
-    "KOI8R": "koi8-r",
-    "KOI8U": "koi8-u",
-}
 
 
 @dataclass(frozen=True)
@@ -84,13 +76,6 @@ class Scan:
 
 
 Fields = dict[str, str]
-
-
-def codec(server_encoding: str) -> str:
-    """Python's name for an encoding of PostgreSQL; UTF-8 for those that Python does not have."""
-    if server_encoding.startswith("WIN") and server_encoding not in _PYTHON_CODECS:
-        return "cp" + server_encoding[3:]
-    return _PYTHON_CODECS.get(server_encoding, server_encoding)
 
 
 def split(content: bytes, log_format: Format) -> tuple[list[bytes], int]:
@@ -203,14 +188,6 @@ def _is_error(fields: Fields) -> bool:
     return state[:2] not in _NO_ERROR and "statement" in fields
 
 
-def _told(text: bytes, encoding: str) -> str:
-    """The text; of another encoding as utf8_text() tells it in the database, by which a statement is known again."""
-    try:
-        return text.decode(encoding)
-    except UnicodeDecodeError:
-        return "".join(chr(byte) if byte < 128 else f"\\{byte:03o}" for byte in text)
-
-
 def parse(record: bytes, log_format: Format, database: str, encoding: str) -> Entry | Crash | Literal["other"] | None:
     """The entry of a record: an error of the database, a crash, "other" for what tells of neither, None for what is no
     record. `encoding` is the database's, as Python names it.
@@ -226,7 +203,7 @@ def parse(record: bytes, log_format: Format, database: str, encoding: str) -> En
         return None
 
     def decoded(name: str) -> str:
-        return _told(fields.get(name, "").encode("latin-1", "replace"), encoding)
+        return decoded_text(fields.get(name, "").encode("latin-1", "replace"), encoding)
 
     if fields.get("backend_type") == "postmaster" and fields.get("state_code", "00000") == "00000":
         return _crash(decoded("message"), decoded("detail"), moment, session, line) or "other"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from exporter.capture.logbatch import batches, told
-from exporter.capture.logentry import Crash, Entry, codec, ends_within, scan
+from exporter.capture.logcodec import codec
+from exporter.capture.logentry import Crash, Entry, ends_within, scan
 from exporter.capture.logplace import MARK_BYTES, LogFile, Place, after, starting, unread
 from exporter.database import Row
 from exporter.errors import QueryFailed, TargetUnavailable

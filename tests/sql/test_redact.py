@@ -10,9 +10,11 @@ import pytest
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, opened, value
 from tests.postgres_server import Server
-from tests.sql.redact_cases import COMPOSED, MISSPELT, REDACTED, UNQUOTED
-from tests.sql.redact_elsewhere import ELSEWHERE, SHAPES
+from tests.sql.redact_cases import MISSPELT, REDACTED, UNQUOTED
+from tests.sql.redact_composed import COMPOSED
+from tests.sql.redact_elsewhere import ELSEWHERE
 from tests.sql.redact_ordinary import ORDINARY, WITHHELD
+from tests.sql.redact_shapes import SHAPES
 
 REDACT = "select script_tracking_internal.redact(%s)"
 MESSAGE = "select script_tracking_internal.redact_message(%s, %s)"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.capture.ddltag import is_ddl_tag, tag_at
-from exporter.capture.logentry import Crash, Entry, Format, codec, parse, scan, split
+from exporter.capture.logcodec import codec
+from exporter.capture.logentry import Crash, Entry, Format, parse, scan, split
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "serverlog"
 FILES = sorted(GOLDEN.iterdir())
