@@ -41,7 +41,7 @@ def restart(timers: Iterable[Timer[Job]]) -> None:
 
 @dataclass
 class BackOff:
-    """Waiting times after failures in a row: doubling, by default from 1 s to 60 s, with a fifth of jitter."""
+    """Waiting times after failures in a row: doubling, by default from 1 s to 60 s, a fifth of jitter within these."""
 
     first: float = 1.0
     longest: float = 60.0
@@ -49,9 +49,9 @@ class BackOff:
 
     def next(self) -> float:
         """Seconds to wait before the next attempt."""
-        wait = min(self.first * 2.0**self._failures, self.longest)
+        least, wait = min(self.first, self.longest), min(self.first * 2.0**self._failures, self.longest)
         self._failures = min(self._failures + 1, 10)
-        return wait * random.uniform(0.8, 1.2)
+        return random.uniform(max(0.8 * wait, least), min(1.2 * wait, self.longest))
 
     def reset(self) -> None:
         """Forgets the failures, after a success."""

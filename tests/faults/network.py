@@ -68,6 +68,8 @@ def unresolved(scene: Scene) -> Iterator[None]:
 CASES = (
     Fault("port refused", refused, DOWN, ("target_down",)),
     Fault("every connection reset", reset, DOWN, ("target_down",)),
+    # it answers whoever asks for little, and is lost again by the next result that is cut
+    Fault("every session cut by a proxy amid a result", cut, DOWN, ("target_down",), recovers=40, times=100),
     Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15),
     Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",)),
     Fault("latency of 2 s, there and back", late, ALIVE, recovers=40),

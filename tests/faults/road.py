@@ -113,8 +113,11 @@ class Road:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
                 if counted and self._cut_after is not None:
+                    left = self._cut_after - passed
                     passed += len(data)
-                    if passed > self._cut_after:
+                    if left < len(data):
+                        sink.write(data[: max(left, 0)])
+                        await sink.drain()
                         await self._drop()
                         break
                 if not self._silent:
