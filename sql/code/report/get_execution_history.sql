@@ -27,6 +27,7 @@ set client_min_messages = warning  -- the caller may have the server tell him pl
 set plan_cache_mode = force_custom_plan  -- a condition that is not asked for is not in the plan
 set enable_hashjoin = off  -- what is joined leaves the order as it is
 set enable_mergejoin = off
+set random_page_cost = 1.1  -- what an index of tenant or time leads to lies one after the other: no need to collect the pages first
 set jit = off
 set max_parallel_workers_per_gather = 0  -- to start some takes longer than what is asked for most
 as $function$
