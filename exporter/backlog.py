@@ -103,13 +103,18 @@ class Backlog:
         with self._lock:
             return [record.key for record in self._running if record.key is not None]
 
-    def begun(self, records: list[Record], keys: list[bytes]) -> list[bytes]:
-        """Notes the keys that the database gave; those of records that were withdrawn meanwhile."""
+    def begun(self, records: list[Record], keys: list[bytes | None]) -> list[bytes]:
+        """Notes the keys that the database gave; those of records that were withdrawn meanwhile. What has none is
+        refused: it is lost, and the database has counted it.
+        """
         withdrawn = []
         with self._lock:
             for record, key in zip(records, keys, strict=True):
                 if record.was_refused:  # while the database wrote it
-                    withdrawn.append(key)
+                    withdrawn += [] if key is None else [key]
+                    continue
+                if key is None:
+                    self._refuse(record, "the database could not record it, and counts it as lost")
                     continue
                 if not record.begun.done():
                     record.begun.set_result(key)
@@ -128,9 +133,13 @@ class Backlog:
     def refused(self, record: Record, reason: str) -> None:
         """The database will not have it."""
         with self._lock:
-            self._forget(record)
-            self._refused += 1
-            record.refuse(reason)
+            self._refuse(record, reason)
+
+    def _refuse(self, record: Record, reason: str) -> None:
+        self._forget(record)
+        self._running.pop(record, None)
+        self._refused += 1
+        record.refuse(reason)
 
     def _forget(self, record: Record) -> bool:
         """Whether it waited; it does not any more, and what its start said needs no room."""

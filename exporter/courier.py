@@ -26,9 +26,9 @@ log = logging.getLogger("script_tracking")
 
 BATCH = 500
 RECORDS_OWN_FAULT = ("ST", "22", "23", "54")  # SQLSTATE classes that say that a record will be refused again
-IN_DELIVERY = "23505"  # but for this one: an earlier delivery, given up too soon, has written it meanwhile
+IN_DELIVERY = "23505"  # an earlier delivery, given up too soon, has written it meanwhile: the next one finds it so
 TOOK_TOO_LONG = "57014"
-MOST_TRIES = 5  # of a record that takes too long alone
+MOST_TRIES = 5  # of a record that fails alone of one of these two
 _inherited: list[object] = []  # of a parent process: what is closed here is of no more use there
 
 
@@ -208,9 +208,9 @@ class Courier:
         """Whether it would fail again, by what one of the records is, and hold up all others each time."""
         if not isinstance(error, QueryFailed):
             return False
-        if error.sqlstate == TOOK_TOO_LONG and len(records) == 1:
+        if error.sqlstate in (TOOK_TOO_LONG, IN_DELIVERY) and len(records) == 1:
             return self._backlog.postpone(records[0]) >= MOST_TRIES
-        return (error.sqlstate or "")[:2] in RECORDS_OWN_FAULT and error.sqlstate != IN_DELIVERY
+        return (error.sqlstate or "")[:2] in RECORDS_OWN_FAULT
 
     async def _begin(self, records: list[Record]) -> None:
         withdrawn = self._backlog.begun(records, await self._recorder.begin(records))

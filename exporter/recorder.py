@@ -26,8 +26,8 @@ class Recorder:
         self._connection: Connection | None = None
         self._clock: tuple[datetime, float] | None = None  # the server's time at a monotonic one
 
-    async def begin(self, records: Iterable[Record]) -> list[bytes]:
-        """Records that operations began; their keys."""
+    async def begin(self, records: Iterable[Record]) -> list[bytes | None]:
+        """Records that operations began; their keys, None of one whose record was lost."""
         await self._connect()
         given = []
         for record in records:

@@ -261,7 +261,15 @@ def test_nobody_drops_the_rights_that_a_role_of_the_project_gave_him(
 
 
 @pytest.mark.parametrize(
-    "breakage", ["is_own_object", "installation_lock", "refuse_foreign_ddl", "drops_tracker", "concurrent_on_tracker"]
+    "breakage",
+    [
+        "is_own_object",
+        "installation_lock",
+        "refuse_foreign_ddl",
+        "drops_tracker",
+        "drops_owned",
+        "concurrent_on_tracker",
+    ],
 )
 def test_a_guard_that_is_broken_is_in_nobodys_way(kept: Session, breakage: str) -> None:
     kept.execute(meddling(f"drop function {SI}.{breakage} cascade").encode())

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from exporter.client import Tracker
 from tests.capture.reconciling import passes
 from tests.capture.slot import open_slot
 from tests.fix_databases import new_database
+from tests.fix_exporter import becomes
 from tests.fix_sessions import Session, history, opened, value
 from tests.installing import installed
 from tests.postgres_server import Server
@@ -185,7 +188,72 @@ def test_a_role_whose_name_is_no_text_is_counted_and_works_on(raw: Session, read
         assert row["key"] is None
         (done,) = raw.execute("select script_tracking.complete_operation(%s, true) as done", (row["key"],)).fetchall()
         assert done["done"] is False
+        many = "[" + ", ".join(['{"script_name": "odd", "script_type": "T"}'] * 2) + "]"
+        (both,) = raw.execute("select script_tracking.track_operations(%s) as keys", (many,)).fetchall()
+        assert both["keys"] == [None, None]
+        (ends,) = raw.execute(
+            "select script_tracking.complete_operations((select jsonb_agg(jsonb_build_object("
+            "'execution_hk', encode(k.key, 'hex'), 'success', true)) from unnest(%s::bytea[]) as k (key))) as done",
+            (both["keys"],),
+        ).fetchall()
+        assert ends["done"] == [False, False]
+        (none,) = raw.execute("select script_tracking.track_operations('[]') as keys").fetchall()
+        assert none["keys"] == []
+        with pytest.raises(psycopg.Error) as refused:
+            raw.execute("select script_tracking.track_operations('[{}]')")
+        assert refused.value.sqlstate == "ST003"
     finally:
         raw.execute(b'reset role; drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
     assert isinstance(before, int)
-    assert lost(reader) == before + 1
+    assert lost(reader) == before + 3
+
+
+def test_a_client_that_acts_as_one_is_told_that_nothing_is_recorded(
+    ascii_database: str, raw: Session, reader: Session
+) -> None:
+    raw.execute(b'create role "' + RAW + b'"; grant script_tracking_app to "' + RAW + b'"')
+    database = reader.info.dbname.encode()
+    raw.execute(b'alter role postgres in database "' + database + b"\" set role = '" + RAW + b"'")
+    before = lost(reader)
+    tracker = Tracker(ascii_database, timeout_seconds=30)
+    try:
+        with tracker.operation("odd") as operation, tracker.operation("odd, within"):
+            pass
+        becomes(2, lambda: tracker.counts.refused)
+        assert (tracker.counts.delivered, tracker.counts.dropped, tracker.counts.waiting) == (0, 0, 0)
+        assert "lost" in str(operation.problem)
+    finally:
+        tracker.close()
+        raw.execute(b'alter role postgres in database "' + database + b'" reset role')
+        raw.execute(b'drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
+    assert isinstance(before, int)
+    assert lost(reader) == before + 2
+
+
+def test_a_role_whose_name_is_no_text_ends_what_another_began(raw: Session, reader: Session) -> None:
+    raw.execute(b'create role "' + RAW + b'"; grant script_tracking_app to "' + RAW + b'"')
+    raw.execute("select script_tracking.register_tenant('odd')")
+    raw.execute(b"select script_tracking.grant_tenant('odd', '" + RAW + b"')")
+    try:
+        (row,) = raw.execute("select script_tracking.track_operation('begun by one', 'T', 'odd') as key").fetchall()
+        raw.execute(b'set role "' + RAW + b'"')
+        (done,) = raw.execute("select script_tracking.complete_operation(%s, true) as done", (row["key"],)).fetchall()
+        assert done["done"] is True
+    finally:
+        raw.execute(b"reset role; select script_tracking.revoke_tenant('odd', '" + RAW + b"')")
+        raw.execute(b'drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
+    (found,) = history(reader, "begun by one")
+    assert (found["execution_status"], found["metadata"]["completed_by"]) == ("COMPLETED", TOLD)
+
+
+def test_a_hostile_setting_changes_nothing(raw: Session, reader: Session) -> None:
+    before = lost(reader)
+    raw.execute("set standard_conforming_strings = off; set escape_string_warning = off")
+    raw.execute(b'create table public."hostile ' + RAW + b'" ()')
+    raw.execute(
+        b"select script_tracking.track_operation('hostile " + RAW + b"', 'T', null, '{\"m\": \"" + RAW + b"\"}')"
+    )
+    assert lost(reader) == before
+    assert history(reader, "CREATE TABLE")[-1]["affected_objects"] == [f'public."hostile {TOLD}"']
+    (found,) = history(reader, "hostile %")
+    assert (found["script_name"], found["metadata"]["m"]) == (f"hostile {TOLD}", TOLD)

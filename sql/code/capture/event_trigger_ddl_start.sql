@@ -1,4 +1,4 @@
--- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
+-- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/announced_claims.sql, vault/random_suffix.sql, vault/redact.sql, redaction/may_hold_secret.sql, capture/real_statement.sql, tenancy/session_identity.sql, capture/count_unannounced.sql, capture/log_fault.sql, capture/drops_tracker.sql, capture/drops_owned.sql, capture/concurrent_on_tracker.sql, capture/installation_lock.sql
 -- ddl_command_start: gives the attempt its id and notes it in session state; from the level failures on it also tells
 -- the write-ahead log, which keeps it when the statement fails or is rolled back.
 -- It must not write a table nor take a transaction id, which would break DROP INDEX CONCURRENTLY.
@@ -118,8 +118,9 @@ begin
     v_said := null;
     if tg_tag in ('DROP SCHEMA', 'ALTER SCHEMA', 'DROP OWNED') then
       get diagnostics v_context = pg_context;
-      if script_tracking_internal.drops_tracker(
-          coalesce(script_tracking_internal.real_statement(v_context), current_query()))
+      v_real := coalesce(script_tracking_internal.real_statement(v_context), current_query());
+      if (case when tg_tag = 'DROP OWNED' then script_tracking_internal.drops_owned(v_real)
+        else script_tracking_internal.drops_tracker(v_real) end)
       then
         v_said := 'it would take the tracker away, or its record';
       end if;

@@ -35,6 +35,8 @@ as $function$
        else 'Level 3 (full): DDL that failed or was rolled back is recorded with SQLSTATE and message.' end
      from script_tracking_internal.installation as i)
       || coalesce(' To raise it: ' || nullif(array_to_string(k.missing, '; '), '') || '.', '')
+      || case when current_setting('server_version_num')::integer < 170000
+        then ' Not covered: a REINDEX that succeeds, which fires no event trigger before PostgreSQL 17.' else '' end
   from script_tracking_internal.capture_state as k
   union all
   select 'capture_slot_lag', coalesce(script_tracking_internal.slot_lag(), 0)::double precision,

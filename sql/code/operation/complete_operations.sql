@@ -1,6 +1,6 @@
 -- requires: vault/utf8_text.sql, operation/end_operation.sql, operation/hex_key.sql, operation/check_values.sql
 -- Ends many operations at once, each as complete_operation would; they are locked in the order of their keys, so that two
--- calls do not wait for each other. ended_at is for a client that could not tell in time, by the server's clock.
+-- calls do not wait for each other. An execution_hk that is null, as of what begun without a record, is an unknown key. ended_at is for a client that could not tell in time, by the server's clock.
 create or replace function script_tracking.complete_operations(completions jsonb)
 returns boolean[]
 language plpgsql volatile
@@ -41,7 +41,8 @@ begin
       when jsonb_typeof(v_given.item) <> 'object' then 'is not an object'
       when v_given.item - array['execution_hk', 'success', 'error_message', 'error_sqlstate', 'affected_rows',
           'metadata', 'ended_at'] <> '{}' then 'has an unknown key'
-      when v_given.hk is null then 'execution_hk must be hexadecimal'
+      when v_given.hk is null and jsonb_typeof(v_given.item -> 'execution_hk') is distinct from 'null'
+        then 'execution_hk must be hexadecimal'
       when v_given.success is null then 'success must be true or false'
       when v_given.error_sqlstate !~ '^[0-9A-Z]{5}$' then 'error_sqlstate must have five characters 0-9 and A-Z'
       when jsonb_typeof(nullif(v_given.metadata, 'null')) <> 'object' then 'metadata must be a JSON object' end;

@@ -83,7 +83,8 @@ begin
       p_error_message := script_tracking_internal.redact_message(p_error_message, v_version.sql_command);
     end if;
     v_metadata := v_metadata || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-      'completed_by', nullif(coalesce(p_identity, script_tracking_internal.session_identity()), v_started_by),
+      'completed_by', script_tracking_internal.utf8_text(
+        nullif(coalesce(p_identity, script_tracking_internal.session_identity()), v_started_by)::text, false),
       'sqlstate', p_error_sqlstate,
       'error_message_characters', case when pg_catalog.length(p_error_message) > 16384 then pg_catalog.length(p_error_message) end,
       'affected_rows', p_affected_rows));

@@ -1,4 +1,4 @@
--- requires: vault/utf8_text.sql, vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_operations.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql
+-- requires: vault/utf8_text.sql, capture/count_loss.sql, vault/business_key.sql, vault/random_suffix.sql, vault/hash_diff.sql, vault/cut_statement.sql, vault/redact.sql, vault/declared_metadata.sql, tenancy/writing_context.sql, operation/session_claims.sql, operation/session_metadata.sql, operation/refuse_tenant.sql, operation/hex_key.sql, operation/check_operations.sql, redaction/redact_text.sql, redaction/may_hold_secret.sql
 -- Begins many operations at once, or none: record_execution() for a set, in one statement for hub, version and state row.
 -- started_at is for a client that could not tell in time, by the server's clock; what was delivered late says by how much.
 -- With id, 32 hexadecimal digits of the client's choice, an operation that is delivered again is recognised and not recorded
@@ -75,6 +75,16 @@ begin
     end if;
     v_tenants := v_tenants || v_context.tenant_hk;
   end loop;
+  if getdatabaseencoding() <> 'UTF8' then
+    if script_tracking_internal.utf8_text(concat(v_user, v_identity), false) <> concat(v_user, v_identity) then
+      v_hks := array_fill(null::bytea, array[jsonb_array_length(track_operations.operations)]);
+      for v_place in 1 .. cardinality(v_hks) loop
+        perform script_tracking_internal.count_loss(
+          'an operation', '22021', 'the role''s name is no text in the database''s encoding');
+      end loop;
+      return v_hks;
+    end if;
+  end if;
 
   with given as materialized (
     select k.*, sha256(convert_to(k.bk, 'UTF8')) as hk

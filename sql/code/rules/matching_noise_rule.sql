@@ -20,7 +20,7 @@ begin
     or exists (
       select from jsonb_array_elements(p_objects) as o
       where o.value ->> 'schema' in ('script_tracking', 'script_tracking_internal')
-        or o.value ->> 'name' ~ '\mscript_tracking')
+        or o.value ->> 'name' ~ '[[:<:]]script_tracking')
     or (
       -- GRANT and REVOKE do not tell the triggers what they are about
       (p_objects is null or exists (
