@@ -29,6 +29,7 @@ from exporter.values import SchemaMode
 KEEPER_TICK_SECONDS = 5.0
 SCHEMA_LOOK_SECONDS = 15.0
 CAPTURE_TICK_SECONDS = 1.0
+HURRY_SECONDS = 0.1  # instead, where a failure is in hand
 FIRST_SECONDS = 5.0  # after so long capture begins although not everything was collected yet
 END_SECONDS = 1.5  # a task that is slower than that to end loses its session all the same
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
@@ -63,9 +64,10 @@ class Watch:
         self._keeper = Keeper(self.target)
         self._archiver = None if archive is None else Archiver(self.target, archive)
         capture = config.capture or capture
+        self._log = LogReader(self.target)
         self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (
             AttemptReader(self.target, capture),
-            LogReader(self.target),
+            self._log,
             Reconciler(self.target, capture.reconcile_interval),
         )
         self.status.set("reconcile_interval", capture.reconcile_interval)
@@ -179,7 +181,7 @@ class Watch:
                 else:
                     due[number] = monotonic() + waits[number].next()
             self.status.set("capture_success", float(all(wells)))
-            await asyncio.sleep(CAPTURE_TICK_SECONDS)
+            await asyncio.sleep(HURRY_SECONDS if self._log.hurries else CAPTURE_TICK_SECONDS)
 
     async def _first_snapshot(self) -> None:
         """Lets it go first, as somebody waits for it: what else there is to do takes as long."""

@@ -56,6 +56,7 @@ class LogReader:
         self._probe = Timer("probe", PROBE_INTERVAL_SECONDS)
         self._held: Stretch | None = None
         self._unsettled = True  # what an earlier run has left
+        self.hurries = False  # whether an error was handed over that only waits for the write-ahead log to be read
         self._merged_at = 0.0
         self._stalled: tuple[str, int, float] | None = None
         self._budget = ROUND_BYTES  # of a round; less where the database does not take in so much in time
@@ -76,6 +77,7 @@ class LogReader:
         """One round; whether it went well. Never raises for a fault of the database. A log that cannot be read is no
         fault: the level says so.
         """
+        self.hurries = False
         try:
             if not await self._is_readable():
                 self._busy_since = None
@@ -155,6 +157,7 @@ class LogReader:
         self._busy_since = None
         self._budget = min(self._budget * 2, ROUND_BYTES)
         self._unsettled = unsettled > 0
+        self.hurries = self._unsettled and bool(items)
         self._merged_at = monotonic()
         if held.gaps:
             log.warning("server_log_gap", target=self._target.name, file=held.end.file, gaps=held.gaps)
