@@ -30,10 +30,13 @@ class Readers:
         self.wal = AttemptReader(self.target, CaptureConfig())
         self.log = LogReader(self.target)
 
+    def turn(self) -> list[bool]:
+        """Both, in the daemon's order; whether they went well: what takes too long is tried again in the next round."""
+        return [self.loop.run_until_complete(reader.round()) for reader in (self.wal, self.log)]
+
     def round(self) -> None:
-        """Both, in the daemon's order."""
-        for reader in (self.wal, self.log):
-            assert self.loop.run_until_complete(reader.round())
+        """Both, and both go well."""
+        assert self.turn() == [True, True]
 
     def close(self) -> None:
         self.loop.run_until_complete(self.target.close())
