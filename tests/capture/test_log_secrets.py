@@ -96,7 +96,7 @@ def everything(session: Session) -> str:
 
 
 def read_all(admin: Session, readers: Readers) -> None:
-    """Rounds until nothing is left to be read; where the machine stands still one may fail, and the next tries again."""
+    """Rounds until nothing is left to be read; where the machine stands still one may fail: the next tries again."""
     deadline = time.monotonic() + 900  # it has an end, whatever the machine does beside it
     quiet = 0
     while quiet < 3:
