@@ -14,7 +14,7 @@ from exporter.database import connect, fetch
 from exporter.dsn import Dsn
 from exporter.errors import UnreadableText
 from tests.fix_databases import new_database
-from tests.fix_exporter import Exporter, StartExporter, eventually
+from tests.fix_exporter import Exporter, StartExporter, becomes, eventually
 from tests.fix_injected import Injected
 from tests.fix_sessions import MakeRole, Session, meddling, one, opened
 from tests.installing import installed
@@ -69,6 +69,32 @@ def test_a_schema_that_is_missing_is_one_line_of_the_log_and_not_one_for_each_co
     assert len(running.events("schema_not_settled")) == 1
     assert not [line for line in running.events("collector_failed") if "schema version 0 " in str(line["reason"])]
     assert not running.events("collector_recovered") or running.events("collector_failed")
+
+
+@pytest.mark.majors  # that it was upgraded is found within 15 seconds
+def test_an_older_schema_costs_what_it_does_not_have_and_nothing_else(
+    admin: Session, installed_database: str, second_database: str, exporter: StartExporter
+) -> None:
+    ledger = "script_tracking_internal.schema_migration"
+    admin.execute(f"create table public.newer as select * from {ledger} where version > 15".encode())
+    admin.execute(meddling(f"delete from {ledger} where version > 15").encode())
+    targets = [{"name": "old", "dsn": installed_database}, {"name": "new", "dsn": second_database}]
+    running = exporter("", schema="off", targets=targets)
+    for name in ("old", "new"):
+        running.wait_for_value(1, SUCCESS, target=name, collector="operations")
+    running.wait_for_value(1, SUCCESS, target="new", collector="retention")
+    failed = {
+        str(line["collector"]): str(line["reason"])
+        for line in eventually(lambda: running.events("collector_failed"), 40)
+        if line["target"] == "old"
+    }
+    assert "schema version 15 is below" in next(iter(failed.values()))
+    assert running.value(SUCCESS, target="old", collector="retention") == 0
+    becomes(200, lambda: running.get("/-/ready").status)
+    assert not [line for line in running.events("collector_failed") if line["target"] == "new"]
+    admin.execute(meddling(f"insert into {ledger} select * from public.newer").encode())
+    running.wait_for_value(1, SUCCESS, 90, target="old", collector="retention")
+    alive(running)
 
 
 def test_a_schema_that_is_missing_is_told_by_the_collectors_where_nothing_else_looks_for_it(
