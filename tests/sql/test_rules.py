@@ -130,8 +130,10 @@ def test_a_rule_matches_only_what_it_names_precisely(admin: Session, etl: Sessio
     assert rules(admin)["noise_ddl_total"] == 4
 
 
-def test_a_rule_never_hides_ddl_on_the_tracker(admin: Session, etl: Session) -> None:
+@pytest.mark.parametrize("conforming", ["on", "off"])
+def test_a_rule_never_hides_ddl_on_the_tracker(admin: Session, etl: Session, conforming: str) -> None:
     user = admin.info.user
+    admin.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
     for tag in ("null", "'GRANT'"):
         admin.execute(f"select script_tracking.add_noise_rule(null, {tag}, '{user}', 'all of mine')".encode())
     before = len(names(admin))
