@@ -107,17 +107,20 @@ $drop$
 delete from script_tracking_internal.schema_code
 
 -- name: drop_functions
+-- All of them are named before the first one goes: what one takes along has no name any more.
 do $drop$
 declare
+  v_statements text[];
   v_statement text;
 begin
-  for v_statement in
+  v_statements := array(
     select format('drop view if exists %I.%I cascade', n.nspname, c.relname) from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
     where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind = 'v'
     union all
     select format('drop function if exists %s cascade', p.oid::regprocedure) from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
     where n.nspname in ('script_tracking', 'script_tracking_internal') and p.proname <> 'protect_record'
-  loop
+  );
+  foreach v_statement in array v_statements loop
     execute v_statement;
   end loop;
 end

@@ -14,6 +14,7 @@ from tests.fix_exporter import eventually
 DOWN: Mapping[str, float | None] = {UP: 0}
 ALIVE: Mapping[str, float | None] = {UP: 1}
 OF_THE_DATABASE = ("untracked_changes",)  # what we do there ourselves, such as to make a role
+OF_THE_MACHINE = ("event_loop_stuck",)  # which stands still for seconds now and then
 # what the other tasks of the target may have to say, also later, when they next need the session that they have lost
 BESIDE = ("upkeep_failed", "capture_failed", "archive_failed")
 HOLD_SECONDS = 2.0  # for which the fault is kept up once it shows
@@ -109,7 +110,8 @@ def _hold(scene: Scene, fault: Fault) -> None:
 def _told(scene: Scene, fault: Fault, mark: int) -> tuple[str, ...]:
     """Names of the events; each change of state was told once."""
     events = [event for event in scene.events(mark) if event["level"] in ("warning", "error") or _is_change(event)]
-    events = [event for event in events if event["event"] not in OF_THE_DATABASE]
+    elsewhere = {*OF_THE_DATABASE, *OF_THE_MACHINE} - {*fault.log, *fault.may_log}
+    events = [event for event in events if event["event"] not in elsewhere]
     assert not [event for event in events if event.get("target") == "other"], events
     told = Counter(
         tuple(event.get(key) for key in ("event", "target", "collector", "source", "job")) for event in events

@@ -102,6 +102,22 @@ async def test_roles_stay_while_another_database_uses_them(used: str, make_datab
     assert rows(used, "select from pg_roles where rolname ~ '^script_tracking'") == []
 
 
+# as the rows of functions lie after upgrades: those that others take along come last
+MOVED = """
+update pg_proc set procost = procost where oid in (
+  select d.objid from pg_depend as d join pg_proc as p on p.oid = d.objid
+  where d.classid = 'pg_proc'::regclass and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass)
+    and p.pronamespace in ('script_tracking'::regnamespace, 'script_tracking_internal'::regnamespace))
+"""
+
+
+async def test_functions_that_go_with_others_need_not_be_named_first(empty: str) -> None:
+    await installed(empty)
+    rows(empty, MOVED)
+    assert await uninstalled(empty)
+    assert rows(empty, "select from pg_proc where pronamespace = to_regnamespace('script_tracking')") == []
+
+
 async def test_an_installation_under_way_is_waited_for(empty: str) -> None:
     await installed(empty)
     with psycopg.connect(empty) as other:
