@@ -106,6 +106,12 @@ def test_the_quick_search_sees_every_word(redacting: Session, conforming: str) -
             "create role joe valid until '2030' valid until '2030'",
             "syntax error at or near \"'2030'\"",
         ),
+        (
+            "syntax error at or near \"E'hunter 2a'\"",
+            "do $$ begin execute 'do ''begin execute ''''create role joe loign E''''''''hunter 2a'''''''''''' end''';"
+            " end $$",
+            'syntax error at or near "[redacted] [redacted]\'"',
+        ),
         ('unrecognized role option "pasword"', "create role joe pasword 'x7'", 'unrecognized role option "pasword"'),
         ('role "joe" does not exist', "alter role joe password 'hunter2'", 'role "joe" does not exist'),
         ('syntax error at or near "tabel"', "create tabel t ()", 'syntax error at or near "tabel"'),

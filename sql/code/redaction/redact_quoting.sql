@@ -106,8 +106,14 @@ begin
   if v_message is null or v_kept is null or v_kept = p_statement then
     return v_message;
   end if;
-  v_whole := p_statement || ' ' || replace(p_statement, '''''', '''') || ' '
-    || script_tracking_internal.unescape(replace(p_statement, '''''', ''''), 'e');
+  -- what the server quotes may stand in a string within strings: with fewer quotes at each level, and without escapes
+  v_whole := p_statement;
+  v_string := p_statement;
+  for v_level in 1..8 loop
+    v_string := replace(v_string, '''''', '''');
+    v_whole := v_whole || ' ' || v_string || ' ' || script_tracking_internal.unescape(v_string, 'e');
+    exit when strpos(v_string, '''''') = 0;
+  end loop;
   if length(p_statement) <= 20000 then  -- also as the server reads it: without escapes, in one part, a word in lower case
     v_whole := v_whole || (
       select coalesce(string_agg(case when t.kind in ('S', 'E', 'U', 'B') then '' else ' ' end || t.value, ''), '')
