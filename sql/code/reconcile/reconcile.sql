@@ -1,4 +1,4 @@
--- requires: capture/lock_capture.sql, upkeep/ensure_incarnation.sql, reconcile/take_baseline.sql, reconcile/reconcile_format.sql, reconcile/settle_cluster.sql, reconcile/note_differences.sql, reconcile/account_changes.sql, reconcile/report_changes.sql
+-- requires: capture/lock_capture.sql, upkeep/ensure_incarnation.sql, reconcile/take_baseline.sql, reconcile/reconcile_format.sql, reconcile/settle_cluster.sql, reconcile/note_differences.sql, reconcile/account_changes.sql, reconcile/report_changes.sql, reconcile/report_gap.sql
 -- For the daemon: one pass. Compares the catalogs with what is on record, and reports what is not. fresh counts differences
 -- that this pass saw first; held those that wait for the end of a command that commits half-way. No row where
 -- another reader of capture is at it. Reads catalogs, takes no lock on any user's relation.
@@ -38,6 +38,12 @@ begin
   if v_state.incarnation is distinct from v_context.incarnation
     or v_state.format is distinct from script_tracking_internal.reconcile_format()
   then
+    if v_state.incarnation <> v_context.incarnation and v_state.format = script_tracking_internal.reconcile_format()
+      and exists (select from script_tracking_internal.tracking_pause as p where p.resumed_at is null)
+    then
+      v_reported := script_tracking_internal.report_gap();
+      update script_tracking_internal.reconcile_state as r set untracked_changes = r.untracked_changes + v_reported;
+    end if;
     v_accounted := script_tracking_internal.take_baseline(script_tracking_internal.reconcile_format());
     perform script_tracking_internal.record_execution(
       p_tenant_hk => sha256('system'), p_incarnation => v_context.incarnation, p_record_source => v_context.record_source,
@@ -47,7 +53,7 @@ begin
       p_metadata => jsonb_build_object('evidence', 'reconciler', 'catalog_objects', v_accounted, 'reason', case
         when v_state.incarnation is null then 'first'
         when v_state.incarnation <> v_context.incarnation then 'another incarnation' else 'another format' end));
-    return query select v_accounted, 0::bigint, 0::bigint, 0::bigint, 0::bigint, true;
+    return query select v_accounted, 0::bigint, 0::bigint, 0::bigint, coalesce(v_reported, 0), true;
     return;
   end if;
   perform script_tracking_internal.settle_cluster();

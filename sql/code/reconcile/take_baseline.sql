@@ -1,7 +1,7 @@
 -- requires: reconcile/watched_units.sql
 -- Takes the catalogs as they are for accounted for, and starts from here: at the first installation, and where catalog_state
 -- tells of another incarnation (a restore, a copy, an upgraded cluster) or format of facts, since oids and hashes compare
--- only within those.
+-- only within those; what was done in a pause report_gap() has told before.
 create or replace function script_tracking_internal.take_baseline(p_format integer)
 returns bigint
 language plpgsql volatile

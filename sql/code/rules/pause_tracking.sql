@@ -1,6 +1,6 @@
--- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql, reconcile/settle_own.sql
+-- requires: capture/event_triggers.sql, rules/record_change.sql, rules/checked_reason.sql, capture/guard_slot.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql
 -- Takes the event triggers away for a while, on record, and the slot: managed services want both gone before a major
--- upgrade. Nothing else. Runs as its caller, to whom they belong.
+-- upgrade. Nothing else; a pass of the comparison before it tells what is on record from what comes. Runs as its caller, to whom they belong.
 create or replace function script_tracking.pause_tracking(reason text)
 returns boolean
 language plpgsql volatile
@@ -26,6 +26,7 @@ begin
   if v_pause is null then
     return false;
   end if;
+  perform script_tracking_internal.reconcile_at_once();
   perform script_tracking_internal.record_change('pause_tracking', v_reason, null, jsonb_strip_nulls(v_pause));
   for v_name in select t.name from script_tracking_internal.event_triggers() as t loop
     execute format('drop event trigger if exists %I', v_name);

@@ -1,4 +1,4 @@
--- requires: capture/make_event_triggers.sql, rules/record_change.sql, reconcile/settle_own.sql
+-- requires: capture/make_event_triggers.sql, rules/record_change.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql
 -- Makes the event triggers again that pause_tracking() took away, and records from when to when nothing was recorded.
 -- Runs as its caller, to whom they will belong.
 create or replace function script_tracking.resume_tracking()
@@ -23,6 +23,8 @@ begin
   if v_before is null then
     return false;
   end if;
+  -- while it still pauses: after an upgrade only so is what was done meanwhile told from what is on record
+  perform script_tracking_internal.reconcile_at_once();
   perform script_tracking_internal.make_event_triggers();
   perform script_tracking_internal.settle_own();
   -- not earlier: until here nothing is recorded
