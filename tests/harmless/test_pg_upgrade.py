@@ -96,10 +96,11 @@ async def test_what_is_done_in_a_pause_for_the_upgrade_is_reported(
         for _ in range(2):
             session.execute("select script_tracking_internal.reconcile()")
         told = [tuple(row.values()) for row in session.execute(UNTRACKED).fetchall() if row not in earlier]
-        pauses = session.execute(
-            "select distinct metadata #>> '{pause,reason}' as reason from script_tracking.get_execution_history(1)"
-            " where script_name like 'UNTRACKED %'"
-        ).fetchall()
+        of_the_pause = value(
+            session,
+            "select count(*) from script_tracking.get_execution_history(1)"
+            " where script_name like 'UNTRACKED %' and metadata #>> '{pause,reason}' = 'upgrade to 18'",
+        )
         assert [row["script_name"] for row in history(session)][-1] == "CREATE TABLE"
     assert told == [
         ("DROP", "function", "shop.twice(integer)"),
@@ -110,4 +111,4 @@ async def test_what_is_done_in_a_pause_for_the_upgrade_is_reported(
         ("CREATE", "table", "shop.before_it"),
         ("DROP", "view", "shop.open"),
     ]
-    assert [row["reason"] for row in pauses] == ["upgrade to 18"]
+    assert of_the_pause == len(told)
