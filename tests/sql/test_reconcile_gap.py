@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_sessions import MakeRole, Session, meddling, value
+from tests.fix_sessions import MakeRole, Session, history, meddling, value
 from tests.object_kinds import KINDS
 
 INTERNAL = "script_tracking_internal"
@@ -70,3 +70,11 @@ def test_a_pause_is_reported_after_the_cluster_got_another_identity(shop: Sessio
         ("CREATE", "table", "shop.unseen"),
         ("DROP", "view", "shop.open"),
     ]
+
+
+def test_neither_pausing_nor_resuming_depends_on_the_comparison(admin: Session) -> None:
+    admin.execute(meddling(f"drop function {INTERNAL}.note_differences()").encode())
+    assert value(admin, "select script_tracking.pause_tracking('upgrade')") is True
+    assert value(admin, "select script_tracking.resume_tracking()") is True
+    admin.execute("create table public.seen ()")
+    assert history(admin)[-1]["script_name"] == "CREATE TABLE"

@@ -1,5 +1,6 @@
 -- requires: reconcile/reconcile.sql
 -- A pass for whoever cannot come again: waits up to ten seconds for its turn, then says that there was none.
+-- Where the comparison fails that is told as well: neither pausing nor resuming depends on it.
 create or replace function script_tracking_internal.reconcile_at_once()
 returns void
 language plpgsql volatile
@@ -14,5 +15,7 @@ begin
     perform pg_sleep(0.1);
   end loop;
   raise notice 'another reader of the capture went on for ten seconds: the catalogs were not compared now, the exporter does so later';
+exception when others then
+  raise warning 'the catalogs could not be compared (%): the exporter does so later', sqlstate;
 end
 $function$;
