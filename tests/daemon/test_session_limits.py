@@ -179,11 +179,40 @@ async def test_beyond_the_limit_targets_take_turns(
     await settled(lambda: _count(watcher, database) == 0)
 
 
+async def test_at_the_limit_a_second_session_costs_no_other_its_only_one(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else hundreds of targets close one another's sessions over and over, and each new one plans everything anew."""
+    monkeypatch.setattr(house, "NEWS_SECONDS", 3600.0)
+    sessions = Sessions(limit=2)
+    async with watched(database, sessions) as quiet, watched(database, sessions) as busy:
+        await quiet.fetch("select 1", timeout=30)
+        await asyncio.gather(*(busy.fetch("select pg_sleep(0.02)", timeout=30) for _ in range(5)))
+        assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (2, 1, 1)
+        monkeypatch.setattr(house, "PATIENCE_SECONDS", 0.05)
+        await asyncio.gather(*(busy.fetch("select pg_sleep(0.2)", timeout=30) for _ in range(3)))
+        assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (2, 1, 1)
+        monkeypatch.setattr(house, "NEWS_SECONDS", 0.05)
+        async with busy.sessions.session():  # a job of an hour, say
+            await busy.fetch("select 1", timeout=30)
+        assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (3, 0, 2)
+        async with watched(database, sessions) as another:  # has none yet, and takes a second one rather than an only
+            await quiet.fetch("select 1", timeout=30)
+            assert (quiet.sessions.count, busy.sessions.count) == (1, 1)
+            await another.fetch("select 1", timeout=30)
+        assert sessions.opened == 5
+    assert sessions.open == 0
+
+
 async def test_a_target_has_no_third_session_and_an_idle_second_one_goes(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with watched(database) as target:
+        monkeypatch.setattr(house, "PATIENCE_SECONDS", 3600.0)
         await asyncio.gather(*(target.fetch("select pg_sleep(0.05)", timeout=30) for _ in range(5)))
+        assert target.sessions.count == 1, "whoever waits but a moment opens none"
+        monkeypatch.setattr(house, "PATIENCE_SECONDS", 0.05)
+        await asyncio.gather(*(target.fetch("select pg_sleep(0.2)", timeout=30) for _ in range(5)))
         assert target.sessions.count == 2
         monkeypatch.setattr(house, "IDLE_SECONDS", 0.0)
         await target.fetch("select 1", timeout=30)
