@@ -36,7 +36,8 @@ def main() -> int:
     try:
         dsns = databases(server, options.databases)
         one, many = (
-            measure(dsns, targets, limit, options.seconds, server.pid or 0) for targets in (1, options.targets)
+            measure(dsns, targets, options.seconds, limit=limit, postmaster=server.pid)
+            for targets in (1, options.targets)
         )
     finally:
         server.close()

@@ -46,8 +46,8 @@ class Fleet:
     seconds: float
     all_up_seconds: float  # from the start until every target had answered
     cpu_share: float  # of one core, a scrape every 15 s included, the start not
-    server_share: float  # of one core, all of the server's processes
-    server_megabytes: float  # resident and private to a session of the server, the median
+    server_share: float | None  # of one core, all of the server's processes
+    server_megabytes: float | None  # resident and private to a session of the server, the median
     resident_megabytes: float
     samples: int
     lag_seconds: float  # the longest that was told in any scrape
@@ -144,7 +144,7 @@ def _private_megabytes(postmaster: int) -> float:
             if Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"postgres: postgres fleet_"):
                 rolled_up = Path(f"/proc/{child}/smaps_rollup").read_text()
                 found.append(sum(int(line.split()[1]) for line in rolled_up.splitlines() if "Private_Dirty" in line))
-    return statistics.median(found) / 1024 if found else 0.0
+    return statistics.median(found) / 1024
 
 
 def _resident_megabytes(pid: int) -> float:
@@ -152,13 +152,15 @@ def _resident_megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def measure(dsns: Sequence[str], targets: int, limit: int, seconds: float, postmaster: int) -> Fleet:
-    """Starts, waits until all targets answer and everything was collected once, and looks for so long."""
+def measure(dsns: Sequence[str], targets: int, seconds: float, *, limit: int, postmaster: int | None = None) -> Fleet:
+    """Starts, waits until all targets answer and everything was collected once, and looks for so long; at the server
+    too where it is told the number of its first process.
+    """
     with _running(dsns, targets, limit) as (pid, port, began):
         all_up = _wait(port, targets, began)
         before = scrape(port)
         begin, cpu, lag, slowest = time.monotonic(), _cpu_seconds(pid), 0.0, 0.0
-        server = _server_seconds(postmaster)
+        server = _server_seconds(postmaster) if postmaster else None
         last, due = before, begin
         while due < begin + seconds:
             due += SCRAPE_SECONDS
@@ -173,8 +175,8 @@ def measure(dsns: Sequence[str], targets: int, limit: int, seconds: float, postm
             seconds=passed,
             all_up_seconds=all_up,
             cpu_share=(_cpu_seconds(pid) - cpu) / passed,
-            server_share=(_server_seconds(postmaster) - server) / passed,
-            server_megabytes=_private_megabytes(postmaster),
+            server_share=(_server_seconds(postmaster) - server) / passed if postmaster and server is not None else None,
+            server_megabytes=_private_megabytes(postmaster) if postmaster else None,
             resident_megabytes=_resident_megabytes(pid),
             samples=last.samples,
             lag_seconds=lag,

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.majors
 
 
 def test_targets_share_one_process_and_two_sessions_each(installed_database: str, second_database: str) -> None:
-    run = measure.measure([installed_database, second_database], TARGETS, 5.0)
+    run = measure.measure([installed_database, second_database], TARGETS, 5.0, limit=2 * TARGETS)
     assert run.targets == TARGETS, "every collector of each has succeeded"
     assert run.sessions <= 2 * TARGETS
     assert run.samples > TARGETS * 50
