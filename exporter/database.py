@@ -28,6 +28,7 @@ Connection = psycopg.AsyncConnection[Row]
 
 CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
+GRACE_SECONDS = 1.0  # after which the server ends a statement that was given up here
 PORTION_ROWS = 1000
 OUR_SCHEMAS = ("script_tracking", "script_tracking_internal")
 MARKED_VALUES = 2000  # of an answer that is known again when it comes again
@@ -147,7 +148,8 @@ async def fetch(
     read_only: bool = False,
 ) -> list[Row]:
     """Rows of one statement, a transaction of its own with its guards set; gives up after `timeout` seconds even where
-    the server is silent. The server itself ends it after `statement_timeout` seconds, 0 for never.
+    the server is silent. The server itself ends it after `statement_timeout` seconds; without, a second after nobody
+    waits for it any more.
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
@@ -163,7 +165,8 @@ async def _asked(
     known: int | None,
 ) -> Answer:
     # one message to the server, whose statements are one transaction: no way to and fro is added
-    guards = _guards_text(statement_timeout, read_only=read_only or bool(connection.read_only))
+    limit = statement_timeout or timeout + GRACE_SECONDS
+    guards = _guards_text(limit, read_only=read_only or bool(connection.read_only))
     text = statement.encode() if isinstance(statement, str) else statement.as_bytes(connection)
     answer = asyncio.create_task(_answer(connection, guards + text, known))
     try:
@@ -259,11 +262,32 @@ async def _hang_up(connection: Connection, answer: asyncio.Task[Answer]) -> None
 
     To cancel the task would make the driver ask the server to cancel the statement, and wait for a silent server again.
     """
-    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
+    _shut(connection)
     await asyncio.wait([answer], timeout=1)
     if answer.done() and not answer.cancelled():
         answer.exception()  # it is known already why
+
+
+def _shut(connection: Connection) -> None:
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.asynccontextmanager
+async def answered(connection: Connection, *, within: float) -> AsyncIterator[None]:
+    """Ends the session where what is done in it, of several statements, takes longer: whoever waits for a silent server
+    gets an error. Raises TargetUnavailable then.
+    """
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(within, _shut, connection)
+    try:
+        yield
+    except TargetUnavailable:
+        if loop.time() < timer.when():
+            raise
+        raise TargetUnavailable(f"no answer within {within:g} s") from None
+    finally:
+        timer.cancel()
 
 
 async def call(

@@ -43,7 +43,7 @@ RUNBOOKS: Mapping[str, str] = {  # of what a check finds
 }
 
 LACKS: Mapping[str, str] = {  # what keeps the capture level from being higher, in words that name nobody
-    "configuration": "capture.slot is off in the exporter's configuration",
+    "configuration": "the exporter's configuration has capture.slot off",
     "pause": "tracking is paused: script_tracking.resume_tracking() ends it",
     "pg_read_all_stats": "the role that installed the schema has no pg_read_all_stats",
     "primary": "this is a standby",
@@ -54,7 +54,7 @@ LACKS: Mapping[str, str] = {  # what keeps the capture level from being higher, 
     "slot": "the replication slot is being made",
     "slot_dropped": "the replication slot held back too much and was dropped; another one is made within 15 minutes",
     "slot_failed": "the replication slot could not be made: the log says why",
-    "wal_level": "wal_level is not logical",
+    "wal_level": "the setting wal_level is not logical",
 }
 
 
@@ -233,7 +233,8 @@ def _of_check(check: Check, digest: Digest) -> Problem:
     named = check.name in NAMING
     if check.name == "capture_level" and digest.capture is not None:
         what = f"The capture level has fallen to {digest.capture.level}"
-        return Problem("warning", what, lacks(digest).capitalize() + ".", None, check.advice)
+        why = lacks(digest) or "the exporter's log says why (capture_failed)"
+        return Problem("warning", what, f"{why[0].upper()}{why[1:]}.", None, check.advice)
     advice = (
         f"script_tracking.get_system_health() says what: the column advice of the row {check.name}."
         if named or not check.advice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exporter.collect.status import TargetStatus
-from exporter.database import Connection
+from exporter.database import Connection, answered
 from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schema.installer import install
@@ -14,6 +14,9 @@ from exporter.target import Target
 from exporter.values import SchemaMode
 
 log = get_logger("watch")
+
+READ_SECONDS = 60.0
+INSTALL_SECONDS = 3600.0  # a migration may have much to do; who is silent for longer is gone
 
 
 class Settler:
@@ -73,7 +76,7 @@ class Settler:
             if standing is not None and self._is_wanted(standing):
                 self._settled(standing.version, standing.may_collect)
                 return self._is_usable
-            ledger = await read_ledger(connection)
+            ledger = await _read(connection)
             if self._seen and not ledger.is_whole:
                 reason = (
                     "the schema was removed since this exporter started; it is not installed again unasked: run "
@@ -81,7 +84,8 @@ class Settler:
                 )
             elif self._mode == "auto" and not self._target.standby:
                 known, ledger = ledger, None  # should it fail, what stands is read anew
-                report = await install(connection, ledger=known, options=self._options)
+                async with answered(connection, within=INSTALL_SECONDS):
+                    report = await install(connection, ledger=known, options=self._options)
                 if report.changed:
                     log.info("schema_installed", target=self._target.name, version=report.version)
                 ledger = report.ledger
@@ -93,7 +97,7 @@ class Settler:
             reason = str(error)
         version, readable = 0, self._target.may_collect
         try:
-            ledger = ledger or await read_ledger(connection)
+            ledger = ledger or await _read(connection)
             version, readable = ledger.version if ledger.is_whole else 0, not ledger.is_whole or may_collect(ledger)
         except TargetUnavailable:
             raise
@@ -137,3 +141,8 @@ class Settler:
             if error.is_locked_out:
                 raise
             return None
+
+
+async def _read(connection: Connection) -> Ledger:
+    async with answered(connection, within=READ_SECONDS):
+        return await read_ledger(connection)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, amount
+from exporter.collect.digest import Capture, Check, Digest
+from exporter.overview import LACKS, NAMING, RUNBOOKS, STATES, _of_check, amount
 from exporter.web import runbooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,14 @@ def test_every_word_for_what_the_capture_lacks_is_known() -> None:
     made = {word for file in files for word in re.findall(r"lacks +(?::=|text).*?'([a-z_]+)'[;,\n]", file.read_text())}
     assert len(made) > 8
     assert made <= {*LACKS, "nothing"}
+
+
+@pytest.mark.parametrize("word", [*LACKS, "nothing"])
+def test_what_the_capture_lacks_is_a_sentence_and_no_name_in_it_is_changed(word: str) -> None:
+    fallen = Check("capture_level", "warning", 0.0, 1.0, "level", "")
+    advice = _of_check(fallen, Digest(capture=Capture("basic", word, 0))).advice
+    assert re.match(r"[A-Z][a-z]* ", advice) and advice.endswith(".")
+    assert advice[1:-1].endswith(LACKS.get(word, "(capture_failed)")[1:])
 
 
 def test_advice_that_may_name_something_is_known() -> None:
