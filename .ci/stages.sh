@@ -47,7 +47,7 @@ beside() {
   printf '\n=== %s goes on beside what follows (at %d s)\n' "$name" $((SECONDS - started))
   set -m # a process group of its own
   (
-    trap - EXIT INT TERM
+    trap - EXIT HUP INT TERM
     begun=$SECONDS
     "$@"
     echo $((SECONDS - begun)) >"$state/$name.time"
@@ -97,9 +97,11 @@ at_end() {
 }
 endings=()
 
+# The end is not cut short: who ends a run may ask twice, and what the endings run must not be hit either, as by a Ctrl-C.
 finish() {
   local code=$? name ending pid
-  trap - EXIT INT TERM
+  trap '' HUP INT TERM
+  trap - EXIT
   set +e
   [ "$code" -eq 0 ] || printf '=== FAILED: %s, after %d s in all; its log ends above\n' "$current" $((SECONDS - started))
   for name in "${!side[@]}"; do
@@ -119,5 +121,6 @@ finish() {
   exit "$code"
 }
 trap finish EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -12,6 +12,22 @@ from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# of a version, in the order of its hash
+FIELDS = (
+    "tenant_hk",
+    "script_name",
+    "script_type",
+    "execution_status",
+    "execution_timestamp",
+    "execution_duration_ms",
+    "db_session_user",
+    "client_ip",
+    "affected_objects",
+    "sql_command",
+    "error_message",
+    "metadata",
+)
+
 Address = IPv4Address | IPv4Interface | IPv6Address | IPv6Interface
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from tests.api.conftest import Api
-from tests.sql import test_redact_properties as generated
-from tests.sql.test_redact_properties import BARE_STATEMENT, EXAMPLES, MISSPELT, STATEMENT, conninfo_of
+from tests.sql import redact_places as generated
+from tests.sql.redact_places import BARE_STATEMENT, EXAMPLES, MISSPELT, STATEMENT, conninfo_of
 
 SECRET = "hunterxyz7Q"
 

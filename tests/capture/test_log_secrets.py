@@ -23,7 +23,7 @@ from tests.fix_databases import installed_clone
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, meddling, opened, value
 from tests.postgres_server import Server
-from tests.sql.test_redact_properties import (
+from tests.sql.redact_places import (
     BARE_STATEMENT,
     EXAMPLES,
     MISSPELT,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from tests.capture.slot import open_slot
 from tests.fix_sessions import Session, history
-from tests.sql.test_redact_properties import EXAMPLES, SECRET, conninfo_of, dollars, escaped, plain, unicoded
+from tests.sql.redact_places import EXAMPLES, SECRET, conninfo_of, dollars, escaped, plain, unicoded
 
 COLLECTED = (
     "select p.proname from pg_proc as p where p.pronamespace = 'script_tracking_internal'::regnamespace"

@@ -62,3 +62,11 @@ def joe(postgres: Server) -> Iterator[None]:
     rows(postgres.dsn, "create role joe")
     yield
     rows(postgres.dsn, "drop role joe")
+
+
+@pytest.fixture
+def mallory(postgres: Server) -> Iterator[None]:
+    """An ordinary role."""
+    rows(postgres.dsn, "create role mallory")
+    yield
+    rows(postgres.dsn, "drop role mallory")

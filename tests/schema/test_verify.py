@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
 
@@ -14,10 +13,8 @@ import pytest
 from exporter import sqlfiles
 from exporter.demo.server import embedded_binaries
 from exporter.schema.drift import read_standing, render
-from tests.fix_exporter import eventually
 from tests.fix_sessions import meddling
 from tests.installing import as_program, failed_checks
-from tests.postgres_server import Server
 from tests.schema.steps import REPLACED, SI, S, rows, seen_wrongly
 
 WEAKENINGS = {
@@ -166,14 +163,6 @@ async def test_a_weakened_installation_fails_its_check_and_no_other(installed_da
     assert await failed_checks(installed_database) == {}
 
 
-@pytest.fixture
-def mallory(postgres: Server) -> Iterator[None]:
-    """An ordinary role."""
-    rows(postgres.dsn, "create role mallory")
-    yield
-    rows(postgres.dsn, "drop role mallory")
-
-
 @pytest.mark.usefixtures("mallory")
 async def test_a_member_of_the_owner_fails_its_check(installed_database: str) -> None:
     rows(installed_database, "grant script_tracking_owner to mallory")
@@ -254,54 +243,3 @@ async def test_the_release_says_what_stands(installed_database: str) -> None:
         pytest.fail("sql/released.txt was written: read the difference, then run again without WRITE_GOLDEN")
     difference = list(unified_diff(sqlfiles.released().splitlines(), found.splitlines(), n=0, lineterm=""))
     assert not difference, "WRITE_GOLDEN=1 takes over what is meant:\n" + "\n".join(difference)
-
-
-SWITCHES = {
-    "alter database {database} set event_triggers = off": "off for every role in this database",
-    "alter role {role} set event_triggers = 'No'": "off for role {role} in every database",
-    "alter role {role} in database {database} set event_triggers = 0": "off for role {role} in this database",
-    "alter role {role} in database postgres set event_triggers = off": None,
-    "alter role {role} set event_triggers = on": None,
-}
-
-
-@pytest.mark.parametrize("switch", SWITCHES)
-@pytest.mark.usefixtures("mallory")
-async def test_a_setting_that_switches_event_triggers_off_fails_its_check(installed_database: str, switch: str) -> None:
-    """From 17 on; all else of the release still holds."""
-    major = int(rows(installed_database, "show server_version_num")[0]["server_version_num"]) // 10000
-    (database,) = rows(installed_database, "select quote_ident(current_database()) as name")
-    names = {"database": database["name"], "role": "mallory"}
-    if major < 17:
-        assert rows(installed_database, "select current_setting('event_triggers', true) as value") == [{"value": None}]
-        return
-    rows(installed_database, switch.format(**names))
-    found = await failed_checks(installed_database)
-    rows(installed_database, f"alter database {names['database']} reset all")
-    wanted = SWITCHES[switch]
-    assert list(found) == ([] if wanted is None else ["nothing_switches_event_triggers_off"])
-    assert wanted is None or next(iter(found.values())).endswith(wanted.format(**names))
-    if "role" in switch:
-        rows(installed_database, "alter role mallory reset all")
-        rows(installed_database, f"alter role mallory in database {names['database']} reset all")
-    assert await failed_checks(installed_database) == {}
-
-
-async def test_the_servers_own_setting_counts_and_a_sessions_does_not(installed_database: str) -> None:
-    if int(rows(installed_database, "show server_version_num")[0]["server_version_num"]) < 170000:
-        return
-    own = f"{installed_database}?options=-c%20event_triggers%3Doff"
-    assert await failed_checks(own) == {}
-
-    def reloaded(statement: str, wanted: str) -> None:
-        rows(installed_database, statement)
-        rows(installed_database, "select pg_reload_conf()")
-        eventually(lambda: rows(installed_database, "show event_triggers") == [{"event_triggers": wanted}], 30)
-
-    reloaded("alter system set event_triggers = off", "off")
-    try:
-        found = await failed_checks(installed_database)
-    finally:
-        reloaded("alter system reset event_triggers", "on")
-    assert list(found) == ["nothing_switches_event_triggers_off"]
-    assert found["nothing_switches_event_triggers_off"].endswith("off for the server")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -12,37 +10,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.fix_sessions import HOSTILE, Login, MakeRole, Session, history, opened, value
+from tests.sql.bulk import COMPLETE, TRACK, complete, current, operations, track
 from tests.vault_steps import INTERNAL, counted
-
-TRACK = "select script_tracking.track_operations(%s)"
-COMPLETE = "select script_tracking.complete_operations(%s)"
-
-
-def operations(*names: str, **more: object) -> Jsonb:
-    """Argument of track_operations."""
-    return Jsonb([{"script_name": name, "script_type": "LOAD", **more} for name in names])
-
-
-def track(session: Session, given: Jsonb) -> list[bytes]:
-    """Begins operations; their keys."""
-    keys = value(session, TRACK, given)
-    assert isinstance(keys, list)
-    return keys
-
-
-def complete(session: Session, *completions: dict[str, object]) -> object:
-    """Ends operations; what was answered."""
-    return value(session, COMPLETE, Jsonb(list(completions)))
-
-
-def current(session: Session, key: bytes) -> dict[str, Any]:
-    """The current version of an operation."""
-    rows = session.execute(
-        "select * from script_tracking.script_execution_s where script_execution_hk = %s and load_end_date is null",
-        (key,),
-    ).fetchall()
-    assert len(rows) == 1
-    return rows[0]
 
 
 def test_many_operations_begin_and_end_in_the_order_given(admin: Session) -> None:
@@ -250,62 +219,6 @@ def test_tenants_are_checked_for_each(admin: Session, make_role: MakeRole, login
     assert history(admin)[-1]["tenant"] == "globex"
     foreign = track(admin, operations("theirs", tenant="initech"))[0]
     assert complete(session, {"execution_hk": foreign.hex(), "success": True}) == [False]
-
-
-def test_late_delivery_keeps_the_times_and_says_how_late(admin: Session) -> None:
-    now = value(admin, "select clock_timestamp()")
-    assert isinstance(now, datetime)
-    started, ended = now - timedelta(hours=2), now - timedelta(hours=1)
-    (key,) = track(admin, operations("late", started_at=started.isoformat(), metadata={"recorded_after_us": 1}))
-    assert current(admin, key)["execution_timestamp"] == started
-    done = {"execution_hk": key.hex(), "success": True, "ended_at": ended.isoformat()}
-    assert complete(admin, done) == [True]
-    version = current(admin, key)
-    assert version["metadata"]["duration_us"] == 3_600_000_000
-    assert version["metadata"]["recorded_after_us"] == pytest.approx(7.2e9, abs=6e7)
-    assert version["metadata"]["completion_recorded_after_us"] == pytest.approx(3.6e9, abs=6e7)
-
-
-@pytest.mark.parametrize(("hours", "us"), [(-3, 0), (5, None)])
-def test_an_end_before_the_start_or_in_the_future_is_not_believed(admin: Session, hours: int, us: int | None) -> None:
-    started = datetime.now(UTC) - timedelta(hours=2)
-    (key,) = track(admin, operations("odd", started_at=started.isoformat()))
-    ended = datetime.now(UTC) + timedelta(hours=hours)
-    complete(admin, {"execution_hk": key.hex(), "success": True, "ended_at": ended.isoformat()})
-    found = current(admin, key)["metadata"]["duration_us"]
-    assert found == us if us is not None else found == pytest.approx(7.2e9, abs=6e7)
-
-
-def test_a_repeated_delivery_is_recorded_once(admin: Session, make_role: MakeRole, login: Login) -> None:
-    given = operations("again", started_at=datetime.now(UTC).isoformat(), id=uuid.uuid4().hex)
-    (key,) = track(admin, given)
-    assert track(admin, given) == [key]
-    assert complete(admin, {"execution_hk": key.hex(), "success": True}) == [True]
-    assert track(admin, given) == [key]
-    assert value(admin, f"select count(*) from {INTERNAL}.running_operation") == 0
-    assert [row["execution_status"] for row in history(admin)] == ["COMPLETED"]
-    other = login(make_role("script_tracking_app"))
-    assert track(other, given) != [key], "the id of another role's operation names nothing of it"
-
-
-def test_an_operation_that_stands_twice_in_one_call_is_begun_once(admin: Session) -> None:
-    started_at, key = datetime.now(UTC).isoformat(), uuid.uuid4().hex
-    given = operations("twice", "other", "twice", started_at=started_at, id=key)
-    first, other, again = track(admin, given)
-    assert first == again != other
-    assert value(admin, f"select count(*) from {INTERNAL}.running_operation") == 2
-    assert [row["execution_status"] for row in history(admin)] == ["RUNNING"] * 2
-
-
-def test_nobody_chooses_a_key(admin: Session) -> None:
-    """Else an attempt's key could be taken before its own record is written."""
-    identity = uuid.uuid4().hex
-    (key,) = track(admin, operations("CREATE TABLE", started_at=datetime.now(UTC).isoformat(), id=identity))
-    bk = value(
-        admin, "select script_execution_bk from script_tracking.script_execution_h where script_execution_hk = %s", key
-    )
-    assert isinstance(bk, str)
-    assert not bk.endswith(identity)
 
 
 def test_secrets_are_withheld_and_hostile_settings_change_nothing(admin: Session) -> None:

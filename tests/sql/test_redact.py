@@ -10,6 +10,7 @@ import pytest
 from tests.fix_databases import new_database
 from tests.fix_sessions import Session, history, opened, value
 from tests.postgres_server import Server
+from tests.sql.redact_assigned import ASSIGNED
 from tests.sql.redact_cases import MISSPELT, REDACTED, UNQUOTED
 from tests.sql.redact_composed import COMPOSED
 from tests.sql.redact_elsewhere import ELSEWHERE
@@ -38,7 +39,7 @@ def redacting(postgres: Server, _template: str) -> Iterator[Session]:
 @pytest.mark.parametrize("conforming", ["on", "off"])
 def test_secrets_are_replaced_and_the_rest_stands(redacting: Session, conforming: str) -> None:
     redacting.execute(f"set standard_conforming_strings = {conforming}; set escape_string_warning = off".encode())
-    for statement, expected in (*REDACTED, *UNQUOTED, *MISSPELT, *COMPOSED, *ELSEWHERE, *SHAPES):
+    for statement, expected in (*REDACTED, *UNQUOTED, *MISSPELT, *COMPOSED, *ASSIGNED, *ELSEWHERE, *SHAPES):
         assert value(redacting, REDACT, statement) == expected
         assert value(redacting, REDACT, expected) == expected, "not the same again"
     redacting.execute("reset standard_conforming_strings; reset escape_string_warning")

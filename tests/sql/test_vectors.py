@@ -14,23 +14,9 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.fix_sessions import Session, value
-from tests.vault_hash import hash_diff, hash_key
+from tests.vault_hash import FIELDS, hash_diff, hash_key
 
 GOLDEN = json.loads((Path(__file__).resolve().parents[1] / "golden" / "vectors.json").read_text(encoding="utf-8"))
-FIELDS = (
-    "tenant_hk",
-    "script_name",
-    "script_type",
-    "execution_status",
-    "execution_timestamp",
-    "execution_duration_ms",
-    "db_session_user",
-    "client_ip",
-    "affected_objects",
-    "sql_command",
-    "error_message",
-    "metadata",
-)
 TYPES = (
     "bytea",
     "varchar",
