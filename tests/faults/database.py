@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.faults.fault import ALIVE, COUNTER, DOWN, Fault, success
+from tests.faults.fault import ALIVE, COUNTER, DOWN, SERVED, UP_AGAIN, Fault, success
 from tests.faults.scene import Scene, sample
 from tests.fix_exporter import eventually
 from tests.fix_sessions import meddling
@@ -213,8 +213,8 @@ CASES = (
         statements(f"revoke {MEMBER} from exporter", f"grant {MEMBER} to exporter", ours=False),
         BLIND, ("collector_failed", "schema_not_settled"), within=40, recovers=90,
     ),
-    Fault("password changed, then the password file", other_password, DOWN, ("target_down",)),
-    Fault("password file gone", no_password_file, DOWN, ("target_down",)),
+    Fault("password changed, then the password file", other_password, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault("password file gone", no_password_file, DOWN, ("target_down",), passes_log=UP_AGAIN),
     Fault(
         "schema dropped", dropped, {**BLIND, sample("schema_version"): 0}, ("schema_not_settled",),
         FAILED, within=40, recovers=90, times=3,
@@ -225,7 +225,7 @@ CASES = (
         {**BLIND, sample("schema_version"): 999}, FAILED, ("schema_not_settled",), within=40, recovers=90,
     ),
     Fault(
-        "disk full (a tablespace on a small file system)", full, {**ALIVE, success("operations"): 1},
+        "disk full (a tablespace on a small file system)", full, {**SERVED, success("operations"): 1},
         may_log=(*FAILED, "target_down", "capture_slot_dropped"), times=2, prepare=onto_a_small_disk,
     ),
 )  # fmt: skip

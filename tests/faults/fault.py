@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.faults.scene import OTHER, OTHER_UP, PATIENCE, UP, Samples, Scene, sample
 from tests.fix_exporter import eventually
 
+COLLECTED = "collected meanwhile"  # as a sample: twice, so that the second collection began amid the fault
 DOWN: Mapping[str, float | None] = {UP: 0}
 ALIVE: Mapping[str, float | None] = {UP: 1}
+SERVED: Mapping[str, float | None] = {UP: 1, COLLECTED: 1}
+UP_AGAIN = ("target_up",)
 OF_THE_DATABASE = ("untracked_changes",)  # what we do there ourselves, such as to make a role
 OF_THE_MACHINE = ("event_loop_stuck",)  # which stands still for seconds now and then
 # what the other tasks of the target may have to say, also later, when they next need the session that they have lost
 BESIDE = ("upkeep_failed", "capture_failed", "archive_failed")
 HOLD_SECONDS = 2.0  # for which the fault is kept up once it shows
+LAST_SUCCESS = re.compile(r'script_tracking_collector_last_success_timestamp_seconds\{.*target="shop"\}')
 COUNTER = sample("operations_total", tenant="system", script_type="BATCH", status="FAILED")
 PROGRESS = sample("collector_last_success_timestamp_seconds", OTHER, collector="operations")
 
@@ -41,6 +46,8 @@ class Fault:
     recovers: float = 20.0
     prepare: Callable[[Scene], None] | None = None
     observe: Callable[[Scene], Mapping[str, float]] | None = None  # what else is looked at, as samples
+    passes: Mapping[str, float] = field(default_factory=dict)  # samples after the end, beside those of all that is well
+    passes_log: tuple[str, ...] = ()  # events that tell of the end
     times: int = 1  # how often sessions end: the end of the fault may end them as well
 
 
@@ -68,7 +75,7 @@ def play(scene: Scene, fault: Fault) -> Outcome:
         ready = scene.exporter.get("/-/ready").status
         assert ready == fault.ready, f"/-/ready says {ready}"
         _hold(scene, fault)
-    recovered = scene.wait_until_well(fault.recovers)
+    recovered = scene.wait_until_well(fault.recovers) + _pass(scene, fault, mark)
     assert scene.exporter.process.poll() is None and scene.exporter.process.pid == process
     return Outcome(fault, shown, recovered, ready, _told(scene, fault, mark))
 
@@ -79,9 +86,12 @@ def _seen(scene: Scene, fault: Fault) -> Samples:
 
 def _wait(scene: Scene, fault: Fault, mark: int, began: float) -> float:
     last: dict[str, float | None] = {}
+    collections: set[frozenset[tuple[str, float]]] = set()
 
     def shows() -> bool:
-        seen = _seen(scene, fault)
+        seen = dict(_seen(scene, fault))
+        collections.add(frozenset(item for item in seen.items() if LAST_SUCCESS.fullmatch(item[0])))
+        seen[COLLECTED] = float(len(collections) > 2)
         last.update({name: seen.get(name) for name in fault.shows})
         told = {str(event["event"]) for event in scene.events(mark)}
         return all(seen.get(name) == value for name, value in fault.shows.items()) and told >= set(fault.log)
@@ -90,6 +100,24 @@ def _wait(scene: Scene, fault: Fault, mark: int, began: float) -> float:
         eventually(shows, fault.within * PATIENCE)
     except AssertionError:
         raise AssertionError(f"not seen: {last}, {scene.events(mark)}") from None
+    return time.monotonic() - began
+
+
+def _pass(scene: Scene, fault: Fault, mark: int) -> float:
+    """Waits for what else tells that the fault has passed."""
+    began = time.monotonic()
+    last: dict[str, float | None] = {}
+
+    def passed() -> bool:
+        seen = _seen(scene, fault) if fault.passes else {}
+        last.update({name: seen.get(name) for name in fault.passes})
+        told = {str(event["event"]) for event in scene.events(mark)}
+        return all(seen.get(name) == value for name, value in fault.passes.items()) and told >= set(fault.passes_log)
+
+    try:
+        eventually(passed, fault.recovers * PATIENCE)
+    except AssertionError:
+        raise AssertionError(f"has not passed: {last}, {scene.events(mark)[-8:]}") from None
     return time.monotonic() - began
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.faults.fault import ALIVE, DOWN, Fault
+from tests.faults.fault import DOWN, SERVED, UP_AGAIN, Fault
 from tests.faults.scene import HOST, Scene
 
 
@@ -66,11 +66,14 @@ def unresolved(scene: Scene) -> Iterator[None]:
 
 
 CASES = (
-    Fault("port refused", refused, DOWN, ("target_down",)),
-    Fault("every connection reset", reset, DOWN, ("target_down",)),
+    Fault("port refused", refused, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault("every connection reset", reset, DOWN, ("target_down",), passes_log=UP_AGAIN),
     # it answers whoever asks for little, and is lost again by the next result that is cut
-    Fault("every session cut by a proxy amid a result", cut, DOWN, ("target_down",), recovers=40, times=100),
-    Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15),
-    Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",)),
-    Fault("latency of 2 s, there and back", late, ALIVE, recovers=40),
+    Fault(
+        "every session cut by a proxy amid a result", cut, DOWN, ("target_down",), recovers=40, times=100,
+        passes_log=UP_AGAIN,
+    ),
+    Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15, passes_log=UP_AGAIN),
+    Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault("latency of 2 s, there and back", late, SERVED, within=20, recovers=40),
 )  # fmt: skip

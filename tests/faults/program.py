@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import yaml
 
-from tests.faults.fault import ALIVE, COUNTER, Fault, success
+from tests.faults.fault import COLLECTED, COUNTER, Fault, success
 from tests.faults.scene import RELOADED, SHOP, UP, Scene, sample
 from tests.fix_certificates import Authority, need
 from tests.fix_exporter import Exporter
@@ -24,7 +24,7 @@ HOUR = 3600
 VERIFIED = "scrape over TLS succeeds"
 TOLD = "`certificate_ended` in its log"
 ANSWERED = "scrape within 5 s"
-WEB_RELOADED = "script_tracking_web_config_last_reload_successful"
+READ = "script_tracking_target_file_success"
 
 
 def clock(seconds: int) -> Callable[[Scene], AbstractContextManager[None]]:
@@ -84,6 +84,11 @@ def broken_targets(scene: Scene) -> Iterator[None]:
         yield
     finally:
         scene.more.write_text("[]", encoding="utf-8")
+
+
+def targets_read(scene: Scene) -> Mapping[str, float]:
+    """What is told of the file, without its name."""
+    return {READ: scene.samples().get(f'{READ}{{file="{scene.more}"}}', -1.0)}
 
 
 @contextmanager
@@ -177,17 +182,17 @@ def answered(scene: Scene) -> Mapping[str, float]:
     return {ANSWERED: float(status == 200 and time.monotonic() - began < 5)}
 
 
-SERVED: Mapping[str, float | None] = {**ALIVE, success("operations"): 1}
+SERVED: Mapping[str, float | None] = {UP: 1, success("operations"): 1, COLLECTED: 1}
 ON_TIME: Mapping[str, float | None] = {**SERVED, "last_success_timestamp_seconds by the new clock": 1}
 
 CASES = (
     Fault(
         "a collection stalls", stalled, {UP: 0, success("operations"): 0, COUNTER: None}, ("collection_stalled",),
-        ready=503, within=20,
+        ready=503, within=20, passes_log=("collection_resumed",),
     ),
     Fault(
         "a mistake of the exporter's own in watching a database", broken, {UP: 0, COUNTER: None}, ("watch_broken",),
-        times=5,
+        times=5, passes_log=("watch_resumed",),
     ),
     Fault(
         "the exporter paused for 5 s (SIGSTOP)", paused, SERVED, may_log=("event_loop_stuck", "collection_stalled"),
@@ -196,15 +201,19 @@ CASES = (
     Fault("the clock an hour back", clock(-HOUR), ON_TIME, observe=jumped),
     Fault(
         "reload with a broken file", broken_configuration, {**SERVED, RELOADED: 0}, ("configuration_refused",),
+        passes_log=("configuration_reloaded",),
     ),
     Fault(
         "a file in place of the archive's folder", no_archive, {**SERVED, sample("archive_success"): 0},
-        ("archive_failed",),
+        ("archive_failed",), passes_log=("archive_recovered",),
     ),
-    Fault("a file of targets broken", broken_targets, SERVED, ("target_file_refused",)),
+    Fault(
+        "a file of targets broken", broken_targets, {**SERVED, READ: 0}, ("target_file_refused",), observe=targets_read,
+        passes={READ: 1}, passes_log=("target_file_recovered",),
+    ),
     Fault(
         "the exporter's own certificate expired, then renewed", expired, {**SERVED, VERIFIED: 0, TOLD: 1},
-        prepare=with_tls, observe=scrape_over_tls,
+        prepare=with_tls, observe=scrape_over_tls, passes={VERIFIED: 1},
     ),
     Fault(
         "scrape storm: 64 clients without a pause", misbehaving("flood"), {**SERVED, ANSWERED: 1}, observe=answered,

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from exporter.demo.server import ServerFailed
-from tests.faults.fault import ALIVE, DOWN, Fault
+from tests.faults.fault import DOWN, SERVED, UP_AGAIN, Fault
 from tests.faults.scene import Scene, sample
 from tests.fix_exporter import eventually
 from tests.harmless.cluster import Cluster
@@ -174,23 +174,25 @@ STANDBY = sample("standby")
 LOST = ("target_down",)
 
 CASES = (
-    Fault("server stopped", stopped, DOWN, ("target_down",)),
-    Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",)),
-    Fault("server restarted", restarted, ALIVE, may_log=LOST),
-    Fault("a backend killed: crash recovery", crashed, ALIVE, may_log=LOST, within=20),
-    Fault("server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=15),
-    Fault("out of connections", out_of_connections, DOWN, ("target_down",), times=3),
-    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",)),
+    Fault("server stopped", stopped, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault("server killed (SIGKILL of the postmaster)", killed, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault("server restarted", restarted, SERVED, may_log=LOST),
+    Fault("a backend killed: crash recovery", crashed, SERVED, may_log=LOST, within=20),
     Fault(
-        "read-only database (default_transaction_read_only)", read_only, ALIVE,
+        "server paused (SIGSTOP of all its processes)", paused, DOWN, ("target_down",), within=15, passes_log=UP_AGAIN,
+    ),
+    Fault("out of connections", out_of_connections, DOWN, ("target_down",), times=3, passes_log=UP_AGAIN),
+    Fault("database takes no connections", no_connections_allowed, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault(
+        "read-only database (default_transaction_read_only)", read_only, SERVED,
         may_log=LOST, times=2,
     ),
     Fault(
-        "the address leads to a standby", is_a_standby, {**ALIVE, STANDBY: 1}, ("standby",), LOST,
-        prepare=make_standby, times=3,
+        "the address leads to a standby", is_a_standby, {**SERVED, STANDBY: 1}, ("standby",), LOST,
+        prepare=make_standby, times=3, passes_log=("promoted",),
     ),
     Fault(
-        "failed over: primary gone, standby promoted", failed_over, {**ALIVE, STANDBY: 0}, may_log=LOST,
+        "failed over: primary gone, standby promoted", failed_over, {**SERVED, STANDBY: 0}, may_log=LOST,
         prepare=make_standby, within=20,
     ),
 )  # fmt: skip
