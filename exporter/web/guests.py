@@ -21,6 +21,7 @@ Stage = Literal[
 Reason = Literal["silent", "greeting", "idle", "asking", "taking", "leaving", "made_room", "no_room"]
 # in this order others make room for a newcomer; who is being served never does
 DISPENSABLE: tuple[Stage, ...] = ("leaving", "silent", "idle", "asking", "greeting", "taking")
+_PLACES = {stage: place for place, stage in enumerate(DISPENSABLE)}
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,19 @@ class Guests:
         return True
 
     def _make_room(self, crowd: dict[Guest, None]) -> bool:
-        stages = {guest: guest.stage() for guest in crowd}
-        for stage in DISPENSABLE:
-            for guest, own in stages.items():
-                if own == stage:
-                    self.leave(guest)
-                    guest.abort()
-                    self._ends("made_room")
-                    return True
-        return False
+        first, place = None, len(DISPENSABLE)
+        for guest in crowd:
+            own = _PLACES.get(guest.stage(), place)
+            if own < place:
+                first, place = guest, own
+                if not own:
+                    break
+        if first is None:
+            return False
+        self.leave(first)
+        first.abort()
+        self._ends("made_room")
+        return True
 
     def leave(self, guest: Guest) -> None:
         """Forgets a guest that has gone; it may have gone already."""

@@ -15,9 +15,13 @@ Work = Callable[[], None]
 Item = TypeVar("Item")
 
 REQUESTS = 2  # that are begun in one turn of the event loop
+REQUEST_SECONDS = 0.002  # between two, of those who ask without end
+REQUESTS_AT_ONCE = 16  # after a pause
 LATE_TIMES = 2.0  # so that as much of the time is left to others as is taken
 LATE_SECONDS = 0.1  # at most
 REMEMBERED = 1024  # clients of whom is known when they had their last turn
+RECENT = 64  # works of which is known whose they were
+SELDOM = 8  # who brought less than that part of these waits for nobody's pace
 
 
 class Line(Generic[Item]):
@@ -35,15 +39,15 @@ class Line(Generic[Item]):
         """Puts a client's item behind its others."""
         self._waiting.setdefault(client, deque()).append(item)
 
-    def next(self) -> Item:
-        """Takes an item out, which has its turn now."""
+    def next(self) -> tuple[str, Item]:
+        """Takes an item out, which has its turn now, and tells whose it is."""
         client = min(self._waiting, key=lambda waiting: self._turns.get(waiting, 0))
         items = self._waiting[client]
         item = items.popleft()
         if not items:
             del self._waiting[client]
         self.served(client)
-        return item
+        return client, item
 
     def forget(self, client: str, item: Item) -> None:
         """Takes an item out without a turn; it may have had its turn already."""
@@ -92,7 +96,7 @@ class Turns:
         self._left = self._budget
         try:
             while self._left > 0 and self._line:
-                cost, work = self._line.next()
+                _, (cost, work) = self._line.next()
                 self._left -= cost
                 work()
         finally:  # what fails, fails alone
@@ -103,21 +107,38 @@ class Turns:
 
 class Pace:
     """Begins works so many seconds apart, after a pause so many at once. Where the event loop does not keep up the next
-    one waits longer, by as much as it was late and more.
+    one waits longer, by so many times what it was late.
+
+    Who comes seldom among those who come without end is not held to their pace; those who do so together, from however
+    many addresses, have one of their own.
     """
 
-    def __init__(self, seconds: float, at_once: int) -> None:
+    def __init__(self, seconds: float, at_once: int, late_times: float = LATE_TIMES) -> None:
         self._seconds = seconds
+        self._late_times = late_times
         self._ahead = (at_once - 1) * seconds
         self._due = 0.0  # of the next one, if none were ever early
+        self._seldom_due = 0.0  # the same of those who come seldom
+        self._recent: deque[str] = deque(maxlen=RECENT)
         self._line = Line[Work]()
         self._timer: asyncio.TimerHandle | None = None
 
     def call(self, client: str, work: Work) -> None:
         """Does the work once it may begin."""
+        now = asyncio.get_running_loop().time()
+        waits = self._timer is not None or self._due - self._ahead > now
+        if waits and self._seldom_due - self._ahead <= now and self._comes_seldom(client):
+            self._seldom_due = max(self._seldom_due, now) + self._seconds
+            self._line.served(client)
+            self._recent.append(client)
+            work()
+            return
         self._line.add(client, work)
         if self._timer is None:
             self._begin()
+
+    def _comes_seldom(self, client: str) -> bool:
+        return self._recent.count(client) * SELDOM < len(self._recent)
 
     def forget(self, client: str, work: Work) -> None:
         """Does not begin what has not begun: it keeps nobody waiting."""
@@ -132,24 +153,33 @@ class Pace:
         try:
             while self._line and self._due - self._ahead <= loop.time():
                 self._due = max(self._due, loop.time()) + self._seconds
-                self._line.next()()
+                client, work = self._line.next()
+                self._recent.append(client)
+                work()
         finally:  # what fails, fails alone
-            self._due += min(late * LATE_TIMES, LATE_SECONDS)
+            self._due += min(late * self._late_times, LATE_SECONDS)
             if self._line:
                 self._timer = loop.call_at(self._due - self._ahead, self._begin)
 
 
 class InTurn:
-    """Begins requests in turn."""
+    """Begins requests in turn, and no more of them than leave time to others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._pace = Pace(REQUEST_SECONDS, REQUESTS_AT_ONCE, late_times=0.0)
         self._turns = Turns(REQUESTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, once it has its turn."""
         begun = asyncio.get_running_loop().create_future()
-        self._turns.call(who_asks(scope), lambda: None if begun.done() else begun.set_result(None))
+        client = who_asks(scope)
+
+        def begin() -> None:
+            if not begun.done():
+                begun.set_result(None)
+
+        self._pace.call(client, lambda: self._turns.call(client, begin))
         if not begun.done():
             await begun
         await self._app(scope, receive, send)

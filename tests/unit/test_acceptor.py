@@ -31,7 +31,7 @@ async def test_who_had_to_make_room_waits_for_nothing_any_more(secure: bool, mon
     queue: Any = acceptor._handshakes if secure else acceptor._turns
     call = queue._line.add
     if secure:
-        queue.call("first", lambda: None)  # the one that need not wait
+        queue.call("127.0.0.1", lambda: None)  # the one that need not wait
     else:
         queue._counting, queue._left = True, 0  # the turns are used up for good
 

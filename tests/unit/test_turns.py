@@ -47,10 +47,12 @@ def test_next_is_who_had_the_last_turn_longest_ago() -> None:
     line = Line[str]()
     for client in ("a", "b", "a", "c", "b"):
         line.add(client, client)
-    assert [line.next() for _ in range(4)] == ["a", "b", "c", "a"]
+    assert [line.next() for _ in range(4)] == [(client, client) for client in ("a", "b", "c", "a")]
     line.add("a", "a")
     line.add("d", "d")
-    assert [line.next() for _ in range(3)] == ["d", "b", "a"], "who comes for the first time waits for nobody"
+    assert [client for client, _ in (line.next() for _ in range(3))] == ["d", "b", "a"], (
+        "who comes for the first time waits for nobody"
+    )
     assert not line
 
 
@@ -115,8 +117,34 @@ def test_works_begin_apart_and_a_modest_client_does_not_wait_for_a_greedy_one(cl
     pace.call("modest", lambda: done.append(("modest", clock.time())))
     clock.run()
     assert [client for client, _ in done] == ["greedy"] * 3 + ["modest"] + ["greedy"] * 4
-    assert [at for _, at in done] == [100.0] * 3 + [100.25, 100.5, 100.75, 101.0, 101.25]
+    assert [at for _, at in done] == [100.0] * 4 + [100.25, 100.5, 100.75, 101.0]
     assert pace._timer is None, "who has nothing to do does not keep the loop awake"
+
+
+def test_those_who_come_seldom_have_a_pace_of_their_own_from_however_many_addresses(clock: Clock) -> None:
+    pace, done = Pace(0.25, 3), list[tuple[str, float]]()
+
+    def call(client: str) -> None:
+        pace.call(client, lambda: done.append((client, clock.time())))
+
+    for _ in range(4):
+        call("greedy")
+    for number in range(20):
+        call(f"modest {number}")
+    assert [client for client, _ in done] == ["greedy"] * 3 + [f"modest {number}" for number in range(3)]
+    clock.run()
+    assert [client for client, _ in done][6:] == [*(f"modest {number}" for number in range(3, 20)), "greedy"]
+    assert [at for _, at in done][6:] == [100.25 + 0.25 * number for number in range(18)]
+
+
+def test_who_comes_after_a_crowd_that_the_loop_did_not_keep_up_with_does_not_wait_for_it(clock: Clock) -> None:
+    pace, at = Pace(0.25, 1), list[float]()
+    pace.call("greedy", lambda: None)
+    pace.call("greedy", lambda: None)
+    clock.stall = 0.5
+    clock.run()
+    pace.call("modest", lambda: at.append(clock.time()))
+    assert at == [clock.time()]
 
 
 def test_where_the_loop_does_not_keep_up_works_begin_less_often(clock: Clock) -> None:
