@@ -35,7 +35,7 @@ class Refusal:
 
 
 class Prober:
-    """Makes probes, so many at a time."""
+    """Makes probes, so many at a time, and of a database one by a module: who asks for it meanwhile gets the same."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Prober:
         self._specs = specs
         self._own_metrics = own_metrics
         self._sessions = sessions
-        self._active = 0
+        self._running: dict[tuple[str, str], asyncio.Task[Snapshot]] = {}  # by module and target
         # whether a database answered, and which collectors failed why, by module and target
         self._known: dict[tuple[str, str], tuple[bool | None, dict[str, str]]] = {}
         self._unreadable: dict[str, str] = {}  # why a module's credentials cannot be read
@@ -72,21 +72,42 @@ class Prober:
             )
         if not chosen.allows(*place):
             return Refusal(403, "the module does not allow that host, port or database")
-        if self._active >= settings.concurrency:
+        seconds = _seconds(chosen, scrape_timeout)
+        running = self._running.get((module[0], target[0]))
+        if running is None and len(self._running) >= settings.concurrency:
             return Refusal(503, "too many probes at a time (probe.concurrency)")
-        self._active += 1
         try:
-            snapshot = await self._probe(chosen, module[0], target[0], place, _seconds(chosen, scrape_timeout))
+            if running is None:
+                running = self._begin(chosen, module[0], target[0], place, seconds)
+                snapshot = await asyncio.shield(running)  # whoever asked: others may wait for it too
+            else:
+                async with asyncio.timeout(seconds):
+                    snapshot = await asyncio.shield(running)
+        except TimeoutError:
+            return Refusal(503, "the probe of it that is being made takes longer")
         except ConfigurationError as error:
             if self._unreadable.get(module[0]) != str(error):
                 log.warning("probe_failed", module=module[0], reason=str(error))
             self._unreadable[module[0]] = str(error)
             return Refusal(500, "the module's credentials cannot be read: the log tells more")
-        finally:
-            self._active -= 1
         if self._unreadable.pop(module[0], None) is not None:
             log.info("probe_recovered", module=module[0])
         return snapshot.text(openmetrics=openmetrics)
+
+    def _begin(
+        self, module: ProbeModule, module_name: str, name: str, place: tuple[str, str, str], seconds: float
+    ) -> asyncio.Task[Snapshot]:
+        key = module_name, name
+        running = asyncio.create_task(self._probe(module, module_name, name, place, seconds))
+        self._running[key] = running
+
+        def ended(task: asyncio.Task[Snapshot]) -> None:
+            del self._running[key]
+            if not task.cancelled():
+                task.exception()  # whoever waits for it is told; it may be that nobody does any more
+
+        running.add_done_callback(ended)
+        return running
 
     async def _probe(
         self, module: ProbeModule, module_name: str, name: str, place: tuple[str, str, str], seconds: float

@@ -20,9 +20,14 @@ class Timer(Generic[Job]):
     interval: float
     due: float = 0.0
 
-    def done(self, now: float) -> None:
-        """Sets the next turn on the grid of the interval; turns that were missed are not made up for."""
-        self.due = max(self.due + self.interval, now) if self.due else now + self.interval
+    def done(self, now: float) -> int:
+        """Sets the next turn on the grid of the interval; turns that were missed are not made up for. How many were."""
+        if not self.due:
+            self.due = now + self.interval
+            return 0
+        missed = max(int((now - self.due) / self.interval) - 1, 0)
+        self.due = max(self.due + self.interval, now)
+        return missed
 
 
 _due = attrgetter("due")

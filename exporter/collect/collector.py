@@ -76,6 +76,7 @@ class TargetCollector:
         self.pulse = Pulse()
         target.on_wait = self._waits
         status.set("up", 0)
+        status.set("collections_skipped", 0)
         self.adopt(specs)
 
     def adopt(self, specs: Sequence[CollectorSpec]) -> None:
@@ -145,7 +146,9 @@ class TargetCollector:
             finally:
                 self._status.publish(self._snapshot)
             timers[0].interval = IDLE_PROBE_INTERVAL_SECONDS if self._target.is_idle else PROBE_INTERVAL_SECONDS
-            timer.done(monotonic())
+            missed = timer.done(monotonic())
+            if timer.job is not None and missed:
+                self._status.add("collections_skipped", missed)
 
     async def _is_doubted(self, seconds: float) -> bool:
         """Waits so long, or until a session with the database broke, and tells which."""

@@ -102,7 +102,15 @@ def test_it_is_off_by_default(installed_database: str, exporter: StartExporter) 
 
 
 def test_so_many_at_a_time_and_none_longer_than_allowed(installed_database: str, exporter: StartExporter) -> None:
-    modules = {"shops": _module(installed_database, collectors=["operations"], timeout="2s")}
+    where = urlsplit(installed_database)
+    names = [
+        str(where.hostname),
+        "localhost",
+        "127.0.0.1",
+        "LOCALHOST",
+    ]  # of one database, told apart by their spelling
+    hosts = [f"{name}:{where.port}" for name in names]
+    modules = {"shops": _module(installed_database, collectors=["operations"], timeout="2s", hosts=hosts)}
     running = exporter("postgresql://nobody@127.0.0.1:1/none", probe={"modules": modules, "concurrency": 1})
     target = _target(installed_database)
     with psycopg.connect(installed_database) as blocker, ThreadPoolExecutor(4) as pool:

@@ -31,11 +31,13 @@ def test_other_bounds_hold_as_well(first: float, longest: float) -> None:
 def test_turns_that_were_missed_are_not_made_up_for() -> None:
     often, seldom = Timer("often", 1.0), Timer("seldom", 10.0)
     for timer in (often, seldom):
-        timer.done(100.0)
+        assert timer.done(100.0) == 0
     assert (earliest([seldom, often]).job, often.due, seldom.due) == ("often", 101.0, 110.0)
-    often.done(105.5)
+    assert often.done(105.5) == 3, "those of 102, 103 and 104; that of 105 is only late"
     assert often.due == 105.5, "at once, and once"
-    often.done(105.6)
+    assert often.done(105.6) == 0
     assert often.due == 106.5
+    assert often.done(107.75) == 0
+    assert often.due == 107.75
     restart([often, seldom])
     assert (often.due, seldom.due) == (0.0, 0.0)
