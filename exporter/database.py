@@ -29,9 +29,10 @@ Connection = psycopg.AsyncConnection[Row]
 CONNECT_TIMEOUT_SECONDS = 5
 CANCEL_SECONDS = 0.4
 GRACE_SECONDS = 1.0  # after which the server ends a statement that was given up here
-PORTION_ROWS = 1000
+PORTION_ROWS = 200  # that are made in one turn of the event loop
 OUR_SCHEMAS = ("script_tracking", "script_tracking_internal")
-MARKED_VALUES = 2000  # of an answer that is known again when it comes again
+PORTION_VALUES = 2000  # that are looked at in one turn of the event loop
+MARKED_VALUES = 500_000  # of an answer that is known again when it comes again
 
 
 class LegibleConnection(psycopg.AsyncConnection[Row]):
@@ -204,7 +205,7 @@ async def _answer(connection: Connection, statements: bytes, known: int | None) 
         cursor = await connection.execute(statements)
         while cursor.nextset():
             pass
-        mark = None if cursor.pgresult is None else _mark(cursor.pgresult)
+        mark = None if cursor.pgresult is None else await _mark(cursor.pgresult)
         if mark is not None and mark == known:
             return Answer([], mark, True, cursor.rowcount)
         try:
@@ -243,12 +244,18 @@ async def _legible_rows(connection: LegibleConnection, cursor: psycopg.AsyncCurs
     return rows
 
 
-def _mark(result: PGresult) -> int | None:
+async def _mark(result: PGresult) -> int | None:
     if result.ntuples * result.nfields > MARKED_VALUES:
         return None
     columns = range(result.nfields)
-    names = [result.fname(column) for column in columns]
-    return hash((*names, *[result.get_value(row, column) for row in range(result.ntuples) for column in columns]))
+    mark = hash((result.ntuples, *[result.fname(column) for column in columns]))
+    portion = max(PORTION_VALUES // max(result.nfields, 1), 1)
+    for begin in range(0, result.ntuples, portion):
+        if begin:
+            await asyncio.sleep(0)
+        rows = range(begin, min(begin + portion, result.ntuples))
+        mark = hash((mark, *[result.get_value(row, column) for row in rows for column in columns]))
+    return mark
 
 
 async def _cancel(connection: Connection) -> None:

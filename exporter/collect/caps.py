@@ -30,7 +30,7 @@ log = get_logger("collect")
 
 OTHER = "other"
 SHOWN_TIMEOUT_SECONDS = 3.0
-PORTION = 500  # samples that are sorted in one turn of the event loop
+PORTION = 200  # samples that are made, sorted or rendered in one turn of the event loop: about half a millisecond
 CAPPED = ("tenant", "script_type")  # columns, and labels
 
 
@@ -118,10 +118,10 @@ class Caps:
         self._cutting: set[str] = set()
         self._kept: dict[str, Kept] = {}  # what was told of a collector that returns too much
 
-    async def learn(self, connection: Connection, spec: CollectorSpec, rows: list[Row]) -> None:
+    async def learn(self, connection: Connection, spec: CollectorSpec, rows: Sequence[Row]) -> None:
         """Asks which tenants and types are told by name, where these rows or other limits may change that."""
         limits = {"tenant": self.limits.tenants, "script_type": self.limits.script_types}
-        if not self.shown.has_news(spec, rows) and self.shown.limits == limits:
+        if self.shown.limits == limits and not await self._has_news(spec, rows):
             return
         statement = SQL(query("target", "shown_labels")).format(
             tenants=limits["tenant"], script_types=limits["script_type"]
@@ -129,6 +129,13 @@ class Caps:
         found = Shown.of(limits, await fetch(connection, statement, timeout=SHOWN_TIMEOUT_SECONDS, read_only=True))
         if found != self.shown:  # by which is known whether what was made of rows would be made of them again
             self.shown = found
+
+    async def _has_news(self, spec: CollectorSpec, rows: Sequence[Row]) -> bool:
+        for portion in batched(rows, PORTION):
+            if self.shown.has_news(spec, portion):
+                return True
+            await asyncio.sleep(0)
+        return False
 
     async def cut(self, spec: CollectorSpec, families: Sequence[Family], others: int) -> int:
         """Leaves as many samples as there is room for beside those of the others; how many went."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from exporter.database import Row
 
@@ -25,32 +26,47 @@ class Stretch:
     seen_from: float  # when the exporter began to look: nothing is known of what was before
 
 
+class Counts(NamedTuple):
+    """How many there ever were."""
+
+    ddl: int = 0
+    failed: int = 0
+
+
+NONE = Counts()
+
+
+def counts_of(rows: Sequence[Row], before: Counts = NONE) -> Counts:
+    """What rows of the collector of operations count, and those before them."""
+    ddl = sum(int(row["operations_total"] or 0) for row in rows if row["script_type"] == "DDL")
+    failed = sum(
+        int(row["operations_total"] or 0)
+        for row in rows
+        if row["status"] in FAILED and row["script_type"] not in LOGINS
+    )
+    return Counts(before.ddl + ddl, before.failed + failed)
+
+
 class Course:
     """Made of the counters that the collector of operations brings; what nobody saw come counts when it is seen."""
 
     def __init__(self) -> None:
         self._counts: deque[list[int]] = deque(maxlen=SLOTS)
-        self._last: tuple[int, int] | None = None
+        self._last: Counts | None = None
         self._slot = 0
         self._seen_from = 0.0
 
-    def note(self, rows: Sequence[Row]) -> None:
+    def note(self, counts: Counts) -> None:
         """Takes the counters as of now."""
-        ddl = sum(int(row["operations_total"] or 0) for row in rows if row["script_type"] == "DDL")
-        failed = sum(
-            int(row["operations_total"] or 0)
-            for row in rows
-            if row["status"] in FAILED and row["script_type"] not in LOGINS
-        )
         now = time.time()
         if self._last is None:
             self._seen_from = now
         self._turn(int(now // SLOT_SECONDS))
         if self._last is not None:
-            more = ddl - self._last[0], failed - self._last[1]
+            more = counts.ddl - self._last.ddl, counts.failed - self._last.failed
             for number, amount in enumerate(more):
                 self._counts[-1][number] += max(amount, 0)  # less is another database under the name: that begins anew
-        self._last = ddl, failed
+        self._last = counts
 
     def _turn(self, slot: int) -> None:
         """Begins what quarters of an hour have begun since; a clock that steps back begins none."""

@@ -6,12 +6,14 @@ as they are of the metrics; rows of another shape tell nothing.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.collect.course import Course, Stretch
+from exporter.collect.caps import PORTION, batched
+from exporter.collect.course import NONE, Counts, Course, Stretch, counts_of
 from exporter.collect.names import Names
 from exporter.database import Row
 from exporter.schedule import monotonic
@@ -75,10 +77,13 @@ class Digest:
     stretch: Stretch | None = None  # the last hours, those included in which the database did not answer
 
 
-def _checks(rows: Sequence[Row]) -> Sequence[Check]:
+# each takes rows into what those before them came to, which is None at first
+
+
+def _checks(before: Sequence[Check] | None, rows: Sequence[Row]) -> Sequence[Check]:
     # a schema that was not upgraded yet tells no status, unit and advice
     statuses = {None: "unknown", 1: "ok", 0: "warning"}
-    return tuple(
+    found = tuple(
         Check(
             sys.intern(row["check_name"]),  # the texts are the same for hundreds of targets
             sys.intern(row.get("status") or statuses[row["ok"]]),
@@ -90,15 +95,17 @@ def _checks(rows: Sequence[Row]) -> Sequence[Check]:
         for row in rows
         if row["check_name"] is not None
     )
+    return (*(before or ()), *found)
 
 
-def _capture(rows: Sequence[Row]) -> Capture | None:
-    for row in rows:
-        return Capture(row["level"] or "", row["lacks"] or "", int(row["lost_records_total"] or 0))
-    return None
+def _capture(before: Capture | None, rows: Sequence[Row]) -> Capture | None:
+    if before is None:
+        for row in rows:
+            return Capture(row["level"] or "", row["lacks"] or "", int(row["lost_records_total"] or 0))
+    return before
 
 
-def _failures(rows: Sequence[Row]) -> Sequence[Failure]:
+def _failures(before: Sequence[Failure] | None, rows: Sequence[Row]) -> Sequence[Failure]:
     found = [
         Failure(
             row["tenant"], row["script_type"], row["error_class"], int(row["errors_total"]),
@@ -107,11 +114,12 @@ def _failures(rows: Sequence[Row]) -> Sequence[Failure]:
         for row in rows
         if row["errors_total"] and None not in (row["tenant"], row["script_type"], row["error_class"])
     ]  # fmt: skip
+    found[:0] = before or ()
     found.sort(key=lambda failure: (-(failure.last_at or 0), -failure.total, failure.tenant, failure.script_type))
     return tuple(found[:FAILURES])
 
 
-def _days(rows: Sequence[Row]) -> Sequence[Day]:
+def _days(before: Sequence[Day] | None, rows: Sequence[Row]) -> Sequence[Day]:
     found = [
         Day(
             row["tenant"], int(row["operations_24h"] or 0), int(row["failed_24h"] or 0),
@@ -120,12 +128,13 @@ def _days(rows: Sequence[Row]) -> Sequence[Day]:
         for row in rows
         if row["tenant"] is not None
     ]  # fmt: skip
+    found[:0] = before or ()
     found.sort(key=lambda day: (-day.operations, day.tenant))
     return tuple(found[:TENANTS])
 
 
-def _ddl(rows: Sequence[Row]) -> Mapping[str, int]:
-    counts: dict[str, int] = {}
+def _ddl(before: Mapping[str, int] | None, rows: Sequence[Row]) -> Mapping[str, int]:
+    counts = dict(before or {})
     for row in rows:
         if row["script_type"] == "DDL" and row["status"] is not None:
             counts[row["status"]] = counts.get(row["status"], 0) + int(row["operations_total"] or 0)
@@ -133,13 +142,22 @@ def _ddl(rows: Sequence[Row]) -> Mapping[str, int]:
 
 
 # by collector: what becomes of its rows
-_TAKEN: Mapping[str, tuple[str, Callable[[Sequence[Row]], Any]]] = {
+_TAKEN: Mapping[str, tuple[str, Callable[[Any, Sequence[Row]], Any]]] = {
     "health": ("checks", _checks),
     "capture": ("capture", _capture),
     "errors": ("failures", _failures),
     "dashboard": ("days", _days),
     "operations": ("ddl", _ddl),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What is wanted of the rows of a collector."""
+
+    name: str
+    told: Any  # None where nothing is known
+    counts: Counts | None = None
 
 
 class Digester:
@@ -149,17 +167,30 @@ class Digester:
         self._told: dict[str, tuple[float, Any]] = {}
         self._course = Course()
 
-    def take(self, collector: str, rows: Sequence[Row], end: float) -> None:
-        """Keeps what is wanted of the rows of a collector, until `end` by the monotonic clock."""
+    @staticmethod
+    async def digested(collector: str, rows: Sequence[Row]) -> Digested | None:
+        """What is wanted of the rows of a collector, if anything; other tasks have their turn amid many of them."""
         if collector not in _TAKEN:
-            return
+            return None
         name, reduce = _TAKEN[collector]
+        counts = NONE if collector == "operations" else None
         try:
-            self._told[name] = end, reduce(rows)
-            if collector == "operations":
-                self._course.note(rows)
+            told = reduce(None, ())
+            for number, portion in enumerate(batched(rows, PORTION)):
+                if number:
+                    await asyncio.sleep(0)
+                told = reduce(told, portion)
+                if counts is not None:
+                    counts = counts_of(portion, counts)
         except (AttributeError, KeyError, TypeError, ValueError):  # the function is not ours any more
-            self._told.pop(name, None)
+            return Digested(name, None)
+        return Digested(name, told, counts)
+
+    def take(self, digested: Digested, end: float) -> None:
+        """Keeps it until `end` by the monotonic clock."""
+        self._told[digested.name] = end, digested.told
+        if digested.counts is not None:
+            self._course.note(digested.counts)
 
     def prolong(self, collector: str, end: float) -> None:
         """What a collector told holds until another end."""

@@ -7,6 +7,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+from exporter.collect import checksum
 
 LEVEL = 1
 READY_FROM_BYTES = 4096  # smaller pieces compress better together, when they are asked for
@@ -16,9 +19,13 @@ _HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"  # no name, no time, the fas
 _END = b"\x03\x00"  # the last block of a stream, which is empty
 
 
+def _compressor() -> Any:
+    return zlib.compressobj(LEVEL, wbits=-zlib.MAX_WBITS)
+
+
 def _deflate(texts: Sequence[bytes]) -> bytes:
     """Blocks of a deflate stream, of which none is the last; they end with a byte, so that others may follow."""
-    compressor = zlib.compressobj(LEVEL, wbits=-zlib.MAX_WBITS)
+    compressor = _compressor()
     return b"".join([*map(compressor.compress, texts), compressor.flush(zlib.Z_SYNC_FLUSH)])
 
 
@@ -39,16 +46,49 @@ def in_parts(texts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
+class Ready:
+    """What gzip makes of a piece: its blocks, its checksum, and what puts the checksum behind another one."""
+
+    blocks: bytes
+    checksum: int
+    shift: int
+
+
+@dataclass(frozen=True)
 class Piece:
-    """Some lines, with their blocks where these are made beforehand."""
+    """Some lines, with what gzip makes of them where that is made beforehand."""
 
     text: bytes
-    blocks: bytes | None = None
+    ready: Ready | None = None
 
     @classmethod
     def of(cls, text: bytes) -> Piece:
         """A piece that is ready to be joined."""
-        return cls(text, _deflate([text]) if len(text) >= READY_FROM_BYTES else None)
+        if len(text) < READY_FROM_BYTES:
+            return cls(text)
+        return cls(text, Ready(_deflate([text]), zlib.crc32(text), checksum.shift(len(text))))
+
+
+class Packer:
+    """Makes a piece that is ready out of texts, each of which is compressed when it comes."""
+
+    def __init__(self) -> None:
+        self._compressor = _compressor()
+        self._texts: list[bytes] = []
+        self._blocks: list[bytes] = []
+        self._checksum = 0
+
+    def add(self, text: bytes) -> None:
+        """Adds what follows."""
+        self._texts.append(text)
+        self._blocks.append(self._compressor.compress(text))
+        self._checksum = zlib.crc32(text, self._checksum)
+
+    def piece(self) -> Piece:
+        """The whole; nothing can be added any more."""
+        text = b"".join(self._texts)
+        blocks = b"".join([*self._blocks, self._compressor.flush(zlib.Z_SYNC_FLUSH)])
+        return Piece(text, Ready(blocks, self._checksum, checksum.shift(len(text))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +118,21 @@ class Text:
     @property
     def unready_bytes(self) -> int:
         """What packing it has yet to compress."""
-        return sum(len(piece.text) for piece in self.pieces if piece.blocks is None)
+        return sum(len(piece.text) for piece in self.pieces if piece.ready is None)
 
     def packed(self) -> bytes:
         """As gzip."""
-        blocks, small = [_HEAD], list[bytes]()
+        blocks, small, total = [_HEAD], list[bytes](), 0
         for piece in self.pieces:
-            if piece.blocks is None:
+            if piece.ready is None:
                 small.append(piece.text)
+                total = zlib.crc32(piece.text, total)
                 continue
             if small:
                 blocks.append(_deflate(small))
                 small = []
-            blocks.append(piece.blocks)
+            blocks.append(piece.ready.blocks)
+            total = checksum.joined(total, piece.ready.checksum, piece.ready.shift)
         if small:
             blocks.append(_deflate(small))
-        checksum = 0
-        for part in self._parts():
-            checksum = zlib.crc32(part, checksum)
-        return b"".join([*blocks, _END, struct.pack("<II", checksum, self.size & 0xFFFFFFFF)])
+        return b"".join([*blocks, _END, struct.pack("<II", total, self.size & 0xFFFFFFFF)])

@@ -26,6 +26,8 @@ class _Told:
 
     @classmethod
     def of(cls, texts: render.Texts, end: float, size: int = 0) -> _Told:
+        if texts.pieces is not None:
+            return cls(end, size, texts, *texts.pieces)
         text = Piece.of(texts.text)
         return cls(end, size, texts, text, text if texts.openmetrics is texts.text else Piece.of(texts.openmetrics))
 

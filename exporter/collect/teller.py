@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from exporter.collect.caps import Caps, Shown
-from exporter.collect.digest import Digester
+from exporter.collect.caps import PORTION, Caps, Shown
+from exporter.collect.digest import Digested, Digester
 from exporter.collect.families import Families, Family
 from exporter.collect.render import Texts, samples_in_turns
 from exporter.collect.snapshot import Snapshot
 from exporter.config import LimitsConfig
 from exporter.database import Answer
 from exporter.metricmap import CollectorSpec, MetricSpec
-
-PORTION_ROWS = 500  # of which samples are made in one turn of the event loop
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Telling:
     told: Sequence[tuple[Family, Texts]]
     dropped: int = 0
     by: tuple[Shown, LimitsConfig] | None = None
+    digested: Digested | None = None
 
 
 class Teller:
@@ -53,15 +52,17 @@ class Teller:
             return Telling(spec, answer, ())
         shown, limits = self._caps.shown, self._caps.limits
         made = Families(spec, self._target, shown)
-        for begin in range(0, len(answer.rows), PORTION_ROWS):
+        portion = max(PORTION // max(len(spec.metrics), 1), 1)
+        for begin in range(0, len(answer.rows), portion):
             if begin:
                 await asyncio.sleep(0)
-            made.add(answer.rows[begin : begin + PORTION_ROWS])
+            made.add(answer.rows[begin : begin + portion])
         others = self._snapshot.samples - self._snapshot.samples_of(self._target, spec.name)
         gone = await self._caps.cut(spec, made.families, others)
         told = [(family, await samples_in_turns(family)) for family in made.families]
+        digested = await self.digester.digested(spec.name, answer.rows)
         whole = not (made.dropped or gone)
-        return Telling(spec, answer, told, made.dropped + gone, (shown, limits) if whole else None)
+        return Telling(spec, answer, told, made.dropped + gone, (shown, limits) if whole else None, digested)
 
     def tell(self, telling: Telling, end: float) -> None:
         """Hands it out until `end` by the monotonic clock."""
@@ -74,7 +75,8 @@ class Teller:
             self._snapshot.withdraw(self._target, [name])
         self._metrics[name] = metrics
         self._snapshot.put_rendered(self._target, name, telling.told, end)
-        self.digester.take(name, answer.rows, end)
+        if telling.digested is not None:
+            self.digester.take(telling.digested, end)
         if telling.by is not None and answer.mark is not None:
             self._told[name] = (answer.mark, *telling.by)
         else:

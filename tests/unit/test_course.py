@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.collect import course
-from exporter.collect.course import SLOT_SECONDS, SLOTS, Course
+from exporter.collect.course import SLOT_SECONDS, SLOTS, Course, counts_of
 from exporter.collect.digest import Digester
 
 NOON = 1764417600.0
@@ -35,7 +35,7 @@ def rows(ddl: int, failed: int, logins: int = 0) -> list[dict[str, Any]]:
 def test_what_was_before_the_first_look_is_not_known(clock: list[float]) -> None:
     seen = Course()
     assert seen.stretch is None
-    seen.note(rows(1000, 50))
+    seen.note(counts_of(rows(1000, 50)))
     found = seen.stretch
     assert found is not None
     assert (found.ddl, found.failed, found.since, found.seen_from) == ((0,), (0,), NOON, NOON + 60)
@@ -45,7 +45,7 @@ def test_each_quarter_of_an_hour_has_its_own(clock: list[float]) -> None:
     seen = Course()
     for minutes, ddl, failed in ((0, 10, 5), (5, 12, 5), (16, 13, 8), (50, 13, 9)):
         clock[0] = NOON + 60 * minutes
-        seen.note(rows(ddl, failed, logins=minutes))
+        seen.note(counts_of(rows(ddl, failed, logins=minutes)))
     found = seen.stretch
     assert found is not None
     assert (found.ddl, found.failed) == ((2, 1, 0, 0), (0, 3, 0, 1))
@@ -57,10 +57,10 @@ def test_each_quarter_of_an_hour_has_its_own(clock: list[float]) -> None:
 
 def test_it_goes_back_so_far_and_no_farther(clock: list[float]) -> None:
     seen = Course()
-    seen.note(rows(0, 0))
+    seen.note(counts_of(rows(0, 0)))
     for number in range(1, SLOTS + 20):
         clock[0] = NOON + number * SLOT_SECONDS
-        seen.note(rows(number, 0))
+        seen.note(counts_of(rows(number, 0)))
     found = seen.stretch
     assert found is not None
     assert (found.ddl, found.since) == ((1,) * SLOTS, NOON + 20 * SLOT_SECONDS)
@@ -73,15 +73,17 @@ def test_counters_that_fall_and_a_clock_that_steps_back_take_nothing_away(clock:
     seen = Course()
     for minutes, ddl in ((0, 10), (1, 15), (20, 3), (21, 4), (-60, 6)):
         clock[0] = NOON + 60 * minutes
-        seen.note(rows(ddl, 0))
+        seen.note(counts_of(rows(ddl, 0)))
     found = seen.stretch
     assert found is not None and found.ddl == (5, 3)
 
 
-def test_it_outlives_an_outage_and_not_what_must_not_be_told(clock: list[float]) -> None:
+async def test_it_outlives_an_outage_and_not_what_must_not_be_told(clock: list[float]) -> None:
     digester = Digester()
-    digester.take("operations", rows(1, 1), 0.0)
-    digester.take("operations", rows(4, 1), 0.0)
+    for brought in (rows(1, 1), rows(4, 1)):
+        digested = await digester.digested("operations", brought)
+        assert digested is not None
+        digester.take(digested, 0.0)
     digester.forget_all()
     digester.forget(["operations"])
     told = digester.digest()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.collect import packing
+from exporter.collect import checksum, packing
 from exporter.collect.families import Family, LabelSet
-from exporter.collect.packing import READY_FROM_BYTES, Piece, Text
+from exporter.collect.packing import READY_FROM_BYTES, Packer, Piece, Text
 from exporter.collect.snapshot import Snapshot
 from exporter.metricmap import MetricSpec
 
@@ -25,11 +25,41 @@ def unpacked(packed: bytes) -> bytes:
     return text
 
 
+def packed(*texts: bytes) -> Piece:
+    """A piece that is ready, however short, made of texts that came one after the other."""
+    packer = Packer()
+    for text in texts:
+        packer.add(text)
+    return packer.piece()
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.binary(max_size=9), st.integers(0, 99)), min_size=1, max_size=6))
+def test_the_checksum_of_the_whole_is_put_together_of_those_of_its_parts(seeds: list[tuple[bytes, int]]) -> None:
+    texts = [seed * times for seed, times in seeds]
+    total = 0
+    for text in texts:
+        total = checksum.joined(total, zlib.crc32(text), checksum.shift(len(text)))
+    assert total == zlib.crc32(b"".join(texts))
+
+
+def test_the_checksum_of_a_very_long_text_is_put_together_as_well() -> None:
+    first, second = b"x" * 5, bytes(2**24 + 1)
+    joined = checksum.joined(zlib.crc32(first), zlib.crc32(second), checksum.shift(len(second)))
+    assert joined == zlib.crc32(first + second)
+
+
+def test_a_piece_may_come_in_parts() -> None:
+    piece = packed(b"one\n" * 2000, b"", b"two\n" * 2000)
+    assert piece.text == b"one\n" * 2000 + b"two\n" * 2000
+    assert unpacked(Text([Piece(b"head\n"), piece, Piece(b"end\n")]).packed()) == b"head\n" + piece.text + b"end\n"
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=50), st.integers(0, 500), st.booleans()), max_size=12))
 def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) -> None:
     texts = [(seed * times, ready) for seed, times, ready in parts]
-    pieces = [Piece(text, packing._deflate([text])) if ready else Piece(text) for text, ready in texts]
+    pieces = [packed(text) if ready else Piece(text) for text, ready in texts]
     whole = Text(pieces)
     assert whole.plain == b"".join(text for text, _ in texts)
     assert unpacked(whole.packed()) == whole.plain

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Exemplar, Timestamp
 
-from exporter.collect import render
+from exporter.collect import families, render
 from exporter.collect.families import Family, LabelSet, from_rows
 from exporter.errors import QueryFailed
 from exporter.metricmap import CollectorSpec
@@ -150,3 +151,19 @@ def test_lines_of_a_histogram_are_those_of_the_library(bounds: dict[str, set[flo
         family.buckets[labels], family.sums[labels] = counts[::-1], 2.5
         theirs.add_metric(["shop", zone], [(render._go_float(bound), count) for bound, count in counts], 2.5)
     assert render.samples(family).text == by_the_library(theirs)
+
+
+@settings(deadline=None)
+@given(TEXT, st.floats(0, 2e9), NUMBER)
+def test_a_line_with_an_exemplar_is_that_of_the_library(key: str, at: float, value: float) -> None:
+    spec = collector(COUNTER).metrics[0]
+    labels: LabelSet = (("target", "shop"), ("tenant", key))
+    exemplar = families.Exemplar((("execution_hk", key),), at)
+    family = Family(spec, {labels: value}, exemplars={labels: exemplar})
+    theirs = CounterMetricFamily(spec.name, "X.")
+    own = Exemplar(dict(exemplar.labels), 1.0, at)
+    theirs.add_sample(spec.name, dict(labels), value, exemplar=own)
+    registry = CollectorRegistry()
+    registry.register(_Once(theirs))
+    text = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    assert render.samples(family).openmetrics == text.split(b"\n", 2)[2].removesuffix(b"# EOF\n")
