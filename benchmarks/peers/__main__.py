@@ -106,6 +106,8 @@ def _markdown(found: Sequence[Figures], server: str) -> str:
         row("samples of a scrape", "samples", ",d"),
         row("scrape, p50", "p50", ".1f", " ms"),
         row("scrape, p99", "p99", ".1f", " ms"),
+        row("scrape that asks for gzip, p50", "packed_p50", ".1f", " ms"),
+        row("scrape that asks for gzip, p99", "packed_p99", ".1f", " ms"),
         row("processor time of the exporter for a scrape", "scrape_cpu", ".2f", " ms"),
         row("the same, of a scrape that asks for gzip", "packed_cpu", ".2f", " ms"),
         row("processor time of the exporter, unscraped, in a second", "idle_cpu", ".1f", " ms"),

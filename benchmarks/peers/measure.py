@@ -68,8 +68,10 @@ class Figures:
     database_samples: int
     p50: float
     p99: float
+    packed_p50: float  # of a scrape that asks for gzip, as Prometheus does
+    packed_p99: float
     scrape_cpu: float  # milliseconds of the program's processor time for a scrape, beyond what it takes by itself
-    packed_cpu: float  # the same of a scrape that asks for gzip, as Prometheus does
+    packed_cpu: float  # the same of a scrape that asks for gzip
     idle_cpu: float  # milliseconds a second, unscraped
     resident: float  # MB
     outage: Outage
@@ -177,7 +179,7 @@ def measure(contestant: Contestant, effort: Effort, environment: Mapping[str, st
         time.sleep(effort.idle_seconds)
         idle = (one.cpu_milliseconds() - before) / (time.monotonic() - at)
         connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=SCRAPE_TIMEOUT_SECONDS)
-        _, packed_cpu, _ = _scrapes(one, connection, effort.scrapes, idle, "gzip")
+        packed, packed_cpu, _ = _scrapes(one, connection, effort.scrapes, idle, "gzip")
         durations, scrape_cpu, body = _scrapes(one, connection, effort.scrapes, idle, "identity")
         connection.close()
         resident = one.resident_megabytes()
@@ -189,9 +191,13 @@ def measure(contestant: Contestant, effort: Effort, environment: Mapping[str, st
             server.start()
     return Figures(
         contestant.name, statistics.median(listening), first, samples(body), of_database(body),
-        statistics.median(durations), statistics.quantiles(durations, n=100, method="inclusive")[98],
+        statistics.median(durations), _p99(durations), statistics.median(packed), _p99(packed),
         scrape_cpu, packed_cpu, idle, resident, outage,
     )  # fmt: skip
+
+
+def _p99(durations: Sequence[float]) -> float:
+    return statistics.quantiles(durations, n=100, method="inclusive")[98]
 
 
 def _scrapes(
