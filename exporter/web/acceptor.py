@@ -125,6 +125,7 @@ class Acceptor:
         if visitor.gone:
             return
         visitor.waiting = False
+        self.guests.begins(visitor)
         visitor.withdraw = None
         context, visitor.vet = self._security()
         task = self._loop.create_task(self._connect(visitor, context))

@@ -20,7 +20,7 @@ Stage = Literal[
 # why a connection was ended: it was too long in that stage, had to make room for another, or there was no room for it
 Reason = Literal["silent", "greeting", "idle", "asking", "taking", "leaving", "made_room", "no_room"]
 # in this order others make room for a newcomer; who is being served never does
-DISPENSABLE: tuple[Stage, ...] = ("leaving", "silent", "idle", "asking", "greeting", "taking")
+DISPENSABLE: tuple[Stage, ...] = ("silent", "leaving", "idle", "asking", "greeting", "taking")
 _PLACES = {stage: place for place, stage in enumerate(DISPENSABLE)}
 
 
@@ -69,6 +69,7 @@ class Guests:
         self._ends = ends
         self._stays: dict[Guest, _Stay] = {}
         self._clients: dict[str, dict[Guest, None]] = {}  # in the order in which they came
+        self._waiting: dict[str, dict[Guest, None]] = {}  # the same, of those alone for whom nothing was begun yet
 
     def __len__(self) -> int:
         return len(self._stays)
@@ -78,27 +79,41 @@ class Guests:
         limits = self._limits
         own = self._clients.get(guest.client, {})
         if len(own) >= limits.connections_of_a_client:
-            if not self._make_room(own):
+            if not self._make_room(guest.client):
                 self._ends("no_room")
                 return False
         elif len(self._stays) >= limits.connections:
             # the client with the most connections loses one, so that nobody can push the others out
-            crowds = sorted(self._clients.values(), key=len, reverse=True)
-            if not any(self._make_room(crowd) for crowd in crowds):
+            crowds = sorted(self._clients, key=lambda client: len(self._clients[client]), reverse=True)
+            if not any(map(self._make_room, crowds)):
                 self._ends("no_room")
                 return False
         self._stays[guest] = _Stay(guest.stage())
         self._clients.setdefault(guest.client, {})[guest] = None
+        self._waiting.setdefault(guest.client, {})[guest] = None
         return True
 
-    def _make_room(self, crowd: dict[Guest, None]) -> bool:
-        first, place = None, len(DISPENSABLE)
-        for guest in crowd:
-            own = _PLACES.get(guest.stage(), place)
-            if own < place:
-                first, place = guest, own
-                if not own:
-                    break
+    def begins(self, guest: Guest) -> None:
+        """Notes that something is done for a guest from now on."""
+        self._forget(self._waiting, guest)
+
+    @staticmethod
+    def _forget(crowds: dict[str, dict[Guest, None]], guest: Guest) -> None:
+        crowd = crowds.get(guest.client, {})
+        if crowd.pop(guest, guest) is None and not crowd:
+            del crowds[guest.client]
+
+    def _make_room(self, client: str) -> bool:
+        # of those who connect without end it is one of these, and the others need not be looked at
+        first: Guest | None = next(iter(self._waiting.get(client, ())), None)
+        if first is None or first.stage() != DISPENSABLE[0]:
+            first, place = None, len(DISPENSABLE)
+            for guest in self._clients[client]:
+                own = _PLACES.get(guest.stage(), place)
+                if own < place:
+                    first, place = guest, own
+                    if not own:
+                        break
         if first is None:
             return False
         self.leave(first)
@@ -110,10 +125,8 @@ class Guests:
         """Forgets a guest that has gone; it may have gone already."""
         if self._stays.pop(guest, None) is None:
             return
-        crowd = self._clients[guest.client]
-        del crowd[guest]
-        if not crowd:
-            del self._clients[guest.client]
+        self._forget(self._clients, guest)
+        self._forget(self._waiting, guest)
 
     def moved(self, guest: Guest) -> None:
         """Begins a guest's stage anew, as with a next request that looks like the last."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.collect import render
-from exporter.collect.caps import Kept, Shown, cut
+from exporter.collect.caps import PORTION, Kept, Shown, cut
 from exporter.collect.families import Family, from_rows
 from exporter.metricmap import CollectorSpec, MetricSpec, load
 
@@ -181,4 +181,4 @@ async def test_a_large_family_is_rendered_in_turns_and_is_the_same(kind: str, mo
     counting.cancel()
     assert texts == render.samples(family)
     assert texts.openmetrics is texts.text
-    assert turns >= family.size / render.PORTION - 1
+    assert turns >= family.size / PORTION - 1
