@@ -66,7 +66,8 @@ async def test_who_asks_for_a_probe_that_is_being_made_gets_the_same(installed_d
         "timeout": "2m",
     }
     sessions = Sessions()
-    config = Config.model_validate({"targets": [], "probe": {"modules": {"shops": module}, "concurrency": 1}})
+    elsewhere = [{"name": "none", "dsn": "postgresql://nobody@127.0.0.1:1/none"}]
+    config = Config.model_validate({"targets": elsewhere, "probe": {"modules": {"shops": module}, "concurrency": 1}})
     prober = Prober(lambda: config, metricmap.load(), metricmap.load_own(), sessions)
     target = f"{where.hostname}:{where.port}{where.path}"
 
