@@ -71,6 +71,7 @@ def make_past(session: Session, until: datetime = THIS_MONTH) -> None:
         session.execute("set local role script_tracking_owner")
         for row in session.execute(f"select relation from {INTERNAL}.partitioned_tables() order by place".encode()):
             session.execute(PAST.format(row["relation"], INTERNAL, until, following).encode())
+        session.execute(f"select {INTERNAL}.settle_guards(1259)".encode())
 
 
 def counters(session: Session) -> dict[str, list[tuple[object, ...]]]:

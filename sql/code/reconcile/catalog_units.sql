@@ -1,7 +1,7 @@
 -- requires: reconcile/relation_units.sql, reconcile/replication_units.sql
 -- Everything in this database whose definition is watched, as the catalogs have it now: relations and what belongs to them,
 -- functions, types, schemas, extensions, default privileges, what replicates or is foreign, event triggers. Objects that
--- initdb made are not, but for schemas and extensions; nor temporary ones, nor the tracker's own, which "schema verify" holds to the release.
+-- initdb made are not, but for schemas and extensions; nor temporary ones, nor the tracker's own (guard_units.sql).
 -- roots: the objects whose DDL accounts for a change of this one. Event triggers fire no event, so each one's xmin tells
 -- whether it was altered, even back and forth.
 create or replace function script_tracking_internal.catalog_units()

@@ -3,5 +3,5 @@ create or replace function script_tracking_internal.reconcile_format()
 returns integer
 language sql immutable parallel safe
 as $function$
-  select 4
+  select 5
 $function$;

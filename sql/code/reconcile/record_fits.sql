@@ -8,7 +8,7 @@ returns boolean
 language sql immutable parallel safe
 as $function$
   select case
-    when p_tag in ('GRANT', 'REVOKE') then p_kind like 'grant%'
+    when p_tag in ('GRANT', 'REVOKE') then p_kind like 'grant%' or p_kind = 'transaction'  -- which writes the catalog's row anew
     when p_tag = 'REFRESH MATERIALIZED VIEW' then false
     when p_named = 'extension' then not (p_change = 'CREATE' and p_dropped)
     when p_change = 'CREATE' then not p_dropped and case

@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql, upkeep/make_partition.sql, upkeep/attach_partition.sql
+-- requires: upkeep/vault_partition.sql, upkeep/make_partition.sql, upkeep/attach_partition.sql, reconcile/settle_guards.sql
 -- Gives every partitioned table the partitions that script_execution_s has and it lacks, as a new table does. Returns how
 -- many were made.
 create or replace function script_tracking_internal.complete_partitions()
@@ -23,6 +23,9 @@ begin
       v_missing.lower_bound, v_missing.upper_bound);
     v_made := v_made + 1;
   end loop;
+  if v_made > 0 then
+    perform script_tracking_internal.settle_guards(1259);
+  end if;
   return v_made;
 end
 $function$;

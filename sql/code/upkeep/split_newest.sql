@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql, upkeep/partition_suffix.sql, upkeep/make_partition.sql, upkeep/attach_partition.sql, upkeep/lock_partitions.sql
+-- requires: upkeep/vault_partition.sql, upkeep/partition_suffix.sql, upkeep/make_partition.sql, upkeep/attach_partition.sql, upkeep/lock_partitions.sql, reconcile/settle_guards.sql
 -- Ends the newest partition of every partitioned table at the first of the bounds, and makes one from each of them to the next,
 -- the last to MAXVALUE. The newest ones are empty, or have a valid check constraint partition_cut of these bounds, so that
 -- nothing is read under the locks; the constraint goes. Returns how many partitions were made. The caller has pinned its settings
@@ -49,6 +49,7 @@ begin
       v_made := v_made + 1;
     end loop;
   end loop;
+  perform script_tracking_internal.settle_guards(1259);
   return v_made;
 end
 $function$;
