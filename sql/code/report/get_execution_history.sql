@@ -7,7 +7,8 @@
 -- own, by the time where that soon finds enough, else by tenant and status. That index leaves out what runs, which the state
 -- table knows. Names and types are compared as the results of subselects: else the planner would look up how frequent the
 -- value is over all tenants, and the time of a call would tell. So would the index of type and status, which leads to others' rows
--- of that type: "is not distinct from" does not use it.
+-- of that type: "is not distinct from" does not use it. What runs is found tenant first, in subselects that nothing is put into: else
+-- all that runs of a type might be looked up, and then whose it is.
 create or replace function script_tracking.get_execution_history(
   days integer, max_rows bigint default null, before timestamptz default null, only_tenant text default null,
   only_script_name text default null, only_script_type text default null, only_execution_status text default null,
@@ -97,11 +98,18 @@ begin
       union all
       (select s.script_execution_hk, s.tenant_hk, s.script_name, s.script_type, s.execution_status, s.execution_timestamp,
         s.execution_duration_ms, s.db_session_user, s.client_ip, s.affected_objects, s.sql_command, s.error_message, s.metadata
-      from script_tracking_internal.running_operation as r
-      join script_tracking.script_execution_s as s
-        on s.script_execution_hk = r.script_execution_hk and s.execution_timestamp = r.execution_timestamp
-      where s.load_end_date is null and s.execution_status = 'RUNNING'
-        and r.tenant_hk = any (v_tenants) and s.execution_timestamp >= v_lower and s.execution_timestamp < v_upper
+      from (
+        select r.script_execution_hk, r.execution_timestamp
+        from script_tracking_internal.running_operation as r
+        where r.tenant_hk = any (v_tenants) and r.execution_timestamp >= v_lower and r.execution_timestamp < v_upper
+        offset 0) as r
+      cross join lateral (
+        select o.* from script_tracking.script_execution_s as o
+        where o.script_execution_hk = r.script_execution_hk and o.execution_timestamp = r.execution_timestamp
+          and o.execution_timestamp >= v_lower and o.execution_timestamp < v_upper
+          and o.load_end_date is null and o.execution_status = 'RUNNING'
+        offset 0) as s
+      where true
         and (get_execution_history.only_execution_status is null or get_execution_history.only_execution_status = 'RUNNING')
         and (get_execution_history.only_script_type is null
           or s.script_type is not distinct from (select get_execution_history.only_script_type))

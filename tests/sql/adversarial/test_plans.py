@@ -106,6 +106,9 @@ def test_a_condition_that_others_meet_is_no_other_work_than_one_that_nobody_meet
         begin = f"select script_tracking.track_operation('{name}', '{kind}') as key from generate_series(1, 300)"
         keys = [row["key"] for row in session.execute(begin.encode()).fetchall()]
         session.execute("select script_tracking.complete_operation(k, true) from unnest(%s::bytea[]) as k", (keys,))
+    victim.session.execute(  # and more that run
+        f"select script_tracking.track_operation('{SECRET}', '{SECRET.upper()}') from generate_series(1, 500)".encode()
+    )
     admin.execute("vacuum analyze")
     assert str(value(admin, "select most_common_vals from pg_stats where attname = 'script_name' limit 1")) != "None"
     found = [
