@@ -99,7 +99,7 @@ test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed 
 	ROLL_UP_KILLS=$(or $(ROLL_UP_KILLS),200) $(PYTEST) tests/sql/test_rollups_killed.py
 
 test-timing: $(VENV)/.with-dev ## somebody else's keys, names and e-mails beside nobody's, by their medians: TIMING_CALLS=10000
-	TIMING_CALLS=$(or $(TIMING_CALLS),10000) $(PYTEST) -rP -m 'majors or not majors' tests/sql/adversarial/test_timing.py \
+	TIMING_CALLS=$(or $(TIMING_CALLS),10000) $(PYTEST) $(PARALLEL) -rP -m 'majors or not majors' tests/sql/adversarial/test_timing.py \
 	  tests/login/test_timing.py tests/api/test_timing.py
 
 test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000

@@ -149,6 +149,23 @@ def test_a_name_that_others_have_takes_the_time_of_one_that_nobody_has(
 
 
 @pytest.mark.majors
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("script_")])
+def test_so_it_does_for_a_member_of_several_tenants(spy: Spy, victim: Victim, admin: Session, name: str) -> None:
+    """To whom PostgreSQL would compare the name before the tenant, as that is the cheaper comparison then."""
+    for number in range(4):
+        admin.execute(f"select script_tracking.register_tenant('more{number}')".encode())
+        admin.execute(f"select script_tracking.grant_tenant('more{number}', %s)", (spy.role,))
+    operation = f"script_tracking.track_operation('{SECRET}', '{SECRET.upper()}')"
+    for _ in range(6):
+        victim.session.execute(
+            f"select script_tracking.complete_operation({operation}, true) from generate_series(1, 500)".encode()
+        )
+    admin.execute("analyze")
+    call, theirs = NAMES[name]
+    same_medians(spy, call, "text", theirs, "'nobody' || n", NAMED_CALLS)
+
+
+@pytest.mark.majors
 def test_a_key_amid_a_tree_takes_the_time_of_one_that_nobody_has(spy: Spy, victim: Victim, admin: Session) -> None:
     """However large the tree is that somebody else's key belongs to."""
     begin = "select script_tracking.track_operation('x', 'B', parent_hk => %s) as key from generate_series(1, 300)"
