@@ -80,9 +80,8 @@ def test_answer_and_median_time_are_the_same(api: Api, path: str, asked: dict[st
             for number in range(2 * REQUESTS):
                 took[number % 2].append(answered(connection, addresses[number % 2], api.tokens["acme"]))
             ratios.append(median(took[0]) / median(took[1]))
-            print(
-                f"{path}: {len(took[0])} requests each, {' and '.join(f'{median(each) * 1000:.3f} ms' for each in took)}"
-            )
+            medians = " and ".join(f"{median(each) * 1000:.3f} ms" for each in took)
+            print(f"{path}: {len(took[0])} requests each, {medians}")
             if 0.9 <= ratios[-1] <= 1.1:
                 return
     pytest.fail(f"medians of what is somebody else's to those of what is nobody's: {ratios}")
