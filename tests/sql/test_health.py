@@ -35,7 +35,7 @@ ACKNOWLEDGED = (
 LATE = (
     f"insert into {SATELLITE} select r.* from {SATELLITE} as s cross join lateral jsonb_populate_record("
     f"null::{SATELLITE}, to_jsonb(s) || jsonb_build_object('script_execution_hk', sha256('x'),"
-    " 'load_date', s.load_date - interval '11 minutes')) as r where s.script_name = 'job'",
+    " 'version_number', 0, 'load_date', s.load_date - interval '11 minutes')) as r where s.script_name = 'job'",
 )
 
 

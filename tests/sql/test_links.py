@@ -119,6 +119,24 @@ def test_points_in_time_follow_each_other(admin: Session) -> None:
     assert admin.execute(as_of.encode(), (key, LONG_AGO)).fetchall() == []
 
 
+def test_a_key_leads_to_its_versions_alone(admin: Session) -> None:
+    """By the start that its hub row tells: the satellite has no index of keys, and no other version is looked at."""
+    for number in range(20):
+        track = "select script_tracking.complete_operation(script_tracking.track_operation(%s, 'BATCH'), true)"
+        admin.execute(track, (f"other-{number}",))
+    key = value(admin, "select script_tracking.track_operation('load', 'BATCH')")
+    read = (
+        "select sum(seq_tup_read + idx_tup_fetch)::bigint from pg_stat_xact_user_tables"
+        " where relname ~ '^script_execution_s'"
+    )
+    with admin.transaction():
+        before = value(admin, read)
+        found = value(admin, "select script_name from script_tracking.get_execution_as_of(%s, 'infinity')", key)
+        after = value(admin, read)
+    assert found == "load"
+    assert isinstance(before, int) and isinstance(after, int) and after - before == 1
+
+
 def test_the_definition_is_told_once_the_catalogs_were_compared(admin: Session) -> None:
     definition = "select definition from script_tracking.get_object_history('public.t') limit 1"
     admin.execute("create table public.t (id int not null)")

@@ -40,8 +40,8 @@ CHANGES = (
     f"update {SATELLITE} set load_end_date = null where load_end_date is not null",
     f"update {INTERNAL}.script_execution_s_first set error_message = 'x'",
     f"update {INTERNAL}.script_execution_h_first set record_source = 'x'",
-    f"insert into {SATELLITE} select * from {SATELLITE} on conflict (script_execution_hk, load_date,"
-    " execution_timestamp) do update set error_message = 'x'",
+    f"insert into {SATELLITE} select * from {SATELLITE} on conflict (execution_timestamp, version_number)"
+    " do update set error_message = 'x'",
     f"insert into {HUB} select * from {HUB} on conflict (script_execution_hk, load_date)"
     " do update set record_source = 'x'",
     f"with gone as (delete from {HUB} returning *) select count(*) from gone",
@@ -127,7 +127,8 @@ def test_a_version_ends_once(filled: Session) -> None:
 
 
 def test_a_key_has_one_current_version(filled: Session) -> None:
-    """The mutex of loading: a second current version for a key is refused, whatever its load_date."""
+    """The mutex of loading: a second current version for a key is refused, whatever its load_date and number."""
+    other = {"load_date": "load_date + interval '1 second'", "version_number": "version_number + 1000000"}
     columns = [
         row["attname"]
         for row in filled.execute(
@@ -135,7 +136,7 @@ def test_a_key_has_one_current_version(filled: Session) -> None:
             " where attrelid = 'script_tracking.script_execution_s'::regclass and attnum > 0"
         )
     ]
-    later = ", ".join("load_date + interval '1 second'" if name == "load_date" else name for name in columns)
+    later = ", ".join(other.get(name, name) for name in columns)
     again = f"insert into {SATELLITE} select {later} from {SATELLITE} where script_name = 'running'"
     with pytest.raises(psycopg.errors.UniqueViolation) as error:
         filled.execute(again.encode())

@@ -23,7 +23,8 @@ def repeat(table: str, which: str) -> str:
         f"with ended as (update {table} set load_end_date = clock_timestamp() {which}"
         " and load_end_date is null returning *)"
         f" insert into {table} select r.* from ended as e cross join lateral jsonb_populate_record(null::{table},"
-        " to_jsonb(e) || jsonb_build_object('load_date', e.load_end_date, 'load_end_date', null)) as r"
+        " to_jsonb(e)"
+        " || jsonb_build_object('load_date', e.load_end_date, 'load_end_date', null, 'version_number', 0)) as r"
     )
 
 

@@ -19,12 +19,18 @@ as $function$
 declare
   v_tenants bytea[] := script_tracking_internal.visible_tenants();
   v_hidden  timestamptz := script_tracking_internal.hidden_before();
+  v_started_at timestamptz;
 begin
+  -- versions are found by the start, which the hub knows
+  select h.load_date into v_started_at
+  from script_tracking.script_execution_h as h
+  where h.script_execution_hk = get_execution_as_of.execution_hk and h.tenant_hk = any (v_tenants);
   return query
   select s.*
   from script_tracking.script_execution_s as s
-  where s.script_execution_hk = get_execution_as_of.execution_hk and s.tenant_hk = any (v_tenants)
-    and s.load_date <= get_execution_as_of.as_of and (s.load_end_date is null or s.load_end_date > get_execution_as_of.as_of)
+  where s.script_execution_hk = get_execution_as_of.execution_hk and s.execution_timestamp = v_started_at
+    and s.tenant_hk = any (v_tenants) and s.load_date <= get_execution_as_of.as_of
+    and (s.load_end_date is null or s.load_end_date > get_execution_as_of.as_of)
     and (s.execution_timestamp >= v_hidden
       or (s.execution_timestamp >= ((select script_tracking_internal.hidden_befores()))[
         array_position((select script_tracking_internal.shortened_tenants()), s.tenant_hk)]) is not false
