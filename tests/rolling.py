@@ -23,8 +23,23 @@ def rows_of(session: Session, table: str) -> list[DictRow]:
     return session.execute(f"select {columns} from {INTERNAL}.{table} {SERIES} order by {columns}".encode()).fetchall()
 
 
+DIFFERENCES = f"""
+with kept as (select r.* from {INTERNAL}.series_recent as r),
+reckoned as (
+  select s.* from {INTERNAL}.rollup_state as r cross join lateral {INTERNAL}.recent_sums(null, r.recent_since) as s
+  where r.recent_since < 'infinity')
+(select * from kept except select * from reckoned) union all (select * from reckoned except select * from kept)
+"""
+
+
+def recent_differences(session: Session) -> list[DictRow]:
+    """What the sums of the last day hold and the hours from which they are reckoned do not, and the other way round."""
+    return session.execute(DIFFERENCES.encode()).fetchall()
+
+
 def roll_ups(session: Session) -> dict[str, list[tuple[object, ...]]]:
-    """All roll-ups and the totals, as they are comparable."""
+    """All roll-ups and the totals, as they are comparable; the sums of the last day move on with the hours."""
+    assert recent_differences(session) == []
     tables = {table: [tuple(row.values()) for row in rows_of(session, table)] for table in ROLL_UPS}
     return tables | counters(session)
 

@@ -1,4 +1,4 @@
--- requires: rollup/read_pending.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
+-- requires: rollup/read_pending.sql, rollup/read_hours.sql, rollup/read_recent.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql
 -- get_enterprise_dashboard() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- p_checks: the failing checks of the tracker itself, which stand in each row; reckoning them costs as much as all the rest.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
@@ -21,6 +21,7 @@ declare
   v_zero  timestamptz := '2000-01-01 00:00+00';
   v_hour  timestamptz := date_bin('1 hour', now(), v_zero);
   v_since timestamptz := v_hour - interval '24 hours';
+  v_kept  boolean := (select r.recent_since = v_since from script_tracking_internal.rollup_state as r);
 begin
   -- a reader of few looks up what he reads, one by one; which is not for many
   if cardinality(p_tenants) < 5 then
@@ -42,52 +43,50 @@ begin
     select t.number, p.script_type, p.failed, p.duration_us, p.execution_timestamp
     from script_tracking_internal.read_pending(p_tenants, v_since) as p join tenant as t on t.tenant_hk = p.tenant_hk
   ),
+  kept as materialized (
+    select s.number, s.script_type, r.*
+    from script_tracking_internal.read_recent(v_few, v_since, v_kept) as r join series as s on s.series_id = r.series_id
+  ),
   recent as (
-    select s.number, s.script_type, h.is_full, h.failed, h.operations, h.timed, h.duration_us, h.max_duration_us, h.last_at
-    from (  -- added up before it is joined, so that the hours are read once
-      select h.series_id, h.hour < v_hour as is_full, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed,
-        sum(h.operations)::bigint as operations, sum(h.timed)::bigint as timed, sum(h.duration_us)::double precision as duration_us,
-        max(h.max_duration_us) as max_duration_us, max(h.last_at) as last_at
-      from script_tracking_internal.read_hours(v_few, v_since, 'infinity') as h
-      group by 1, 2, 3) as h
-    join series as s on s.series_id = h.series_id
+    select k.number, k.script_type, k.executions, k.failures, k.executions - coalesce(h.operations, 0) as full_hours, k.timed,
+      k.duration_us::double precision as duration_us, k.max_duration_us, k.last_at
+    from kept as k
+    left join (
+      select h.series_id, sum(h.operations)::bigint as operations
+      from script_tracking_internal.read_hours(v_few, v_hour, 'infinity') as h group by 1) as h on h.series_id = k.series_id
     union all
-    select p.number, p.script_type, p.execution_timestamp < v_hour, p.failed, 1, (p.duration_us is not null)::integer,
+    select p.number, p.script_type, 1, p.failed::integer, (p.execution_timestamp < v_hour)::integer, (p.duration_us is not null)::integer,
       coalesce(p.duration_us, 0), p.duration_us, p.execution_timestamp
     from pending as p
   ),
   counted as (
-    select r.number, sum(r.operations)::bigint as operations, coalesce(sum(r.operations) filter (where r.failed), 0)::bigint as failed,
+    select r.number, sum(r.executions)::bigint as operations, sum(r.failures)::bigint as failed,
       sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
       max(r.max_duration_us) as max_duration_us,
-      coalesce(sum(r.operations) filter (where r.script_type = 'DDL'), 0)::bigint as ddl, max(r.last_at) as last_at,
-      sum(r.operations) filter (where r.is_full)::double precision as full_hours,
+      coalesce(sum(r.executions) filter (where r.script_type = 'DDL'), 0)::bigint as ddl, max(r.last_at) as last_at,
+      sum(r.full_hours)::double precision as full_hours,
       -- what the verdict goes by: that a password is wrong is no failure of the tenant's operations
-      coalesce(sum(r.operations) filter (where r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::double precision as judged,
-      coalesce(sum(r.operations) filter (where r.failed and r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::bigint as judged_failed
+      coalesce(sum(r.executions) filter (where r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::double precision as judged,
+      coalesce(sum(r.failures) filter (where r.script_type <> all ('{LOGIN,REGISTRATION}')), 0)::bigint as judged_failed
     from recent as r group by 1
   ),
   week_before as (
-    select s.number, sum(h.operations)::double precision as operations, sum(h.failed)::double precision as failed
-    from (
-      select h.series_id, sum(h.operations) as operations,
-        coalesce(sum(h.operations) filter (where h.status = 'FAILED' or h.status = 'INTERRUPTED'), 0) as failed
-      from script_tracking_internal.read_hours(v_few, v_since - interval '7 days', v_hour - interval '7 days') as h
-      group by 1) as h
-    join series as s on s.series_id = h.series_id
-    group by 1
+    select k.number, nullif(sum(k.week_executions), 0)::double precision as operations, sum(k.week_failures)::double precision as failed
+    from kept as k group by 1
   ),
   element as (  -- floating point adds several times as fast as what bigint adds up to, and is exact up to 2^53
     select e.number * 4096 + e.bucket + 1 as key, sum(e.counted) as counted
     from (
-      select s.number, unnest(d.buckets) as bucket, unnest(d.counts)::double precision as counted
-      from script_tracking_internal.read_sketches(v_few, v_since) as d join series as s on s.series_id = d.series_id
+      -- how many in each, from how many up to each
+      select k.number, unnest(k.buckets) as bucket, (unnest(k.uptos) - unnest(0::bigint || trim_array(k.uptos, 1)))::double precision as counted
+      from kept as k where k.uptos <> '{}'
       union all
       select p.number, script_tracking_internal.sketch_bucket(p.duration_us), 1
       from pending as p where p.duration_us is not null) as e
     group by 1
   ),
-  -- As in tenant_performance(): all in one row, ascending, beside the counts up to each, to be searched by halves.
+  -- All in one row, ascending, beside the counts up to each: where a tenant begins and ends, and which of its durations is so
+  -- many of them up, is a search by halves in it. Sorted by one number; what lies below a tenant is taken off.
   cumulated as materialized (
     select array_agg(c.key::double precision) as keys, array_agg(c.upto) as uptos
     from (

@@ -1,4 +1,4 @@
--- requires: rollup/read_pending.sql, rollup/read_hours.sql, rollup/read_sketches.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
+-- requires: rollup/read_pending.sql, rollup/read_recent.sql, rollup/add_cumulated.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
 -- get_performance_metrics() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
 create or replace function script_tracking_internal.tenant_performance(p_tenants bytea[])
@@ -19,6 +19,7 @@ declare
   v_zero  timestamptz := '2000-01-01 00:00+00';
   v_since timestamptz := date_bin('1 hour', now(), v_zero) - interval '24 hours';
   v_day   timestamptz := date_bin('1 day', v_since, v_zero);
+  v_kept  boolean := (select r.recent_since = v_since from script_tracking_internal.rollup_state as r);
 begin
   -- a reader of few looks up what he reads, one by one; which is not for many
   if cardinality(p_tenants) < 5 then
@@ -50,56 +51,48 @@ begin
     select s.number, f.script_name, f.failed, f.duration_us, f.execution_timestamp
     from fresh as f join series as s on s.tenant_hk = f.tenant_hk and s.script_type = f.script_type
   ),
+  recent as materialized (
+    select k.number, r.executions, r.failures, r.timed, r.duration_us::double precision as duration_us, r.max_duration_us, r.buckets, r.uptos
+    from script_tracking_internal.read_recent(v_few, v_since, v_kept) as r join known as k on k.number = r.series_id
+    where r.executions > 0
+  ),
   counted as (
-    select r.number, sum(r.operations)::bigint as executions, coalesce(sum(r.operations) filter (where r.failed), 0)::bigint as failures,
-      sum(r.duration_us) / nullif(sum(r.timed), 0)::double precision / 1000000 as average_seconds,
-      max(r.max_duration_us)::double precision / 1000000 as max_seconds
+    select n.number, sum(n.executions)::bigint as executions, sum(n.failures)::bigint as failures,
+      sum(n.duration_us) / nullif(sum(n.timed), 0)::double precision / 1000000 as average_seconds,
+      max(n.max_duration_us)::double precision / 1000000 as max_seconds
     from (
-      select k.number, h.failed, h.operations, h.timed, h.duration_us, h.max_duration_us
-      from (  -- added up before it is joined, so that the hours are read once
-        select h.series_id, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed, sum(h.operations)::bigint as operations,
-          sum(h.timed)::bigint as timed, sum(h.duration_us)::double precision as duration_us, max(h.max_duration_us) as max_duration_us
-        from script_tracking_internal.read_hours(v_few, v_since, 'infinity') as h
-        group by 1, 2) as h
-      join known as k on k.number = h.series_id
+      select r.number, r.executions, r.failures, r.timed, r.duration_us, r.max_duration_us from recent as r
       union all
-      select p.number, p.failed, 1, (p.duration_us is not null)::integer, coalesce(p.duration_us, 0), p.duration_us
-      from pending as p where p.execution_timestamp >= v_since) as r
+      select p.number, 1, p.failed::integer, (p.duration_us is not null)::integer, coalesce(p.duration_us, 0), p.duration_us
+      from pending as p where p.execution_timestamp >= v_since) as n
     group by 1
   ),
-  element as (  -- floating point adds several times as fast as what bigint adds up to, and is exact up to 2^53
-    select e.number * 4096 + e.bucket + 1 as key, sum(e.counted) as counted
+  late as materialized (  -- durations that the roll-ups do not hold yet, as they hold them
+    select u.number, array_agg(u.bucket) as buckets, array_agg(u.upto) as uptos
     from (
-      select k.number, unnest(d.buckets) as bucket, unnest(d.counts)::double precision as counted
-      from script_tracking_internal.read_sketches(v_few, v_since) as d join known as k on k.number = d.series_id
-      union all
-      select p.number, script_tracking_internal.sketch_bucket(p.duration_us), 1
-      from pending as p where p.duration_us is not null and p.execution_timestamp >= v_since) as e
+      select p.number, script_tracking_internal.sketch_bucket(p.duration_us) as bucket,
+        sum(count(*)) over (partition by p.number order by script_tracking_internal.sketch_bucket(p.duration_us) rows unbounded preceding)::bigint as upto
+      from pending as p where p.duration_us is not null and p.execution_timestamp >= v_since
+      group by 1, 2
+      order by 1, 2) as u
     group by 1
   ),
-  -- All in one row, ascending, beside the counts up to each: where a series begins and ends, and which of its durations is so
-  -- many of them up, is a search by halves in it. Sorted by one number; what lies below a series is taken off.
-  cumulated as materialized (
-    select array_agg(c.key::double precision) as keys, array_agg(c.upto) as uptos
+  -- Which duration is so many of them up is a search by halves in the counts up to each.
+  percentile as materialized (
+    select b.number, b.buckets[1 + width_bucket(ceil(0.5::double precision * b.total)::bigint - 1, b.uptos)]::integer as p50,
+      b.buckets[1 + width_bucket(ceil(0.95::double precision * b.total)::bigint - 1, b.uptos)]::integer as p95,
+      b.buckets[1 + width_bucket(ceil(0.99::double precision * b.total)::bigint - 1, b.uptos)]::integer as p99
     from (
-      select e.key, sum(e.counted) over (order by e.key rows unbounded preceding) as upto from element as e
-      order by e.key offset 0) as c
-  ),
-  percentile as materialized (  -- else the row of all would go along with each
-    select b.number,
-      (b.keys[1 + width_bucket(b.below + ceil(0.5::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p50,
-      (b.keys[1 + width_bucket(b.below + ceil(0.95::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p95,
-      (b.keys[1 + width_bucket(b.below + ceil(0.99::double precision * b.total) - 0.5::double precision, b.uptos)] - b.least)::integer - 1 as p99
-    from (
-      select g.number, g.least, g.below, g.upto - g.below as total, g.keys, g.uptos
+      select d.number, d.buckets, d.uptos, d.uptos[cardinality(d.uptos)]::double precision as total
       from (
-        select s.number, (s.number * 4096)::double precision as least, c.keys, c.uptos,
-          coalesce(c.uptos[width_bucket((s.number * 4096)::double precision - 0.5::double precision, c.keys)], 0) as below,
-          coalesce(c.uptos[width_bucket((s.number * 4096)::double precision + 4095.5::double precision, c.keys)], 0) as upto
-        from cumulated as c cross join series as s where c.keys is not null
-        offset 0) as g
-      where g.upto > g.below
+        select r.number, r.buckets, r.uptos from recent as r where r.number not in (select l.number from late as l)
+        union all
+        select l.number, a.buckets, a.uptos
+        from late as l left join recent as r on r.number = l.number
+        cross join lateral script_tracking_internal.add_cumulated(
+          coalesce(r.buckets, '{}'), coalesce(r.uptos, '{}'), l.buckets, l.uptos) as a) as d
       offset 0) as b
+    where b.total > 0
   ),
   script as (  -- floating point here as well; names by their bytes, which needs no rules of a language
     select n.number, n.script_name, sum(n.executions) as executions, sum(n.failures) as failures,

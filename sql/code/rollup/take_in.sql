@@ -1,4 +1,4 @@
--- requires: rollup/ended_version.sql, rollup/sketch_bucket.sql, rollup/add_sketches.sql, rollup/script_label.sql, rollup/error_fingerprint.sql, upkeep/duration_bucket.sql
+-- requires: rollup/ended_version.sql, rollup/sketch_bucket.sql, rollup/add_sketches.sql, rollup/add_cumulated.sql, rollup/script_label.sql, rollup/error_fingerprint.sql, upkeep/duration_bucket.sql
 -- Adds versions to totals and roll-ups in one statement: those of this incarnation whose transaction is one of p_from up to
 -- p_to, without it; or with p_lower and p_upper, for a rebuild, those of a partition below p_to or of an earlier
 -- incarnation. Returns how many executions that were. The caller holds the lock on rollup_state, moves the horizon, and
@@ -15,6 +15,7 @@ as $function$
 declare
   v_incarnation integer := (select i.incarnation from script_tracking_internal.installation as i);
   v_fine  timestamptz := (select r.fine_since from script_tracking_internal.rollup_state as r);
+  v_recent timestamptz := (select r.recent_since from script_tracking_internal.rollup_state as r);
   v_names integer := (select s.value::integer from script_tracking_internal.setting as s where s.name = 'rollup.names_a_day');
   v_kinds integer := (select s.value::integer from script_tracking_internal.setting as s where s.name = 'rollup.fingerprints_a_day');
   v_zero  timestamptz := '2000-01-01 00:00+00';
@@ -137,6 +138,46 @@ begin
       set (buckets, counts) = (
         select a.buckets, a.counts
         from script_tracking_internal.add_sketches(t.buckets, t.counts, excluded.buckets, excluded.counts) as a)
+    ),
+    recent_sum as (
+      select c.series_id, coalesce(sum(c.operations) filter (where c.hour >= v_recent), 0) as executions,
+        coalesce(sum(c.operations) filter (where c.hour >= v_recent and c.failed), 0) as failures,
+        coalesce(sum(c.timed) filter (where c.hour >= v_recent), 0) as timed,
+        coalesce(sum(c.duration_us) filter (where c.hour >= v_recent), 0) as duration_us,
+        max(c.max_duration_us) filter (where c.hour >= v_recent) as max_duration_us, max(c.last_at) filter (where c.hour >= v_recent) as last_at,
+        coalesce(sum(c.operations) filter (where c.hour < v_recent), 0) as week_executions,
+        coalesce(sum(c.operations) filter (where c.hour < v_recent and c.failed), 0) as week_failures
+      from (select h.*, h.status = 'FAILED' or h.status = 'INTERRUPTED' as failed from hour_sum as h) as c
+      where c.hour >= v_recent or c.hour >= v_recent - interval '168 hours' and c.hour < v_recent - interval '144 hours'
+      group by 1
+    ),
+    recent_sketch as (
+      select u.series_id, array_agg(u.bucket) as buckets, array_agg(u.upto) as uptos
+      from (
+        select e.series_id, e.bucket, sum(sum(e.counted)) over (partition by e.series_id order by e.bucket rows unbounded preceding)::bigint as upto
+        from (select c.series_id, unnest(c.buckets) as bucket, unnest(c.counts) as counted from sketch as c where c.since >= v_recent) as e
+        group by 1, 2
+        order by 1, 2) as u
+      group by 1
+    ),
+    recent as (
+      insert into script_tracking_internal.series_recent as t
+        (series_id, executions, failures, timed, duration_us, max_duration_us, last_at, week_executions, week_failures, buckets, uptos)
+      select c.series_id, c.executions, c.failures, c.timed, c.duration_us, c.max_duration_us, c.last_at, c.week_executions, c.week_failures,
+        coalesce(k.buckets, '{}'), coalesce(k.uptos, '{}')
+      from recent_sum as c left join recent_sketch as k on k.series_id = c.series_id
+      on conflict (series_id) do update
+      set executions = t.executions + excluded.executions,
+          failures = t.failures + excluded.failures,
+          timed = t.timed + excluded.timed,
+          duration_us = t.duration_us + excluded.duration_us,
+          max_duration_us = greatest(t.max_duration_us, excluded.max_duration_us),
+          last_at = greatest(t.last_at, excluded.last_at),
+          week_executions = t.week_executions + excluded.week_executions,
+          week_failures = t.week_failures + excluded.week_failures,
+          (buckets, uptos) = (
+            select a.buckets, a.uptos
+            from script_tracking_internal.add_cumulated(t.buckets, t.uptos, excluded.buckets, excluded.uptos) as a)
     ),
     name as materialized (
       select n.*, s.tenant_number

@@ -1,4 +1,4 @@
--- requires: rollup/take_in.sql, rollup/coarsen.sql
+-- requires: rollup/take_in.sql, rollup/coarsen.sql, rollup/begin_recent.sql
 -- Moves totals and roll-ups towards the transaction horizon, about p_versions at once: every transaction below
 -- pg_snapshot_xmin has ended, so its rows are visible or will never be. What one transaction wrote comes in whole.
 -- Returns how many versions were added, and whether there is more to be had at once. Idempotent; one at a time by the row
@@ -24,6 +24,7 @@ begin
   added := 0;
   more := false;
   select r.horizon into strict v_from from script_tracking_internal.rollup_state as r for update;
+  perform script_tracking_internal.begin_recent();
   v_to := pg_snapshot_xmin(pg_current_snapshot());
   if v_to <= v_from then
     return;
