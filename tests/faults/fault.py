@@ -21,6 +21,7 @@ OF_THE_DATABASE = ("untracked_changes",)  # what we do there ourselves, such as 
 OF_THE_MACHINE = ("event_loop_stuck",)  # which stands still for seconds now and then
 # what the other tasks of the target may have to say, also later, when they next need the session that they have lost
 BESIDE = ("upkeep_failed", "capture_failed", "archive_failed")
+AGAIN = ("_up", "_recovered", "_resumed", "_reloaded", "promoted", "standby", "_loaded")  # how changes back end
 HOLD_SECONDS = 2.0  # for which the fault is kept up once it shows
 LAST_SUCCESS = re.compile(r'script_tracking_collector_last_success_timestamp_seconds\{.*target="shop"\}')
 COUNTER = sample("operations_total", tenant="system", script_type="BATCH", status="FAILED")
@@ -152,6 +153,4 @@ def _told(scene: Scene, fault: Fault, mark: int) -> tuple[str, ...]:
 
 
 def _is_change(event: Mapping[str, object]) -> bool:
-    return str(event["event"]).endswith(
-        ("_up", "_recovered", "_resumed", "_reloaded", "promoted", "standby", "_loaded")
-    )
+    return str(event["event"]).endswith(AGAIN)

@@ -34,12 +34,17 @@ def page(outcomes: Sequence[Outcome], intro: str) -> str:
 def row(outcome: Outcome) -> str:
     """A row of Markdown."""
     fault = outcome.fault
-    shows = "; ".join(_short(name, value) for name, value in fault.shows.items())
     log = ", ".join(f"`{event}`" for event in outcome.events) or "nothing"
     return (
-        f"| {fault.name} | {shows} | {outcome.ready} | {log} | {outcome.shown:.1f} s (held to {fault.within:g} s) "
+        f"| {fault.name} | {shown(fault)} | {outcome.ready} | {log} "
+        f"| {outcome.shown:.1f} s (held to {fault.within:g} s) "
         f"| {outcome.recovered:.1f} s (held to {fault.recovers:g} s) |"
     )
+
+
+def shown(fault: Fault) -> str:
+    """What `/metrics` shows of a fault."""
+    return "; ".join(_short(name, value) for name, value in fault.shows.items())
 
 
 def _short(name: str, value: float | None) -> str:
