@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from exporter.collect.packing import Piece, Text
+from exporter.collect.packing import Text, part
 from exporter.web import app as web
 from exporter.web.listener import listen
 from exporter.web.server import Server
@@ -28,7 +28,7 @@ def exposition() -> bytes:
 
 async def main(folder: Path) -> None:
     """Serves until killed; the port goes to standard output. With a file web.yml in the folder by TLS."""
-    text = Text([Piece.of(exposition())])
+    text = Text([part(exposition())])
     file = folder / "web.yml"
     settings = WebSettings(file if file.exists() else None)
     app = web.create(lambda _openmetrics: text, lambda: None, lambda: None, settings)

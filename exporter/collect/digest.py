@@ -80,11 +80,12 @@ class Digest:
 # each takes rows into what those before them came to, which is None at first
 
 
-def _checks(before: Sequence[Check] | None, rows: Sequence[Row]) -> Sequence[Check]:
-    # a schema that was not upgraded yet tells no status, unit and advice
+def _checks(before: Sequence[tuple[Any, ...]] | None, rows: Sequence[Row]) -> Sequence[tuple[Any, ...]]:
+    # plain tuples until somebody asks, as the snapshot's are; a schema that was not upgraded yet tells no status, unit
+    # and advice
     statuses = {None: "unknown", 1: "ok", 0: "warning"}
     found = tuple(
-        Check(
+        (
             sys.intern(row["check_name"]),  # the texts are the same for hundreds of targets
             sys.intern(row.get("status") or statuses[row["ok"]]),
             row.get("value"),
@@ -217,4 +218,6 @@ class Digester:
         """What is known now."""
         now = monotonic()
         known = {name: told for name, (end, told) in self._told.items() if end > now}
+        if known.get("checks") is not None:
+            known["checks"] = tuple(Check(*told) for told in known["checks"])
         return Digest(**known, stretch=self._course.stretch)

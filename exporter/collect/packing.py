@@ -46,27 +46,28 @@ def in_parts(texts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Ready:
-    """What gzip makes of a piece: its blocks, its checksum, and what puts the checksum behind another one."""
+class Piece:
+    """Some lines, with what gzip makes of them: blocks, checksum, and what puts the checksum behind another one."""
 
+    text: bytes
     blocks: bytes
     checksum: int
     shift: int
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some lines, with what gzip makes of them where that is made beforehand."""
+Part = bytes | Piece  # a small one as it is: there are a hundred thousand, and bytes are nothing that may be garbage
 
-    text: bytes
-    ready: Ready | None = None
 
-    @classmethod
-    def of(cls, text: bytes) -> Piece:
-        """A piece that is ready to be joined."""
-        if len(text) < READY_FROM_BYTES:
-            return cls(text)
-        return cls(text, Ready(_deflate([text]), zlib.crc32(text), checksum.shift(len(text))))
+def part(text: bytes) -> Part:
+    """A part of a text, ready to be joined."""
+    if len(text) < READY_FROM_BYTES:
+        return text
+    return Piece(text, _deflate([text]), zlib.crc32(text), checksum.shift(len(text)))
+
+
+def plain(one: Part) -> bytes:
+    """Its lines."""
+    return one if isinstance(one, bytes) else one.text
 
 
 class Packer:
@@ -88,51 +89,55 @@ class Packer:
         """The whole; nothing can be added any more."""
         text = b"".join(self._texts)
         blocks = b"".join([*self._blocks, self._compressor.flush(zlib.Z_SYNC_FLUSH)])
-        return Piece(text, Ready(blocks, self._checksum, checksum.shift(len(text))))
+        return Piece(text, blocks, self._checksum, checksum.shift(len(text)))
 
 
 @dataclass(frozen=True, eq=False)
 class Text:
     """The whole of a format."""
 
-    pieces: Sequence[Piece]
+    texts: Sequence[Part]
 
     @cached_property
     def parts(self) -> Sequence[bytes]:
         """As it is, to be sent one after the other."""
-        return tuple(self._parts())
-
-    def _parts(self) -> Iterator[bytes]:
-        return in_parts(piece.text for piece in self.pieces)
+        return tuple(in_parts(map(plain, self.texts)))
 
     @cached_property
     def size(self) -> int:
         """Length of the whole."""
-        return sum(len(piece.text) for piece in self.pieces)
+        return sum(map(len, map(plain, self.texts)))
 
     @property
     def plain(self) -> bytes:
         """As it is, joined."""
-        return b"".join([piece.text for piece in self.pieces])
+        return b"".join(map(plain, self.texts))
 
     @property
     def unready_bytes(self) -> int:
         """What packing it has yet to compress."""
-        return sum(len(piece.text) for piece in self.pieces if piece.ready is None)
+        return sum(len(text) for text in self.texts if isinstance(text, bytes))
 
     def packed(self) -> bytes:
         """As gzip."""
         blocks, small, total = [_HEAD], list[bytes](), 0
-        for piece in self.pieces:
-            if piece.ready is None:
-                small.append(piece.text)
-                total = zlib.crc32(piece.text, total)
+        for text in self.texts:
+            if isinstance(text, bytes):
+                small.append(text)
                 continue
             if small:
                 blocks.append(_deflate(small))
+                total = _crc32(small, total)
                 small = []
-            blocks.append(piece.ready.blocks)
-            total = checksum.joined(total, piece.ready.checksum, piece.ready.shift)
+            blocks.append(text.blocks)
+            total = checksum.joined(total, text.checksum, text.shift)
         if small:
             blocks.append(_deflate(small))
+            total = _crc32(small, total)
         return b"".join([*blocks, _END, struct.pack("<II", total, self.size & 0xFFFFFFFF)])
+
+
+def _crc32(texts: Sequence[bytes], before: int) -> int:
+    for text in in_parts(texts):
+        before = zlib.crc32(text, before)
+    return before

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from exporter.collect import render
 from exporter.collect.families import Family
-from exporter.collect.packing import Piece, Text
+from exporter.collect.packing import Part, Text, part, plain
 from exporter.metricmap import MetricSpec
 from exporter.schedule import monotonic
 
 NEVER = float("inf")
 
+# until when, how many samples, and the lines in both formats. A plain tuple, and plain bytes where they are few: Python
+# need not look whether they are garbage, which held up everything for long where there are hundreds of targets
+_Told = tuple[float, int, Part, Part]
 
-@dataclass
-class _Told:
-    """Lines of a family in both formats, until when they hold, and as pieces of the whole."""
 
-    end: float
-    size: int  # samples
-    texts: render.Texts
-    text: Piece
-    openmetrics: Piece
-
-    @classmethod
-    def of(cls, texts: render.Texts, end: float, size: int = 0) -> _Told:
-        if texts.pieces is not None:
-            return cls(end, size, texts, *texts.pieces)
-        text = Piece.of(texts.text)
-        return cls(end, size, texts, text, text if texts.openmetrics is texts.text else Piece.of(texts.openmetrics))
+def _told(texts: render.Texts, end: float, size: int = 0) -> _Told:
+    if texts.pieces is not None:
+        return (end, size, *texts.pieces)
+    text = part(texts.text)
+    return end, size, text, text if texts.openmetrics is texts.text else part(texts.openmetrics)
 
 
 class Snapshot:
@@ -38,7 +30,7 @@ class Snapshot:
     def __init__(self) -> None:
         self._headers: dict[str, _Told] = {}
         self._pieces: dict[str, dict[tuple[str, str], _Told]] = {}
-        self._told: dict[str, dict[str, set[str]]] = {}  # families by target and source
+        self._told: dict[str, dict[str, dict[str, None]]] = {}  # families by target and source
         self._documentation: dict[str, tuple[str, str]] = {}  # type and text, by family
         self.samples = 0  # all together
         self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
@@ -52,7 +44,7 @@ class Snapshot:
             for target, source in list(self._pieces[spec.name]):
                 self._remove(spec.name, target, source)
         self._documentation[spec.name] = spec.type, documentation
-        self._headers[spec.name] = _Told.of(render.header(spec, documentation), NEVER)
+        self._headers[spec.name] = _told(render.header(spec, documentation), NEVER)
         self._pieces.setdefault(spec.name, {})
         self._texts.clear()
 
@@ -62,39 +54,38 @@ class Snapshot:
 
     def samples_of(self, target: str, source: str) -> int:
         """How many samples a source has told of a target."""
-        return sum(told.size for told in self._of(target, source))
-
-    def _of(self, target: str, source: str) -> list[_Told]:
-        found = [self._pieces[name].get((target, source)) for name in self._told.get(target, {}).get(source, ())]
-        return [told for told in found if told is not None]
+        names = self._told.get(target, {}).get(source, ())
+        return sum(self._pieces[name][target, source][1] for name in names if (target, source) in self._pieces[name])
 
     def put_rendered(
         self, target: str, source: str, families: Iterable[tuple[Family, render.Texts]], end: float = NEVER
     ) -> None:
         """As put(), of families and their lines."""
         now = monotonic()
-        told = self._told.setdefault(target, {}).setdefault(source, set())
+        told = self._told.setdefault(target, {}).setdefault(source, {})
         for family, texts in families:
-            told.add(family.spec.name)
+            told[family.spec.name] = None
             pieces = self._pieces[family.spec.name]
             known = pieces.get((target, source))
-            self.samples += family.size - (0 if known is None else known.size)
-            if known is not None and known.texts == texts:
-                self._prolong(known, end, now)
+            self.samples += family.size - (0 if known is None else known[1])
+            if known is not None and (plain(known[2]), plain(known[3])) == (texts.text, texts.openmetrics):
+                pieces[target, source] = self._prolonged(known, end, now)
             else:
-                pieces[target, source] = _Told.of(texts, end, family.size)
+                pieces[target, source] = _told(texts, end, family.size)
                 self._texts.clear()
 
     def prolong(self, target: str, source: str, end: float) -> None:
         """What a source said of a target holds until another end."""
         now = monotonic()
-        for told in self._of(target, source):
-            self._prolong(told, end, now)
+        for name in self._told.get(target, {}).get(source, ()):
+            known = self._pieces[name].get((target, source))
+            if known is not None:
+                self._pieces[name][target, source] = self._prolonged(known, end, now)
 
-    def _prolong(self, told: _Told, end: float, now: float) -> None:
-        if told.end <= now or end < told.end:  # the text does not have it, or may hold too long
+    def _prolonged(self, told: _Told, end: float, now: float) -> _Told:
+        if told[0] <= now or end < told[0]:  # the text does not have it, or may hold too long
             self._texts.clear()
-        told.end = end
+        return (end, *told[1:])
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
@@ -106,7 +97,7 @@ class Snapshot:
     def _remove(self, name: str, target: str, source: str) -> None:
         told = self._pieces[name].pop((target, source), None)
         if told is not None:
-            self.samples -= told.size
+            self.samples -= told[1]
 
     def forget(self, target: str) -> None:
         """Removes all that was said of a target."""
@@ -122,15 +113,15 @@ class Snapshot:
         if known is not None and known[0] > now:
             return known[1]
         until = NEVER
-        pieces: list[Piece] = []
+        texts: list[Part] = []
         for name, heading in self._headers.items():
-            lines = [told for told in self._pieces[name].values() if told.end > now and told.texts.text]
+            lines = [told for told in self._pieces[name].values() if told[0] > now and told[2]]
             if lines:
-                pieces += [told.openmetrics if openmetrics else told.text for told in (heading, *lines)]
-                until = min(until, *(told.end for told in lines))
+                texts += [told[3] if openmetrics else told[2] for told in (heading, *lines)]
+                until = min(until, *(told[0] for told in lines))
         if openmetrics:
-            pieces.append(Piece(b"# EOF\n"))
-        text = Text(pieces)
+            texts.append(b"# EOF\n")
+        text = Text(texts)
         self._texts[openmetrics] = (until, text)
         return text
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message
 
 from exporter.collect import packing
-from exporter.collect.packing import Piece, Text
+from exporter.collect.packing import Text
 from exporter.web import app as web
 from exporter.web import exposition
 
@@ -25,7 +25,7 @@ SECURITY = {
 
 def whole(text: bytes) -> Text:
     """A text of one piece that is not compressed beforehand."""
-    return Text([Piece(text)])
+    return Text([text])
 
 
 def client(render: Callable[[bool], Text] = lambda _: whole(LONG), not_ready: str | None = None) -> httpx.AsyncClient:

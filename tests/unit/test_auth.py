@@ -12,13 +12,13 @@ import bcrypt
 import httpx
 import pytest
 
-from exporter.collect.packing import Piece, Text
+from exporter.collect.packing import Text
 from exporter.web import app as web
 from exporter.web import auth, rate
 from exporter.web.settings import Settings, WebSettings
 from exporter.web.webfile import RateLimit
 
-UP = Text([Piece(b"script_tracking_up 1\n")])
+UP = Text([b"script_tracking_up 1\n"])
 
 
 def hashed(password: str, cost: int = 4, prefix: bytes = b"2b") -> str:

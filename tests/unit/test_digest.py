@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from exporter.collect import digest as module
 from exporter.collect.caps import PORTION
 from exporter.collect.digest import FAILURES, TENANTS, Digester
+from exporter.schedule import monotonic
 
 MANY = 50_000
 Rows = list[dict[str, Any]]
@@ -84,3 +86,28 @@ async def test_rows_of_another_shape_tell_nothing_wherever_they_stand() -> None:
     assert digester.digest().days
     digester.take(broken, float("inf"))
     assert digester.digest().days is None
+
+
+async def test_checks_are_nothing_that_may_be_garbage_until_somebody_asks() -> None:
+    rows: Rows = [
+        {
+            "check_name": f"check {number}",
+            "ok": 1,
+            "status": "ok",
+            "value": 1.0,
+            "threshold": None,
+            "unit": "",
+            "advice": "",
+        }
+        for number in range(1000)
+    ]
+    digester = Digester()
+    gc.collect()
+    before = len(gc.get_objects())
+    digested = await digester.digested("health", rows)
+    assert digested is not None
+    digester.take(digested, monotonic() + 3600)
+    del digested
+    gc.collect()
+    assert len(gc.get_objects()) - before < 50
+    assert [check.name for check in digester.digest().checks or ()] == [row["check_name"] for row in rows]

@@ -52,14 +52,14 @@ def test_the_checksum_of_a_very_long_text_is_put_together_as_well() -> None:
 def test_a_piece_may_come_in_parts() -> None:
     piece = packed(b"one\n" * 2000, b"", b"two\n" * 2000)
     assert piece.text == b"one\n" * 2000 + b"two\n" * 2000
-    assert unpacked(Text([Piece(b"head\n"), piece, Piece(b"end\n")]).packed()) == b"head\n" + piece.text + b"end\n"
+    assert unpacked(Text([b"head\n", piece, b"end\n"]).packed()) == b"head\n" + piece.text + b"end\n"
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=50), st.integers(0, 500), st.booleans()), max_size=12))
 def test_what_is_packed_comes_out_again(parts: list[tuple[bytes, int, bool]]) -> None:
     texts = [(seed * times, ready) for seed, times, ready in parts]
-    pieces = [packed(text) if ready else Piece(text) for text, ready in texts]
+    pieces = [packed(text) if ready else text for text, ready in texts]
     whole = Text(pieces)
     assert whole.plain == b"".join(text for text, _ in texts)
     assert unpacked(whole.packed()) == whole.plain
@@ -74,7 +74,7 @@ def test_parts_are_the_whole_and_none_is_longer_than_a_socket_is_handed(
     texts = [seed * times for seed, times in seeds]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "PART_BYTES", most)
-        whole = Text([Piece(text) for text in texts])
+        whole = Text(texts)
         assert b"".join(whole.parts) == whole.plain == b"".join(texts)
         assert whole.size == len(whole.plain)
         assert max(map(len, whole.parts), default=0) <= most

@@ -19,7 +19,7 @@ import pytest
 from exporter.collect.course import SLOTS, Stretch
 from exporter.collect.digest import Capture, Check, Day, Digest, Failure
 from exporter.collect.names import Named, Names
-from exporter.collect.packing import Piece, Text
+from exporter.collect.packing import Text
 from exporter.overview import Overview, Problem, State
 from exporter.values import PageMode
 from exporter.web import app as web
@@ -85,7 +85,7 @@ def client(*databases: Overview, mode: PageMode = "summary", known: bool = False
     """Talks to an application with this page; `known` is whoever asks."""
     settings = WebSettings(current=_Known() if known else Settings())
     source = source_of(Scene(mode, databases, "1.2.3"))
-    app = web.create(lambda _: Text([Piece(b"")]), lambda: None, lambda: None, settings, source)
+    app = web.create(lambda _: Text([b""]), lambda: None, lambda: None, settings, source)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from exporter.collect import snapshot as snapshots
@@ -71,3 +73,22 @@ def test_samples_of_one_type_are_not_told_under_another(clock: list[float]) -> N
     assert snapshot.samples == 0
     put(snapshot, 2, 200)
     assert b'target="shop"} 2.0' in text(snapshot)
+
+
+def test_what_is_told_is_nothing_that_may_be_garbage() -> None:
+    """Python looks through all that may be, and holds up everything meanwhile: 50 ms for a hundred thousand objects."""
+    snapshot = Snapshot()
+    specs = [SPEC.model_copy(update={"name": f"script_tracking_{number}"}) for number in range(20)]
+    for spec in specs:
+        snapshot.declare(spec, "X.")
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(100):
+        target = f"target {number}"
+        families = [Family(spec, {(("target", target),): float(number)}) for spec in specs]
+        snapshot.put(target, "a", families, 110)
+        snapshot.prolong(target, "a", 120)
+    del families
+    gc.collect()
+    assert snapshot.samples == 2000
+    assert len(gc.get_objects()) - before < 300, "one or two for a target, and none for each of its families"
