@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 
 import psycopg
@@ -23,11 +22,10 @@ def test_a_failure_is_in_the_record_without_a_wait_for_the_server_and_a_forgery_
 ) -> None:
     running = exporter(installed_database, collectors={"attempts": {"interval": "1s"}, "capture": {"interval": "1s"}})
     running.wait_for_value(1, "script_tracking_capture_level_info", level="failures")
-    asks = admin.info.server_version >= 170000  # before, what the server notes by itself is waited for
     for name in ("first", "second"):  # the second on a server that has been idle since
         with pytest.raises(psycopg.errors.UndefinedTable):
             admin.execute(f"drop view {name}".encode())
-        with silent_writer(admin) if asks else nullcontext():
+        with silent_writer(admin):
             eventually(partial(recorded, admin, f"drop view {name}"), 60)
     assert {row["execution_status"] for row in history(admin, "DROP VIEW")} == {"FAILED"}
     admin.execute("select pg_logical_emit_message(false, 'script_tracking', 'forged')")

@@ -21,15 +21,14 @@ BEHIND = (
 KEPT_UP = "bytes_behind = 0, read_at = clock_timestamp()"
 
 
-def judged(admin: Session, readers: Readers, statement: str) -> None:
-    """A failure on which the verdict is known; the log that tells of it is not read."""
-    assert fails(admin, statement) == "42809"
+def judged(admin: Session, readers: Readers, statement: str, attempts: int = 1) -> None:
+    """The verdict is known on a statement that has failed; the log that tells of it is not read any further."""
     verdict = f"select verdict from {SI}.attempt where payload ->> 'sql' = %s"
 
     def known() -> bool:
         admin.execute(f"update {SI}.log_position set {BEHIND[0]}".encode())
         assert readers.loop.run_until_complete(readers.wal.round())
-        return [row["verdict"] for row in admin.execute(verdict.encode(), (statement,))] == ["FAILED"]
+        return [row["verdict"] for row in admin.execute(verdict.encode(), (statement,))] == ["FAILED"] * attempts
 
     eventually(known, 60)
 
@@ -48,6 +47,7 @@ def recorded_after(admin: Session, statement: str, seconds: int, log: str) -> bo
 @pytest.mark.parametrize("log", BEHIND, ids=["bytes behind", "not read of late"])
 def test_a_failure_waits_a_minute_for_a_log_that_is_behind(admin: Session, readers: Readers, log: str) -> None:
     statement = f"drop table seen /* {log} */"
+    assert fails(admin, statement) == "42809"
     judged(admin, readers, statement)
     assert not recorded_after(admin, statement, 30, log)
     assert recorded_after(admin, statement, 61, log)
@@ -61,13 +61,14 @@ def test_a_failure_waits_a_minute_for_a_log_that_is_behind(admin: Session, reade
 
 def test_it_waits_two_seconds_for_a_log_that_keeps_up(admin: Session, readers: Readers) -> None:
     statement = "drop table seen /* not in the log */"
+    assert fails(admin, statement) == "42809"
     judged(admin, readers, statement)
     assert recorded_after(admin, statement, 3, KEPT_UP)
 
 
 def unread(admin: Session, readers: Readers, statement: str) -> None:
     """A failure of which the log tells before the write-ahead log is read."""
-    assert fails(admin, statement) == "42809"
+    fails(admin, statement)
     noted = f"select count(*) from {SI}.log_error where entry ->> 'statement' = %s and settled_at is null"
 
     def is_noted() -> bool:
@@ -90,8 +91,52 @@ def settled_after(admin: Session, statement: str, minutes: int) -> list[Any]:
     ).fetchall()
 
 
+def read_late(admin: Session, readers: Readers, statement: str, attempts: int) -> list[tuple[str, ...]]:
+    """Its records once its attempts have come, sixteen minutes after they began."""
+    judged(admin, readers, statement, attempts)
+    late = f"update {SI}.attempt set seen_at = started_at + interval '16 min' where payload ->> 'sql' = %s"
+    admin.execute(late.encode(), (statement,))
+    admin.execute("select pg_sleep(2.1)")  # the verdict waits so long for a log that keeps up
+    admin.execute(f"begin; update {SI}.log_position set {KEPT_UP}; select {SI}.judge_attempts(); commit".encode())
+    assert value(admin, f"select count(*) from {SI}.attempt where recorded_at is null and verdict = 'FAILED'") == 0
+    return versions(admin, statement)
+
+
+def versions(admin: Session, statement: str) -> list[tuple[str, ...]]:
+    """All that is on record of a statement."""
+    rows = admin.execute(
+        "select script_name, metadata ->> 'evidence' as evidence, execution_status, metadata ->> 'sqlstate' as sqlstate"
+        " from script_tracking.script_execution_s where sql_command = %s order by script_name, load_date",
+        (statement,),
+    )
+    return [tuple(row.values()) for row in rows]
+
+
 def test_an_error_waits_a_quarter_of_an_hour_for_its_attempt(admin: Session, readers: Readers) -> None:
     statement = "drop table seen /* its attempt is not read */"
     unread(admin, readers, statement)
     assert settled_after(admin, statement, 14) == []
     assert settled_after(admin, statement, 16) == [{"sqlstate": "42809", "evidence": "server_log"}]
+
+
+def test_an_attempt_that_is_read_after_its_error_is_on_record_gets_no_second_record(
+    admin: Session, readers: Readers
+) -> None:
+    statement = "drop table seen /* its attempt is read late */"
+    unread(admin, readers, statement)
+    assert settled_after(admin, statement, 16) == [{"sqlstate": "42809", "evidence": "server_log"}]
+    alone = [("DROP TABLE", "server_log", "FAILED", "42809")]
+    assert read_late(admin, readers, statement, 1) == alone
+    assert value(admin, f"select count(*) from {SI}.log_error where entry ? 'overdue'") == 0
+    readers.round()
+    assert versions(admin, statement) == alone
+
+
+def test_what_failed_within_it_gets_its_own(admin: Session, readers: Readers) -> None:
+    statement = "create table outer_late as select inner_ddl() /* both are read late */"
+    unread(admin, readers, statement)
+    assert settled_after(admin, statement, 16) == [{"sqlstate": "42P07", "evidence": "server_log"}]
+    assert read_late(admin, readers, statement, 2) == [
+        ("CREATE TABLE", '["wal", "server_log"]', "FAILED", "42P07"),
+        ("CREATE TABLE AS", "server_log", "FAILED", "42P07"),
+    ]

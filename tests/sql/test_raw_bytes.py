@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from exporter.client import Tracker
 from tests.capture.reconciling import passes
 from tests.capture.slot import open_slot
-from tests.fix_databases import new_database
-from tests.fix_exporter import becomes
-from tests.fix_sessions import Session, history, opened, value
-from tests.installing import installed
-from tests.postgres_server import Server
+from tests.fix_sessions import Session, history, value
+from tests.sql.raw import RAW, SI, TOLD, ascii_database, lost, raw, reader
 
 # ruff: noqa: E501
 
-SI = "script_tracking_internal"
-RAW = b"caf\xe9"
-TOLD = r"caf\351"
-
-
-@pytest.fixture(scope="module")
-def ascii_database(postgres: Server) -> Iterator[str]:
-    with new_database(postgres, encoding="SQL_ASCII") as database:
-        dsn = make_conninfo(database, client_encoding="UTF8")
-        asyncio.run(installed(dsn))
-        yield dsn
-
-
-@pytest.fixture
-def raw(ascii_database: str) -> Iterator[Session]:
-    """A session that sends bytes as they are."""
-    with opened(make_conninfo(ascii_database, client_encoding="SQL_ASCII")) as session:
-        yield session
-
-
-@pytest.fixture
-def reader(ascii_database: str) -> Iterator[Session]:
-    """One that refuses what is no UTF-8."""
-    with opened(ascii_database) as session:
-        yield session
-
-
-def lost(session: Session) -> object:
-    return value(session, f"select lost_records_total from {SI}.collect_capture()")
+__all__ = ["ascii_database", "raw", "reader"]
 
 
 @pytest.mark.parametrize("level", ["basic", "failures"])
@@ -178,72 +141,6 @@ def test_the_comparison_tells_names_from_elsewhere(raw: Session, reader: Session
         assert f'"joe {TOLD}"' in [row["identity"] for row in admin.execute(changes).fetchall()]
     finally:
         raw.execute(b'drop role "joe ' + RAW + b'"')
-
-
-def test_a_role_whose_name_is_no_text_is_counted_and_works_on(raw: Session, reader: Session) -> None:
-    before = lost(reader)
-    raw.execute(b'create role "' + RAW + b'"; grant script_tracking_app to "' + RAW + b'"; set role "' + RAW + b'"')
-    try:
-        (row,) = raw.execute("select script_tracking.track_operation('odd', 'T') as key").fetchall()
-        assert row["key"] is None
-        (done,) = raw.execute("select script_tracking.complete_operation(%s, true) as done", (row["key"],)).fetchall()
-        assert done["done"] is False
-        many = "[" + ", ".join(['{"script_name": "odd", "script_type": "T"}'] * 2) + "]"
-        (both,) = raw.execute("select script_tracking.track_operations(%s) as keys", (many,)).fetchall()
-        assert both["keys"] == [None, None]
-        (ends,) = raw.execute(
-            "select script_tracking.complete_operations((select jsonb_agg(jsonb_build_object("
-            "'execution_hk', encode(k.key, 'hex'), 'success', true)) from unnest(%s::bytea[]) as k (key))) as done",
-            (both["keys"],),
-        ).fetchall()
-        assert ends["done"] == [False, False]
-        (none,) = raw.execute("select script_tracking.track_operations('[]') as keys").fetchall()
-        assert none["keys"] == []
-        with pytest.raises(psycopg.Error) as refused:
-            raw.execute("select script_tracking.track_operations('[{}]')")
-        assert refused.value.sqlstate == "ST003"
-    finally:
-        raw.execute(b'reset role; drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
-    assert isinstance(before, int)
-    assert lost(reader) == before + 3
-
-
-def test_a_client_that_acts_as_one_is_told_that_nothing_is_recorded(
-    ascii_database: str, raw: Session, reader: Session
-) -> None:
-    raw.execute(b'create role "' + RAW + b'"; grant script_tracking_app to "' + RAW + b'"')
-    database = reader.info.dbname.encode()
-    raw.execute(b'alter role postgres in database "' + database + b"\" set role = '" + RAW + b"'")
-    before = lost(reader)
-    tracker = Tracker(ascii_database, timeout_seconds=30)
-    try:
-        with tracker.operation("odd") as operation, tracker.operation("odd, within"):
-            pass
-        becomes(2, lambda: tracker.counts.refused)
-        assert (tracker.counts.delivered, tracker.counts.dropped, tracker.counts.waiting) == (0, 0, 0)
-        assert "lost" in str(operation.problem)
-    finally:
-        tracker.close()
-        raw.execute(b'alter role postgres in database "' + database + b'" reset role')
-        raw.execute(b'drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
-    assert isinstance(before, int)
-    assert lost(reader) == before + 2
-
-
-def test_a_role_whose_name_is_no_text_ends_what_another_began(raw: Session, reader: Session) -> None:
-    raw.execute(b'create role "' + RAW + b'"; grant script_tracking_app to "' + RAW + b'"')
-    raw.execute("select script_tracking.register_tenant('odd')")
-    raw.execute(b"select script_tracking.grant_tenant('odd', '" + RAW + b"')")
-    try:
-        (row,) = raw.execute("select script_tracking.track_operation('begun by one', 'T', 'odd') as key").fetchall()
-        raw.execute(b'set role "' + RAW + b'"')
-        (done,) = raw.execute("select script_tracking.complete_operation(%s, true) as done", (row["key"],)).fetchall()
-        assert done["done"] is True
-    finally:
-        raw.execute(b"reset role; select script_tracking.revoke_tenant('odd', '" + RAW + b"')")
-        raw.execute(b'drop owned by "' + RAW + b'"; drop role "' + RAW + b'"')
-    (found,) = history(reader, "begun by one")
-    assert (found["execution_status"], found["metadata"]["completed_by"]) == ("COMPLETED", TOLD)
 
 
 def test_a_hostile_setting_changes_nothing(raw: Session, reader: Session) -> None:

@@ -1,7 +1,9 @@
--- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, rules/refusing_policy.sql, capture/log_fault.sql, capture/fault_text.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
+-- requires: vault/utf8_text.sql, capture/statement_batch.sql, capture/attempt_mac.sql, capture/state_mac.sql, capture/reported_objects.sql, capture/unreported_objects.sql, capture/extension_members.sql, capture/emit_end.sql, capture/emit_message.sql, capture/redacted_query.sql, capture/redacted_nested.sql, capture/count_loss.sql, capture/real_statement.sql, capture/object_owner.sql, vault/business_key.sql, vault/record_execution.sql, vault/redact.sql, redaction/may_hold_secret.sql, redaction/redact_members.sql, redaction/redact_text.sql, tenancy/session_identity.sql, tenancy/writing_context.sql, operation/session_claims.sql, rules/matching_noise_rule.sql, capture/refuse_unrecorded.sql, capture/log_fault.sql, capture/installation_lock.sql, capture/refuse_foreign_ddl.sql
 -- ddl_command_end: writes hub row and satellite row of a DDL statement that succeeded.
 -- Fail-open: whatever goes wrong in here is counted and logged, and the user's statement goes on. Four exceptions: a
 -- transaction made read-only within the statement, a stack that is used up, a fail-closed policy, and DDL on the tracker.
+-- Long, as what it does for most statements is a run of expressions on the same variables: a function takes microseconds to call in
+-- each transaction. Functions of their own have what is rare, and what several triggers do.
 create or replace function script_tracking.event_trigger_ddl_end()
 returns event_trigger
 language plpgsql
@@ -53,7 +55,6 @@ declare
   v_emits      boolean;
   v_payload    text;
   v_lsn        pg_lsn;
-  v_policy     text;
 begin
   loop
   begin
@@ -350,20 +351,17 @@ begin
         continue;
       end if;
       begin
-        v_policy := script_tracking_internal.refusing_policy(tg_tag, v_claim);
-      exception when others then
-        begin
-          perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
-        exception when others then
-          raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
-        end;
+        perform script_tracking_internal.refuse_unrecorded(tg_tag, v_claim, 'its record cannot be written', sqlstate, sqlerrm);
+      exception
+        when sqlstate 'ST005' then
+          raise;
+        when others then
+          begin
+            perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
+          exception when others then
+            raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
+          end;
       end;
-      if v_policy is not null then
-        raise exception using errcode = 'ST005',
-          message = format('%s refused: its record cannot be written, and the policy is %s', tg_tag, v_policy),
-          detail = 'What kept it from being written: ' || script_tracking_internal.fault_text(sqlstate, sqlerrm),
-          hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
-      end if;
       begin
         perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
         perform script_tracking_internal.emit_end(

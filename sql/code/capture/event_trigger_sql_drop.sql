@@ -1,4 +1,4 @@
--- requires: vault/utf8_text.sql, capture/note_for_end.sql, capture/default_acl_name.sql, capture/fault_text.sql, capture/count_loss.sql, rules/refusing_policy.sql, capture/log_fault.sql
+-- requires: vault/utf8_text.sql, capture/note_for_end.sql, capture/default_acl_name.sql, capture/count_loss.sql, capture/refuse_unrecorded.sql, capture/log_fault.sql
 -- sql_drop: keeps what was dropped for ddl_command_end, which writes the one record of the statement.
 -- Refuses to drop what is the tracker's: here, because ddl_command_end may not be there any more; and without a helper,
 -- as these may be what was dropped.
@@ -17,7 +17,6 @@ declare
   v_object  record;
   v_count   bigint;
   v_dropped text;
-  v_policy  text;
   v_own     text;
 begin
   -- after the loop the last one, and how many there were
@@ -101,20 +100,18 @@ when others then
     end;
   end if;
   begin
-    v_policy := script_tracking_internal.refusing_policy(tg_tag, nullif(current_setting('script_tracking.tenant', true), ''));
-  exception when others then
-    begin
-      perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
-    exception when others then
-      raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
-    end;
+    perform script_tracking_internal.refuse_unrecorded(
+      tg_tag, nullif(current_setting('script_tracking.tenant', true), ''), 'what it drops cannot be recorded', sqlstate, sqlerrm);
+  exception
+    when sqlstate 'ST005' then
+      raise;
+    when others then
+      begin
+        perform script_tracking_internal.log_fault(concat('capture policies for ', tg_tag, ' not read'), sqlstate, sqlerrm);
+      exception when others then
+        raise log 'script_tracking: capture policies for % not read: %', tg_tag, sqlstate;
+      end;
   end;
-  if v_policy is not null then
-    raise exception using errcode = 'ST005',
-      message = format('%s refused: what it drops cannot be recorded, and the policy is %s', tg_tag, v_policy),
-      detail = 'What kept it from being recorded: ' || script_tracking_internal.fault_text(sqlstate, sqlerrm),
-      hint = 'A superuser lifts the policy by script_tracking.set_capture_policy() or repairs the tracker: see docs/operations.md.';
-  end if;
   begin
     perform script_tracking_internal.count_loss(tg_tag, sqlstate, sqlerrm);
   exception when others then

@@ -1,4 +1,4 @@
--- requires: capture/lock_capture.sql, capture/record_attempt.sql, upkeep/server_began.sql, vault/business_key.sql
+-- requires: capture/lock_capture.sql, capture/record_attempt.sql, serverlog/settle_overdue_errors.sql, upkeep/server_began.sql, vault/business_key.sql
 -- Last step of a round: what became of the attempts whose outcome is certain by now, and the records of those that failed
 -- or were rolled back. Returns how many were judged.
 -- An announced end is decided by its transaction (a prepared one is still in progress); only a statement later is the
@@ -100,6 +100,15 @@ begin
     v_judged := v_judged + 1;
     exit when clock_timestamp() > v_until;
   end loop;
+
+  -- read so late that its error may have a record of its own by now (settle_log_errors() waits a quarter of an hour)
+  if exists (
+    select from script_tracking_internal.attempt as a
+    where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
+      and a.seen_at > a.started_at + interval '15 minutes')
+  then
+    perform script_tracking_internal.settle_overdue_errors();
+  end if;
 
   -- at level full the server's log adds SQLSTATE and message within seconds, later where its reader is behind: then one
   -- version tells all; what had announced its end may have failed all the same, in the commit

@@ -69,14 +69,16 @@ begin
     if v_context.foreign_encoding then
       if script_tracking_internal.utf8_text(concat(session_user, v_role), false) <> concat(session_user, v_role) then
         perform script_tracking_internal.count_loss(
-          'an operation', '22021', 'the role''s name is no text in the database''s encoding');
+          'an operation', '22021', 'the role''s name is no UTF-8');
         return null;
       end if;
-      script_name := left(script_tracking_internal.utf8_text(track_operation.script_name, false), 1000);
-      script_type := left(script_tracking_internal.utf8_text(track_operation.script_type, false), 63);
-      sql_command := script_tracking_internal.utf8_text(track_operation.sql_command, false);
-      metadata := script_tracking_internal.utf8_text(track_operation.metadata::text, true);
-      v_said := script_tracking_internal.utf8_text(v_said, true);
+      if getdatabaseencoding() <> 'UTF8' then
+        script_name := left(script_tracking_internal.utf8_text(track_operation.script_name, false), 1000);
+        script_type := left(script_tracking_internal.utf8_text(track_operation.script_type, false), 63);
+        sql_command := script_tracking_internal.utf8_text(track_operation.sql_command, false);
+        metadata := script_tracking_internal.utf8_text(track_operation.metadata::text, true);
+        v_said := script_tracking_internal.utf8_text(v_said, true);
+      end if;
     end if;
   end if;
   -- as text, which is quicker than any builder of JSON, in the order that jsonb keeps

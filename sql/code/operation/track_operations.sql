@@ -21,8 +21,7 @@ as $function$
 declare
   v_identity name := script_tracking_internal.session_identity();
   v_now      timestamptz := clock_timestamp();
-  v_session  jsonb := script_tracking_internal.session_metadata(
-    'client', v_identity, script_tracking_internal.session_claims());
+  v_session  jsonb;
   -- 256 strong random bits that nobody sees: what is hashed of them is as hard to guess as if each had its own, which cost more
   v_seed     bytea := decode(script_tracking_internal.random_suffix() || script_tracking_internal.random_suffix(), 'hex');
   v_default  text := nullif(current_setting('script_tracking.tenant', true), '');
@@ -31,6 +30,7 @@ declare
   v_good     boolean;
   v_plain    boolean;
   v_suspect  boolean;
+  v_foreign  boolean;
   v_names    text[];
   v_types    text[];
   v_rests    jsonb[];
@@ -58,7 +58,6 @@ begin
   end if;
   if getdatabaseencoding() <> 'UTF8' then
     operations := script_tracking_internal.utf8_text(track_operations.operations::text, true);
-    v_session := script_tracking_internal.utf8_text(v_session::text, true);
   end if;
   -- All of them at once: which one is bad, and in what, is asked only where one is. The rest is what an operation has beside
   -- name and type.
@@ -119,15 +118,19 @@ begin
     v_tenants := v_tenants || v_context.tenant_hk;
     v_heads := v_heads || ('["' || encode(v_context.tenant_hk, 'hex') || '", ');
   end loop;
-  if getdatabaseencoding() <> 'UTF8' then
+  select i.foreign_encoding into strict v_foreign from script_tracking_internal.installation as i;
+  if v_foreign then
     if script_tracking_internal.utf8_text(concat(v_user, v_identity), false) <> concat(v_user, v_identity) then
       v_hks := array_fill(null::bytea, array[jsonb_array_length(track_operations.operations)]);
       for v_place in 1 .. cardinality(v_hks) loop
-        perform script_tracking_internal.count_loss(
-          'an operation', '22021', 'the role''s name is no text in the database''s encoding');
+        perform script_tracking_internal.count_loss('an operation', '22021', 'the role''s name is no UTF-8');
       end loop;
       return v_hks;
     end if;
+  end if;
+  v_session := script_tracking_internal.session_metadata('client', v_identity, script_tracking_internal.session_claims());
+  if v_foreign then
+    v_session := script_tracking_internal.utf8_text(v_session::text, true);
   end if;
 
   v_source := v_context.record_source || '/operation/v1';

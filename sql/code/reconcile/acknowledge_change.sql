@@ -1,4 +1,4 @@
--- requires: vault/record_execution.sql, redaction/redact_text.sql, tenancy/session_identity.sql
+-- requires: vault/record_execution.sql, rules/checked_reason.sql, tenancy/session_identity.sql
 -- Acknowledges an untracked change: it no longer alerts, and stays on record. For superusers and auditors: it changes
 -- nothing that is audited, and whoever answers for the record should not need the power to change the catalog.
 create or replace function script_tracking.acknowledge_change(change_id bigint, reason text)
@@ -17,13 +17,10 @@ set plpgsql.extra_errors = 'none'
 as $function$
 #variable_conflict use_column
 declare
-  v_reason   text := left(script_tracking_internal.redact_text(btrim(acknowledge_change.reason)), 1000);
+  v_reason   text := script_tracking_internal.checked_reason(acknowledge_change.reason);
   v_identity name := script_tracking_internal.session_identity();
   v_change   record;
 begin
-  if coalesce(v_reason, '') = '' then
-    raise exception using errcode = 'ST003', message = 'a reason must be given';
-  end if;
   update script_tracking_internal.untracked_change as u
   set acknowledged_at = clock_timestamp(), acknowledged_by = v_identity, reason = v_reason
   where u.change_id = acknowledge_change.change_id and u.acknowledged_at is null
@@ -42,4 +39,4 @@ begin
 end
 $function$;
 comment on function script_tracking.acknowledge_change(bigint, text) is
-  'Acknowledges an untracked change with a reason (1 to 1000 characters); false where it is unknown or acknowledged already; ST003 without a reason';
+  'Acknowledges an untracked change with a reason (1 to 1000 characters); false where it is unknown or acknowledged already; ST003 without one';

@@ -4,6 +4,8 @@
 -- v_secret := '..'), before it ('..' AS password), in OPTIONS (..), or among the arguments of a function that takes secrets.
 -- What is announced within a literal, as in EXECUTE 'alter role joe password ' || .., makes every further literal of its
 -- statement one. Literals that || or concat() puts together are also judged as the one that they become.
+-- One machine, and so one function: each kind of token reads and changes what the others have left, some fifty variables, which a
+-- function of its own would be handed and hand back for each token. What needs none of them is in functions of its own.
 create or replace function script_tracking_internal.redact_code(p_text text, p_depth integer)
 returns text
 language plpgsql immutable strict parallel safe

@@ -1,7 +1,7 @@
--- requires: serverlog/record_log_error.sql, serverlog/attempt_of_error.sql, capture/record_attempt.sql
+-- requires: serverlog/record_log_error.sql, serverlog/attempt_of_error.sql, serverlog/hand_error.sql
 -- Hands each error of the log to the attempt that it ended, and to those around it, as soon as no attempt can come any
 -- more: when the write-ahead log was read beyond what it held when the error was noted. An error without one becomes a
--- record of its own. Returns how many still wait.
+-- record of its own, where the attempt may come all the same (settle_overdue_errors()) noted as such. Returns how many still wait.
 create or replace function script_tracking_internal.settle_log_errors()
 returns bigint
 language plpgsql volatile
@@ -9,8 +9,6 @@ as $function$
 declare
   v_error   script_tracking_internal.log_error;
   v_attempt text;
-  v_evident text;
-  v_late    boolean;  -- of the error itself the attempt may have announced its end, of those around it none has
   v_basic   boolean;
   v_read    pg_lsn;
   v_looked  boolean := false;
@@ -34,26 +32,17 @@ begin
       continue;
     elsif v_attempt is null then
       perform script_tracking_internal.record_log_error(v_error);
+      if not v_basic and coalesce(v_read < v_error.noted_lsn, true) then
+        update script_tracking_internal.log_error as e set entry = e.entry || '{"overdue": true}'
+        where e.session_id = v_error.session_id and e.line = v_error.line;
+      end if;
     end if;
     -- of what has announced its end only the end of its transaction tells whether it is on record
     continue when v_error.seen_at > pg_catalog.clock_timestamp() - interval '15 minutes' and exists (
       select from script_tracking_internal.attempt as a
       where a.attempt_id = v_attempt and a.end_xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
         and pg_catalog.pg_xact_status(a.end_xid) = 'in progress');
-    v_late := true;
-    -- an error that reached the log was caught by nobody, so whatever was under way around it failed of it
-    while v_attempt is not null loop
-      update script_tracking_internal.attempt as a
-      set sqlstate = v_error.entry ->> 'sqlstate', error_message = v_error.entry ->> 'message',
-        log_evidence = script_tracking_internal.log_evidence(v_error), failed_at = v_error.logged_at,
-        verdict = case when (v_error.entry ->> 'ends_session')::boolean then 'INTERRUPTED' else 'FAILED' end,
-        judged_at = coalesce(a.judged_at, pg_catalog.clock_timestamp())
-      where a.attempt_id = v_attempt and (a.ended_at is null or v_late)
-      returning a.attempt_id, a.payload ->> 'parent' into v_evident, v_attempt;
-      exit when not found;
-      v_late := false;
-      perform script_tracking_internal.record_attempt(v_evident);
-    end loop;
+    perform script_tracking_internal.hand_error(v_error, v_attempt, null);
     update script_tracking_internal.log_error as e set settled_at = pg_catalog.clock_timestamp()
     where e.session_id = v_error.session_id and e.line = v_error.line;
   end loop;

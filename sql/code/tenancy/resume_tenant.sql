@@ -1,4 +1,4 @@
--- requires: tenancy/locked_tenant.sql, tenancy/change_tenant.sql, tenancy/refuse_offboarded.sql, rules/checked_reason.sql
+-- requires: tenancy/set_tenant_state.sql
 -- Ends a suspension.
 create or replace function script_tracking.resume_tenant(code varchar, reason text)
 returns boolean
@@ -8,19 +8,8 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set plpgsql.extra_errors = 'none'
 as $function$
-#variable_conflict use_column
-declare
-  v_reason text := script_tracking_internal.checked_reason(resume_tenant.reason);
-  v_tenant record;
 begin
-  v_tenant := script_tracking_internal.locked_tenant(resume_tenant.code);
-  perform script_tracking_internal.refuse_offboarded(resume_tenant.code, v_tenant.tenant_state);
-  if v_tenant.tenant_state = 'active' then
-    return false;
-  end if;
-  perform script_tracking_internal.change_tenant(
-    'resume_tenant', v_tenant.tenant_hk, resume_tenant.code, 'active', v_reason, '{}');
-  return true;
+  return script_tracking_internal.set_tenant_state('resume_tenant', resume_tenant.code, 'active', resume_tenant.reason);
 end
 $function$;
 comment on function script_tracking.resume_tenant(varchar, text) is

@@ -1,4 +1,4 @@
--- requires: upkeep/rebuild_totals.sql
+-- requires: upkeep/rebuild_totals.sql, upkeep/note_encoding.sql
 -- Notices that the data lives in another cluster or database, or in a cluster whose transaction counter lies below the
 -- horizon (a restore, a copy, an upgraded cluster): opens a new incarnation and rebuilds the totals. Returns the incarnation.
 -- Another cluster or database makes it a copy, to be confirmed by confirm_copy(); an older counter alone does not.
@@ -16,6 +16,7 @@ declare
   v_database    oid := (select d.oid from pg_database as d where d.datname = current_database());
   v_incarnation integer;
 begin
+  perform script_tracking_internal.note_encoding();
   select i.incarnation into v_incarnation
   from script_tracking_internal.installation as i, script_tracking_internal.rollup_state as r
   where i.system_identifier = v_system and i.database_oid = v_database
@@ -31,7 +32,6 @@ begin
         else i.copied_from end,
       copy_found_at = case when i.system_identifier <> v_system or i.database_oid <> v_database then clock_timestamp()
         else i.copy_found_at end,
-      foreign_encoding = getdatabaseencoding() <> 'UTF8',
       record_source = coalesce(nullif(current_setting('cluster_name'), ''), v_system) || '/' || current_database()
   where i.system_identifier <> v_system or i.database_oid <> v_database
     or exists (select from script_tracking_internal.rollup_state as r

@@ -6,8 +6,6 @@ language plpgsql volatile
 as $function$
 begin
   perform script_tracking_internal.ensure_incarnation();
-  update script_tracking_internal.installation as i set foreign_encoding = true
-  where not i.foreign_encoding and pg_catalog.getdatabaseencoding() <> 'UTF8';
   while script_tracking_internal.ensure_partitions() > 0 loop
     null;  -- some at a time
   end loop;
