@@ -7,8 +7,9 @@ then with the cheapest hash: what else there is to a login takes a larger share 
 from __future__ import annotations
 
 import os
+import random
 import time
-from itertools import product
+from itertools import chain
 from statistics import median
 
 import pytest
@@ -37,7 +38,7 @@ def test_the_medians_are_the_same(reference: Shop, tenant: str) -> None:
     tries = []
     took: dict[str, list[float]] = {who: [] for who in WHO}
     for _ in range(3):
-        for _, who in product(range(LOGINS), WHO):
+        for who in chain.from_iterable(random.sample(list(WHO), len(WHO)) for _ in range(LOGINS)):
             began = time.perf_counter()
             answer = reference.log_in(WHO[who], "wrong", tenant)
             took[who].append(time.perf_counter() - began)

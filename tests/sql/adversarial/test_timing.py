@@ -48,12 +48,16 @@ NAMES = {
         "victim",
     ),
 }
-# one after the other in the same run, so that whatever else the machine does befalls both alike
+# by pairs in the same run, so that whatever else the machine does befalls both alike; which of a pair is first is left
+# to chance, as turns of the processor that are as long as two calls would befall each second one
 MEASURE = """
-with measured as materialized (
-  select n, case when n %% 2 = 0 then 'foreign' else 'random' end as kind, lair.took(case when n %% 2 = 0 then %s else
+with turn as materialized (
+  select p, p * 2 + o as n, (o = 0) = (c.coin < 0.5) as is_foreign
+  from (select p, random() as coin from generate_series(1, %s) as p offset 0) as c cross join generate_series(0, 1) as o
+), measured as materialized (
+  select case when t.is_foreign then 'foreign' else 'random' end as kind, lair.took(case when t.is_foreign then %s else
     {} end) as took
-  from generate_series(1, %s) as n
+  from (select * from turn order by n offset 0) as t
 )
 select percentile_cont(0.5) within group (order by took) filter (where kind = 'foreign') as of_foreign,
   percentile_cont(0.5) within group (order by took) filter (where kind = 'random') as of_random,
@@ -75,7 +79,7 @@ def same_medians(spy: Spy, call: str, kind: str, theirs: object, nobodys: str, c
     )
     ratios = []
     for _ in range(3):
-        found = one(spy.session, MEASURE.format(nobodys), theirs, 2 * calls)
+        found = one(spy.session, MEASURE.format(nobodys), calls, theirs)
         assert found["calls"] == calls
         ratios.append(found["of_foreign"] / found["of_random"])
         print(f"{call}: {calls} each, {found['of_foreign']:g} us somebody else's, {found['of_random']:g} us nobody's")
