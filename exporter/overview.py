@@ -26,6 +26,7 @@ RUNBOOKS: Mapping[str, str] = {  # of what a check finds
     "archive": "ScriptTrackingArchiveFailing",
     "capture_slot_lag": "ScriptTrackingCaptureSlotDropped",
     "catalog_compared": "ScriptTrackingReconcilerStopped",
+    "catalog_coverage": "ScriptTrackingUntrackedChange",
     "event_triggers_enabled": "ScriptTrackingEventTriggerDisabled",
     "horizon_holder": "ScriptTrackingRollupLag",
     "links_lag": "ScriptTrackingRollupLag",

@@ -21,6 +21,12 @@ def test_every_runbook_that_the_page_names_is_there() -> None:
     assert set(STATES) == {"critical", "warning", "waiting", "ok"}
 
 
+def test_of_objects_that_no_record_accounts_for_the_page_says_what_to_do() -> None:
+    """The check's own advice says what it counts."""
+    problem = _of_check(Check("catalog_coverage", "warning", 0.95, 1.0, "ratio", "Share of the objects."), Digest())
+    assert problem.runbook is not None and "catalog_coverage" in (runbooks.read(problem.runbook) or "")
+
+
 def test_every_word_for_what_the_capture_lacks_is_known() -> None:
     """The label `lacks`, as the SQL makes it."""
     files = [*(ROOT / "sql" / "code").glob("*/probe_*.sql"), *(ROOT / "sql" / "migrations").glob("*attempts.sql")]
