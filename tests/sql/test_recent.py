@@ -65,6 +65,12 @@ def test_the_reports_say_by_the_sums_what_they_say_by_the_hours(told: Session, p
         told.execute(f"update {INTERNAL}.rollup_state set recent_since = %s".encode(), (HOUR - timedelta(hours=24),))
         told.execute(f"update {INTERNAL}.series_recent set executions = executions + 1000".encode())
         assert reports(told) != by_sums, "it is from there that they are read"
+        told.execute(f"update {INTERNAL}.series_recent set executions = executions - 1000".encode())
+        told.execute(f"update {INTERNAL}.script_top set slowest_scripts = '[7]'".encode())
+        changed = [row for row in reports(told) if row.get("slowest_scripts") == [7]]
+        assert changed and len(changed) < len([row for row in by_sums if "slowest_scripts" in row]) + (not pending)
+        told.execute(f"delete from {INTERNAL}.script_top".encode())
+        assert reports(told) == by_sums, "what is not ranked is ranked when it is asked for"
     shown = [row for row in by_sums if row["tenant"] == "acme"]
     assert len(shown) >= 3 and {row["tenant"] for row in by_sums} == ({"acme"} if narrowed else {*TENANTS, "system"})
     assert shown[-1]["operations_change"] is not None and shown[-1]["failure_ratio_week_before"] is not None

@@ -36,7 +36,7 @@ begin
   left join pg_class as p on p.oid = i.inhparent
   cross join lateral (select case
     when p.relname in ('script_execution_h', 'script_execution_s') then 'vault'
-    when p.relname is not null or c.relname in ('series', 'operation_hour', 'duration_sketch', 'series_recent', 'script_day',
+    when p.relname is not null or c.relname in ('series', 'operation_hour', 'duration_sketch', 'series_recent', 'script_day', 'script_top',
       'error_seen', 'operation_total', 'operation_total_carried') then 'derived'
     when n.nspname = 'script_tracking' and c.relname not like 'tenant\_%' then 'derived'
     else 'internal' end as kind) as k

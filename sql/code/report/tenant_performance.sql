@@ -1,4 +1,4 @@
--- requires: rollup/read_pending.sql, rollup/read_recent.sql, rollup/add_cumulated.sql, rollup/read_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
+-- requires: rollup/read_pending.sql, rollup/read_recent.sql, rollup/add_cumulated.sql, rollup/top_scripts.sql, rollup/sketch_bucket.sql, rollup/sketch_seconds.sql, rollup/script_label.sql
 -- get_performance_metrics() for the tenants of p_tenants, NULL for all: from the roll-ups, and what they do not hold yet.
 -- In plpgsql for the plan, which a session keeps; the caller has pinned its settings.
 create or replace function script_tracking_internal.tenant_performance(p_tenants bytea[])
@@ -94,54 +94,43 @@ begin
       offset 0) as b
     where b.total > 0
   ),
-  script as (  -- floating point here as well; names by their bytes, which needs no rules of a language
-    select n.number, n.script_name, sum(n.executions) as executions, sum(n.failures) as failures,
-      sum(n.duration_us) / nullif(sum(n.timed), 0) / 1000000::double precision as average_seconds,
-      max(n.max_duration_us)::double precision / 1000000::double precision as max_seconds
-    from (
-      select k.number, d.script_name collate "C" as script_name, d.executions::double precision as executions,
-        d.failures::double precision as failures, d.timed::double precision as timed,
-        d.duration_us::double precision as duration_us, d.max_duration_us
-      from script_tracking_internal.read_scripts(v_few, v_day) as d join known as k on k.number = d.series_id
-      union all
-      select p.number, script_tracking_internal.script_label(p.script_name) collate "C", 1, p.failed::integer::double precision,
-        (p.duration_us is not null)::integer::double precision, coalesce(p.duration_us, 0)::double precision, p.duration_us
-      from pending as p) as n
-    group by 1, 2
-  ),
-  ranked as (
-    select s.*, row_number() over (partition by s.number order by s.average_seconds desc nulls last, s.script_name) as slowness,
-      row_number() over (partition by s.number order by s.executions desc, s.script_name) as frequency
-    from script as s
-  ),
-  described as (  -- as text, which is quicker than any builder of JSON; once for both lists
-    select r.number, r.slowness, r.frequency, r.average_seconds is not null as is_timed,
-      concat('{"script_name":', to_json(r.script_name), ',"executions":', r.executions::bigint, ',"failures":', r.failures::bigint,
-        ',"average_seconds":', coalesce(r.average_seconds::text, 'null'), ',"max_seconds":', coalesce(r.max_seconds::text, 'null'),
-        '}') as script
-    from ranked as r
-    where r.slowness <= 5 or r.frequency <= 5
-    offset 0
+  unranked as materialized (
+    select r.number from recent as r
+    where not v_kept or r.number not in (select t.series_id from script_tracking_internal.script_top as t)
+    union
+    select p.number from pending as p
   ),
   top as (
-    select l.number, ('[' || concat_ws(',', l.s1, l.s2, l.s3, l.s4, l.s5) || ']')::jsonb as slowest,
-      ('[' || concat_ws(',', l.f1, l.f2, l.f3, l.f4, l.f5) || ']')::jsonb as most_frequent
-    from (  -- place by place, which spares a sort for each list
-      select d.number, max(d.script) filter (where d.slowness = 1 and d.is_timed) as s1,
-        max(d.script) filter (where d.slowness = 2 and d.is_timed) as s2, max(d.script) filter (where d.slowness = 3 and d.is_timed) as s3,
-        max(d.script) filter (where d.slowness = 4 and d.is_timed) as s4, max(d.script) filter (where d.slowness = 5 and d.is_timed) as s5,
-        max(d.script) filter (where d.frequency = 1) as f1, max(d.script) filter (where d.frequency = 2) as f2,
-        max(d.script) filter (where d.frequency = 3) as f3, max(d.script) filter (where d.frequency = 4) as f4,
-        max(d.script) filter (where d.frequency = 5) as f5
-      from described as d group by 1
-      offset 0) as l
+    select t.series_id::bigint as number, t.slowest_scripts, t.most_frequent_scripts
+    from script_tracking_internal.script_top as t
+    where t.series_id in (select r.number from recent as r) and t.series_id not in (select u.number from unranked as u)
+    union all
+    select t.series_id, t.slowest_scripts, t.most_frequent_scripts
+    from (
+      select array_agg(row(d.day, d.series_id, d.script_name, d.executions, d.failures, d.timed, d.duration_us, d.max_duration_us)
+        ::script_tracking_internal.script_day) as scripts
+      from (
+        select d.*
+        from unranked as u cross join generate_series(v_day, now(), '24 hours') as g (day)
+        cross join lateral (  -- each day by its key, as in read_scripts()
+          select s.* from script_tracking_internal.script_day as s
+          where s.day = g.day and s.series_id = u.number and s.script_name <> '' offset 0) as d
+        union all
+        select d.* from script_tracking_internal.script_day as d  -- ahead, where a clock was
+        where d.day > now() and d.day >= v_day and d.series_id in (select u.number from unranked as u) and d.script_name <> ''
+        union all
+        select v_day, p.number::integer, script_tracking_internal.script_label(p.script_name), 1, p.failed::integer,
+          (p.duration_us is not null)::integer, coalesce(p.duration_us, 0), p.duration_us
+        from pending as p) as d) as n
+    cross join lateral script_tracking_internal.top_scripts(n.scripts) as t
+    where n.scripts is not null
   )
   select s.tenant_bk::text, s.script_type, c.executions, c.failures, c.failures::double precision / c.executions, c.average_seconds,
     least(script_tracking_internal.sketch_seconds(p.p50), c.max_seconds),
     least(script_tracking_internal.sketch_seconds(p.p95), c.max_seconds),
     least(script_tracking_internal.sketch_seconds(p.p99), c.max_seconds),
     c.max_seconds, v_since, c.executions * 60 / extract(epoch from now() - v_since)::double precision,
-    coalesce(t.slowest, '[]'), coalesce(t.most_frequent, '[]')
+    coalesce(t.slowest_scripts, '[]'), coalesce(t.most_frequent_scripts, '[]')
   from counted as c
   join series as s on s.number = c.number
   left join percentile as p on p.number = c.number

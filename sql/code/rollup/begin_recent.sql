@@ -1,6 +1,6 @@
 -- requires: rollup/recent_sums.sql
--- Begins series_recent anew where another hour has come. The caller holds the lock on rollup_state; what take_in() adds to the
--- hours it adds to series_recent as well.
+-- Begins series_recent and script_top anew where another hour has come. The caller holds the lock on rollup_state; what take_in() adds to the
+-- hours it adds to series_recent as well; rank_scripts() fills script_top.
 create or replace function script_tracking_internal.begin_recent()
 returns void
 language plpgsql volatile
@@ -13,6 +13,7 @@ begin
     return;
   end if;
   delete from script_tracking_internal.series_recent;
+  delete from script_tracking_internal.script_top;
   insert into script_tracking_internal.series_recent select s.* from script_tracking_internal.recent_sums(null, v_since) as s;
   update script_tracking_internal.rollup_state set recent_since = v_since;
 end

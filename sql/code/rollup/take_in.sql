@@ -189,6 +189,10 @@ begin
         group by 1, 2, 3) as n
       join series as s on s.series_id = n.series_id
     ),
+    outranked as (
+      delete from script_tracking_internal.script_top as t
+      where t.series_id in (select n.series_id from name as n where n.day >= date_bin('1 day', v_recent, v_zero))
+    ),
     known_name as materialized (
       select g.day, s.tenant_number, s.series_id, d.script_name
       from (select n.day, n.tenant_number from name as n group by 1, 2) as g

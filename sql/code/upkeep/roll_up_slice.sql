@@ -1,4 +1,4 @@
--- requires: rollup/take_in.sql, rollup/coarsen.sql, rollup/begin_recent.sql
+-- requires: rollup/take_in.sql, rollup/coarsen.sql, rollup/begin_recent.sql, rollup/rank_scripts.sql
 -- Moves totals and roll-ups towards the transaction horizon, about p_versions at once: every transaction below
 -- pg_snapshot_xmin has ended, so its rows are visible or will never be. What one transaction wrote comes in whole.
 -- Returns how many versions were added, and whether there is more to be had at once. Idempotent; one at a time by the row
@@ -41,6 +41,9 @@ begin
     v_to := case when v_next > v_first then v_next else (v_next::text::numeric + 1)::text::xid8 end;
   end if;
   added := script_tracking_internal.take_in(v_from, v_to);
+  if not more then
+    perform script_tracking_internal.rank_scripts();
+  end if;
   if more or added > 0 or v_to::text::numeric - v_from::text::numeric > 1000 then
     update script_tracking_internal.rollup_state set horizon = v_to, rolled_up_at = clock_timestamp();
   end if;
