@@ -37,7 +37,7 @@ class Family:
     @property
     def size(self) -> int:
         """How many samples it has."""
-        return len(self.values) + sum(len(bounds) + 2 for bounds in self.buckets.values())
+        return len(self.values) + sum(map(len, self.buckets.values())) + 2 * len(self.buckets)
 
     def sizes(self) -> Iterator[tuple[LabelSet, int]]:
         """How many samples there are of each set of labels."""

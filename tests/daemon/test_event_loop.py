@@ -20,7 +20,7 @@ from tests.fix_sessions import Session
 
 SAMPLES = 18_000
 TOO_MANY = 30_000  # rows of a collector of which 20,000 samples are told
-MOST_CALLS = 40_000
+MOST_CALLS = 20_000
 SUCCESS = "script_tracking_collector_success"
 
 
