@@ -1,5 +1,5 @@
 -- requires: rollup/read_scripts.sql, rollup/top_scripts.sql
--- Fills script_top up: take_in() has taken out what is no more right. Not more of them at once than take a twentieth of a second; the
+-- Fills script_top up: take_in() has taken out what is no more right. Not more than 500 at once; the
 -- others have their turn the next time. The caller holds the lock on rollup_state.
 create or replace function script_tracking_internal.rank_scripts()
 returns void
