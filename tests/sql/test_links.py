@@ -120,7 +120,7 @@ def test_points_in_time_follow_each_other(admin: Session) -> None:
 
 
 def test_a_key_leads_to_its_versions_alone(admin: Session) -> None:
-    """By the start that its hub row tells: the satellite has no index of keys, and no other version is looked at."""
+    """By the start that its hub row tells: no other version is looked at, and no other partition."""
     for number in range(20):
         track = "select script_tracking.complete_operation(script_tracking.track_operation(%s, 'BATCH'), true)"
         admin.execute(track, (f"other-{number}",))
