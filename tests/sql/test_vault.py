@@ -40,8 +40,8 @@ CHANGES = (
     f"update {SATELLITE} set load_end_date = null where load_end_date is not null",
     f"update {INTERNAL}.script_execution_s_first set error_message = 'x'",
     f"update {INTERNAL}.script_execution_h_first set record_source = 'x'",
-    f"insert into {SATELLITE} select * from {SATELLITE} on conflict (script_execution_hk, load_date,"
-    " execution_timestamp) do update set error_message = 'x'",
+    f"insert into {SATELLITE} select * from {SATELLITE} on conflict (execution_timestamp, version_number)"
+    " do update set error_message = 'x'",
     f"insert into {HUB} select * from {HUB} on conflict (script_execution_hk, load_date)"
     " do update set record_source = 'x'",
     f"with gone as (delete from {HUB} returning *) select count(*) from gone",
