@@ -97,7 +97,7 @@ def test_the_forecast_keeps_to_the_retention(installed_database: str, grown: Ses
         " where place < 3 and upper_bound = 'infinity'"
     )
     left = kept + int(str(value(grown, wide)))
-    gone = "what is there now has gone by then; of a month's partition the whole is kept until its last day is old enough"
+    gone = "what is there now has gone by then; a month's partition is kept until its last day is old enough"
     assert found["bytes_in_365_days"] == pytest.approx(left + (20 + 30) * growth, abs=2), gone
     set_setting(grown, "retention.days", "70")
     found = storage(installed_database)
