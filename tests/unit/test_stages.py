@@ -19,11 +19,22 @@ stage 'for ever' bash -c 'echo it goes on; exec sleep 1000'
 """
 
 
+def as_at_a_terminal() -> None:
+    """Bash traps no signal that was ignored when it was begun, as INT and HUP are in the background and under nohup."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signals", ["TERM TERM", "INT INT", "INT TERM", "HUP HUP"])
 def test_a_second_signal_does_not_cut_the_end_short(signals: str) -> None:
     first, second = (signal.Signals[f"SIG{name}"] for name in signals.split())
     with subprocess.Popen(
-        ["bash", "-c", RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["bash", "-c", RUN],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=as_at_a_terminal,
     ) as run:
         assert run.stdin is not None and run.stdout is not None
 
