@@ -118,6 +118,22 @@ def test_a_fault_is_found(sound: Session, name: str) -> None:
     assert value(sound, metric, name) == violations
 
 
+def test_a_second_version_of_the_same_time_is_found(sound: Session) -> None:
+    """One that ended at the time as well, with the hash that belongs to it: of these the table's keys forbid none."""
+    tamper(
+        sound,
+        f"insert into {SATELLITE} select r.* from {SATELLITE} as s cross join lateral jsonb_populate_record("
+        f"null::{SATELLITE}, to_jsonb(s) || jsonb_build_object('script_name', 'forged', 'version_number', 0,"
+        f" 'hash_diff', {INTERNAL}.hash_diff(s.tenant_hk, 'forged', s.script_type, s.execution_status,"
+        " s.execution_timestamp, s.execution_duration_ms, s.db_session_user, s.client_ip, s.affected_objects,"
+        " s.sql_command, s.error_message, s.metadata))) as r"
+        " where s.script_name = 'load' and s.load_end_date is not null",
+    )
+    found = checked(sound)
+    assert {name for name, (_, violations, _) in found.items() if violations} == {"satellite_overlap"}
+    assert found["satellite_overlap"][:2] == ("critical", 2)
+
+
 def test_a_replica_session_alone_changes_nothing(sound: Session) -> None:
     sound.execute("set session_replication_role = replica")
     with pytest.raises(psycopg.Error) as refused:

@@ -18,10 +18,10 @@ begin
         v.load_end_date is not null and not exists (
           select from %1$s as n where n.script_execution_hk = v.script_execution_hk
             and n.load_date = v.load_end_date and n.execution_timestamp = v.execution_timestamp) as gap,
-        v.load_end_date <= v.load_date or exists (
+        v.load_end_date <= v.load_date or exists (  -- also two that begin at once: no key of the table forbids them
           select from %1$s as n where n.script_execution_hk = v.script_execution_hk
-            and n.load_date > v.load_date and n.load_date < coalesce(v.load_end_date, 'infinity')
-            and n.execution_timestamp = v.execution_timestamp) as overlap,
+            and n.load_date >= v.load_date and n.load_date < coalesce(v.load_end_date, 'infinity')
+            and n.execution_timestamp = v.execution_timestamp and n.version_number <> v.version_number) as overlap,
         v.load_end_date is not null and exists (
           select from %1$s as n where n.script_execution_hk = v.script_execution_hk
             and n.load_date = v.load_end_date and n.execution_timestamp = v.execution_timestamp
