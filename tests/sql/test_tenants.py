@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import psycopg
 import pytest
 
@@ -128,6 +131,28 @@ def test_a_suspended_tenant_begins_nothing_and_hides_nothing(admin: Session, acm
     assert value(admin, "select script_tracking.resume_tenant('acme', 'closed')") is False
     assert refusal(acme, TRACK) is None
     assert value(admin, "select restricted_tenants from script_tracking_internal.installation") is False
+
+
+def test_a_suspension_holds_although_another_one_ends_meanwhile(admin: Session, login: Login) -> None:
+    """Whether any tenant is suspended is noted once for all of them, so that writers need not ask of theirs."""
+    for code in ("acme", "other"):
+        admin.execute("select script_tracking.register_tenant(%s)", (code,))
+    admin.execute("select script_tracking.suspend_tenant('other', 'incident')")
+    resume = "select script_tracking.resume_tenant('other', 'closed')"
+    thread = threading.Thread(target=login().execute, args=(resume,))
+    waits = "select exists (select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid)))"
+    with admin.transaction():
+        admin.execute("select script_tracking.suspend_tenant('acme', 'incident')")
+        thread.start()
+        end = time.monotonic() + 60
+        while thread.is_alive() and not value(admin, waits):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    thread.join()
+    states = {row["tenant"]: row["state"] for row in admin.execute("select * from script_tracking.get_tenants()")}
+    assert states == {"system": "active", "acme": "suspended", "other": "active"}
+    assert value(admin, "select restricted_tenants from script_tracking_internal.installation") is True
+    assert refusal(admin, f"set script_tracking.tenant = 'acme'; {TRACK}") == "ST006"
 
 
 def test_whoever_is_no_member_does_not_learn_that_a_tenant_is_suspended(

@@ -14,6 +14,8 @@ as $function$
 declare
   v_rule jsonb;
 begin
+  -- rules come and go one after the other: who takes the last one back must see whether another is on its way
+  perform from script_tracking_internal.installation for no key update;
   delete from script_tracking_internal.noise_rule as r
   where r.rule_id = remove_noise_rule.rule_id returning to_jsonb(r) into v_rule;
   if v_rule is null then

@@ -9,6 +9,8 @@ as $function$
 declare
   v_before script_tracking.tenant_s;
 begin
+  -- until this has ended nobody else reckons restricted_tenants, who would not see what is changed here
+  perform from script_tracking_internal.installation for no key update;
   update script_tracking.tenant_s as s
   set load_end_date = greatest(pg_catalog.clock_timestamp(), s.load_date + interval '1 microsecond')
   where s.tenant_hk = p_tenant_hk and s.load_end_date is null
