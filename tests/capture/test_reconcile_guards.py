@@ -129,6 +129,17 @@ def test_upkeep_and_maintenance_are_none(watched: Watched) -> None:
     assert watched.report("drop table public.mine") == []
 
 
+def test_upkeep_accounts_for_nothing_that_it_has_not_done(postgres: Server, _template: str) -> None:
+    """Between two passes: neither for rights nor for row-level security, of which no transaction is told."""
+    with watched_database(postgres, _template) as watched:
+        session = watched.session
+        change = f"grant update on {SAT} to pg_monitor; alter table {S}.tenant_s no force row level security"
+        session.execute(around(watched, change).encode())
+        session.execute(f"update {SI}.setting set value = '7' where name = 'partitions.ahead'".encode())
+        assert int(str(value(session, f"select {SI}.ensure_partitions()"))) > 0
+        assert only(watched.report("select 1")) == [("ALTER", "table", SAT), ("ALTER", "table", f"{S}.tenant_s")]
+
+
 def test_partitions_come_and_go_and_one_that_is_taken_away_is_seen(postgres: Server, _template: str) -> None:
     with watched_database(postgres, _template) as watched:
         session = watched.session

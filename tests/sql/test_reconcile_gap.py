@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_sessions import MakeRole, Session, history, meddling, value
+from tests.installing import installed
 from tests.object_kinds import KINDS
 
 INTERNAL = "script_tracking_internal"
@@ -70,6 +71,31 @@ def test_a_pause_is_reported_after_the_cluster_got_another_identity(shop: Sessio
         ("CREATE", "table", "shop.unseen"),
         ("DROP", "view", "shop.open"),
     ]
+
+
+@pytest.mark.parametrize("kind", OTHER_OIDS)
+async def test_an_upgrade_of_the_schema_within_the_pause_is_none_of_it(
+    installed_database: str, shop: Session, kind: str
+) -> None:
+    """Of the tracker's functions no oid is the same either, whether the installer makes them anew or leaves them."""
+    reconcile = f"select {INTERNAL}.reconcile()"
+    for _ in range(2):
+        shop.execute(reconcile.encode())
+    earlier = shop.execute(UNTRACKED).fetchall()
+    value(shop, "select script_tracking.pause_tracking('upgrade')")
+    shop.execute("create table shop.unseen (id int primary key)")
+    shop.execute(meddling(f"update {INTERNAL}.reconcile_state set incarnation = incarnation - 1").encode())
+    shop.execute(meddling(OTHER_OIDS[kind]).encode())
+    changed = f"facts = array_replace(facts, facts[4], 'body of an earlier release') where identity = '{INTERNAL}"
+    for function in ("hex_key(text)", "state_mac(bytea,text,text)"):
+        shop.execute(meddling(f"update {INTERNAL}.catalog_state set {changed}.{function}'").encode())
+    shop.execute(f"update {INTERNAL}.schema_code set checksum = '' where path like '%/hex_key.sql'".encode())
+    assert (await installed(installed_database)).changed
+    assert value(shop, "select script_tracking.resume_tracking()") is True
+    for _ in range(2):
+        shop.execute(reconcile.encode())
+    found = [tuple(row.values()) for row in shop.execute(UNTRACKED).fetchall() if row not in earlier]
+    assert found == [("CREATE", "table", "shop.unseen")]
 
 
 def test_neither_pausing_nor_resuming_depends_on_the_comparison(admin: Session) -> None:

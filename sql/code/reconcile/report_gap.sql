@@ -44,7 +44,10 @@ begin
       on s.object_type = u.object_type and s.identity = u.identity and s.cluster_wide = u.cluster_wide and s.nth = u.nth
     cross join script_tracking_internal.reconcile_state as r
     where v_dropped = (u.identity is null)
-      and u.lasting is distinct from case when u.tree then s.bare else s.lasting end;
+      and u.lasting is distinct from case when u.tree then s.bare else s.lasting end
+      -- the tracker's own are as the release has them where an installer has been since
+      and not ((coalesce(u.facts, s.facts))[1] = 'of the tracker'
+        and exists (select from script_tracking_internal.schema_code as k where k.applied_at > r.passed_at));
     loop
       v_reported := script_tracking_internal.report_changes();
       v_all := v_all + v_reported;
