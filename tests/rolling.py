@@ -31,10 +31,21 @@ reckoned as (
 (select * from kept except select * from reckoned) union all (select * from reckoned except select * from kept)
 """
 
+RANKED = f"""
+with reckoned as (
+  select t.* from {INTERNAL}.rollup_state as r cross join lateral {INTERNAL}.top_scripts(array(
+    select d from {INTERNAL}.read_scripts(null, date_bin('1 day', r.recent_since, '2000-01-01 00:00+00')) as d)) as t
+  where r.recent_since < 'infinity')
+select t.* from {INTERNAL}.script_top as t left join reckoned as r using (series_id)
+where t.slowest_scripts <> coalesce(r.slowest_scripts, '[]')
+  or t.most_frequent_scripts <> coalesce(r.most_frequent_scripts, '[]')
+"""
+
 
 def recent_differences(session: Session) -> list[DictRow]:
-    """What the sums of the last day hold and the hours from which they are reckoned do not, and the other way round."""
-    return session.execute(DIFFERENCES.encode()).fetchall()
+    """What the sums of the last day hold and the hours from which they are reckoned do not, and the other way round;
+    and scripts that are ranked otherwise than the days tell."""
+    return session.execute(DIFFERENCES.encode()).fetchall() + session.execute(RANKED.encode()).fetchall()
 
 
 def roll_ups(session: Session) -> dict[str, list[tuple[object, ...]]]:
