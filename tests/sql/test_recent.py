@@ -76,6 +76,18 @@ def test_the_reports_say_by_the_sums_what_they_say_by_the_hours(told: Session, p
     assert shown[-1]["operations_change"] is not None and shown[-1]["failure_ratio_week_before"] is not None
 
 
+def test_who_reads_of_one_tenant_looks_up_what_is_ranked_of_that_one(told: Session) -> None:
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'script_top'"
+    with told.transaction():
+        told.execute("set local script_tracking.tenant = 'acme'")
+        before = value(told, read)
+        rows = told.execute("select * from script_tracking.get_performance_metrics()").fetchall()
+        after = value(told, read)
+    kept = value(told, f"select count(*) from {INTERNAL}.script_top")
+    assert isinstance(before, int) and isinstance(after, int) and isinstance(kept, int)
+    assert len(rows) == after - before == 2 and kept >= 6
+
+
 def test_percentiles_are_those_of_the_executions(admin: Session) -> None:
     """Added to in four steps, the last of which no roll-up has taken in, against the durations themselves."""
     durations = [(turn * 7919 % 400) ** 3 + turn for turn in range(200)]

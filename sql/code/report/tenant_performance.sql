@@ -94,16 +94,23 @@ begin
       offset 0) as b
     where b.total > 0
   ),
+  ranked as materialized (  -- each by its key: script_top holds those of all tenants
+    select r.number, t.slowest_scripts, t.most_frequent_scripts
+    from (
+      select r.number::integer as series_id, r.number from recent as r
+      where v_kept and r.number not in (select p.number from pending as p)
+      offset 0) as r
+    cross join lateral (
+      select t.slowest_scripts, t.most_frequent_scripts
+      from script_tracking_internal.script_top as t where t.series_id = r.series_id offset 0) as t
+  ),
   unranked as materialized (
-    select r.number from recent as r
-    where not v_kept or r.number not in (select t.series_id from script_tracking_internal.script_top as t)
+    select r.number from recent as r where r.number not in (select k.number from ranked as k)
     union
     select p.number from pending as p
   ),
   top as (
-    select t.series_id::bigint as number, t.slowest_scripts, t.most_frequent_scripts
-    from script_tracking_internal.script_top as t
-    where t.series_id in (select r.number from recent as r) and t.series_id not in (select u.number from unranked as u)
+    select k.number, k.slowest_scripts, k.most_frequent_scripts from ranked as k
     union all
     select t.series_id, t.slowest_scripts, t.most_frequent_scripts
     from (
