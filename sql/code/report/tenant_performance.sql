@@ -11,6 +11,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off  -- that plan does not know how little of the roll-ups is recent
+set enable_nestloop = off  -- nor how many rows its parts have, each of which would be read through for each row of another
 set jit = off
 as $function$
 #variable_conflict use_column
