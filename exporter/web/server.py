@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # whom a request comes from is not for whoever sends it to say
                 h11_max_incomplete_event_size=MAX_HEAD_BYTES,
                 timeout_keep_alive=3600,  # the guests' own limit is shorter
                 timeout_graceful_shutdown=STOP_SECONDS,

@@ -22,6 +22,7 @@ from exporter.web.guests import Limits
 from exporter.web.listener import listen
 from exporter.web.server import Server
 from exporter.web.traffic import Traffic
+from exporter.web.turns import InTurn
 
 HASTY = Limits(
     connections=8, connections_of_a_client=6, silent=0.5, greeting=0.5, asking=0.5, idle=0.5, taking=0.5, leaving=0.5
@@ -270,6 +271,25 @@ async def test_a_lack_of_descriptors_is_told_once_however_often_one_is_free(monk
 )
 def test_a_client_of_ipv6_is_a_network(address: str, client: str) -> None:
     assert client_of(address) == client
+
+
+@pytest.mark.parametrize("told", ["10.0.0.1", "nobody", ""])
+async def test_nobody_says_by_himself_whom_a_request_comes_from(told: str) -> None:
+    """Else who asks without end says another address each time, waits for nobody's turn and is held to no limit."""
+    seen = list[Scope]()
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+        await answering(scope, receive, send)
+
+    async with serving(Limits(), app=InTurn(noting)) as port:
+        reader, writer = await connect(port)
+        head = f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {told}\r\nX-Forwarded-Proto: https\r\n\r\n"
+        writer.write(head.encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        await close((reader, writer))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert [(scope["client"][0], scope["scheme"]) for scope in seen] == [("127.0.0.1", "http")]
 
 
 async def test_it_ends_in_time_with_clients_of_every_kind() -> None:
