@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from exporter.web.guests import Guests, Stage
 
 MAX_HEAD_BYTES = 16384
+VISITOR = "exporter.visitor"  # in the state of a request's scope: the connection that it came by
 
 Vet = Callable[[asyncio.Transport], bool]
 
@@ -23,7 +24,7 @@ class Connection(H11Protocol):
     """Speaks HTTP once the connection stands; until then its visitor holds the socket."""
 
     def __init__(self, config: Config, state: ServerState, visitor: Visitor) -> None:
-        super().__init__(config, state, {})
+        super().__init__(config, state, {VISITOR: visitor})
         self._visitor = visitor
         self._answered: object = None  # the last request that was seen
 
@@ -67,7 +68,7 @@ class Visitor:
         self.client = client
         self.vet: Vet | None = None  # looks at the client's certificate
         self.waiting = True  # for the first byte, or for the turn of its handshake: the socket is ours until then
-        self.withdraw: Callable[[], None] | None = None  # from the line in which it waits
+        self.withdraw: Callable[[], None] | None = None  # from the line in which it, or its request, waits
         self.gone = False
         self._connection: Connection | None = None
         self._guests = guests
@@ -90,14 +91,13 @@ class Visitor:
     def left(self) -> None:
         """The connection is no more."""
         self.gone = True
+        self._withdraw()
         self._guests.leave(self)
 
     def abort(self) -> None:
         """Ends it at once; who is gone stands in nobody's way."""
         self.gone = True
-        if self.withdraw is not None:
-            self.withdraw()
-            self.withdraw = None
+        self._withdraw()
         if self._connection is not None:
             self._connection.transport.abort()
         elif self.waiting:
@@ -106,3 +106,8 @@ class Visitor:
         else:
             with contextlib.suppress(OSError):
                 self.wire.shutdown(socket.SHUT_RDWR)  # the handshake fails, and asyncio closes the socket
+
+    def _withdraw(self) -> None:
+        if self.withdraw is not None:
+            self.withdraw()
+            self.withdraw = None

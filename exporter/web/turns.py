@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.web.client import who_asks
+from exporter.web.connection import VISITOR
 
 Work = Callable[[], None]
 Item = TypeVar("Item")
@@ -171,15 +172,31 @@ class InTurn:
         self._turns = Turns(REQUESTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, once it has its turn."""
+        """Passes the request on, once it has its turn; never where its client goes before that."""
         begun = asyncio.get_running_loop().create_future()
-        client = who_asks(scope)
+        client, visitor = who_asks(scope), scope.get("state", {}).get(VISITOR)
+        if visitor is not None and visitor.gone:
+            return
 
         def begin() -> None:
             if not begun.done():
-                begun.set_result(None)
+                begun.set_result(True)
 
-        self._pace.call(client, lambda: self._turns.call(client, begin))
+        def turn() -> None:
+            self._turns.call(client, begin)
+
+        def withdraw() -> None:
+            self._pace.forget(client, turn)
+            self._turns.forget(client, begin)
+            if not begun.done():
+                begun.set_result(False)
+
+        self._pace.call(client, turn)
         if not begun.done():
-            await begun
+            if visitor is not None:
+                visitor.withdraw = withdraw
+            if not await begun:
+                return
+            if visitor is not None:
+                visitor.withdraw = None
         await self._app(scope, receive, send)

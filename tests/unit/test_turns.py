@@ -10,7 +10,10 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from exporter.web import turns as module
+from exporter.web.connection import VISITOR
+from exporter.web.guests import Limits
 from exporter.web.turns import InTurn, Line, Pace, Turns
+from tests.unit.test_server import REQUEST, answering, ask, close, connect, serving
 
 
 async def test_each_turn_has_its_budget_and_each_client_its_share() -> None:
@@ -203,6 +206,34 @@ async def test_a_network_of_ipv6_has_the_turns_of_one_client() -> None:
     scopes = [{"type": "http", "client": (address, 1)} for address in [*greedy, "10.0.0.1"]]
     await asyncio.gather(*(in_turn(scope, nothing, nothing) for scope in scopes))  # type: ignore[arg-type]
     assert served == [*greedy[:2], "10.0.0.1", *greedy[2:]]
+
+
+async def test_a_request_whose_client_has_gone_is_not_worked_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else who asks and goes, again and again, has all of it kept, and the others of its address wait for hours."""
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "REQUESTS_AT_ONCE", 1)
+    served = list[str]()
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        served.append(scope["path"])
+        await answering(scope, receive, send)
+
+    in_turn = InTurn(noting)
+    async with serving(Limits(), app=in_turn) as port, asyncio.timeout(60):
+        first = await connect(port)
+        assert await ask(first) == b"HTTP/1.1 200 OK"
+        for _ in range(20):
+            going = await connect(port)
+            going[1].write(REQUEST % b"gone")
+            while not in_turn._pace._line:
+                await asyncio.sleep(0.001)
+            await close(going)
+            while in_turn._pace._line:
+                await asyncio.sleep(0.001)
+        await close(first)
+        visitor = type("Gone", (), {"gone": True, "withdraw": None})()
+        await in_turn({"type": "http", "state": {VISITOR: visitor}}, None, None)  # type: ignore[arg-type]
+    assert served == ["/"], "nor one whose client went before it was looked at"
 
 
 @pytest.mark.parametrize("queue", [Turns(1), Pace(1.0, 1)], ids=["turns", "pace"])
