@@ -16,7 +16,7 @@ from exporter.errors import ConfigurationError, ScriptTrackingError, TargetUnava
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec, MetricSpec
 from exporter.probeconfig import ProbeModule, place_of
-from exporter.schema.plan import may_collect, read_ledger
+from exporter.schema.plan import glance
 from exporter.sessions import Sessions
 from exporter.target import Target
 
@@ -35,7 +35,9 @@ class Refusal:
 
 
 class Prober:
-    """Makes probes, so many at a time, and of a database one by a module: who asks for it meanwhile gets the same."""
+    """Makes probes, so many at a time, and of a database one by a module: who asks for it meanwhile, with as much time,
+    gets the same.
+    """
 
     def __init__(
         self,
@@ -48,7 +50,8 @@ class Prober:
         self._specs = specs
         self._own_metrics = own_metrics
         self._sessions = sessions
-        self._running: dict[tuple[str, str], asyncio.Task[Snapshot]] = {}  # by module and target
+        # by module, target and seconds that it may take: after fewer it is given up, and told of as one that is down
+        self._running: dict[tuple[str, str, float], asyncio.Task[Snapshot]] = {}
         # whether a database answered, and which collectors failed why, by module and target
         self._known: dict[tuple[str, str], tuple[bool | None, dict[str, str]]] = {}
         self._unreadable: dict[str, str] = {}  # why a module's credentials cannot be read
@@ -73,7 +76,7 @@ class Prober:
         if not chosen.allows(*place):
             return Refusal(403, "the module does not allow that host, port or database")
         seconds = _seconds(chosen, scrape_timeout)
-        running = self._running.get((module[0], target[0]))
+        running = self._running.get((module[0], target[0], seconds))
         if running is None and len(self._running) >= settings.concurrency:
             return Refusal(503, "too many probes at a time (probe.concurrency)")
         try:
@@ -97,7 +100,7 @@ class Prober:
     def _begin(
         self, module: ProbeModule, module_name: str, name: str, place: tuple[str, str, str], seconds: float
     ) -> asyncio.Task[Snapshot]:
-        key = module_name, name
+        key = module_name, name, seconds
         running = asyncio.create_task(self._probe(module, module_name, name, place, seconds))
         self._running[key] = running
 
@@ -146,13 +149,13 @@ class Prober:
 async def _learn_schema(target: Target) -> None:
     async with target.sessions.session() as session:
         try:
-            ledger = await read_ledger(session.connection)
+            standing = await glance(session.connection)  # which ends at once where the probe's time is over
         except TargetUnavailable:
             raise
         except ScriptTrackingError:  # somebody else's, or not to be read: its collectors fail, and say so
             return
-    target.schema_version = ledger.version if ledger.is_whole else 0
-    target.may_collect = not ledger.is_whole or may_collect(ledger)
+    if standing is not None:
+        target.schema_version, target.may_collect = standing.settled
 
 
 def _seconds(module: ProbeModule, scrape_timeout: str | None) -> float:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
 
 from exporter import metricmap
 from exporter.collect.packing import Text
+from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
+from exporter.database import connect
 from exporter.probe import Prober
 from exporter.sessions import Sessions
+from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, becomes, eventually
 from tests.fix_sessions import Session
 
@@ -88,3 +94,55 @@ async def test_who_asks_for_a_probe_that_is_being_made_gets_the_same(installed_d
     assert [text.endswith("# EOF\n") for text in texts] == [False, True, True]
     assert up in await ask(False)
     assert sessions.opened == 2, "the next one is made anew"
+
+
+def _prober(installed_database: str, address: str, **changes: object) -> tuple[Prober, Sessions]:
+    where = urlsplit(installed_database)
+    module = {"hosts": [address], "dsn": f"postgresql://{where.username}@nowhere.invalid/x", **changes}
+    elsewhere = [{"name": "none", "dsn": "postgresql://nobody@127.0.0.1:1/none"}]
+    config = Config.model_validate({"targets": elsewhere, "probe": {"modules": {"shops": module}}})
+    sessions = Sessions()
+    return Prober(lambda: config, metricmap.load(), metricmap.load_own(), sessions), sessions
+
+
+async def test_who_has_little_time_has_nobody_told_that_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same database, asked by the same module at the same time."""
+    prober, _ = _prober("postgresql://e@x/shop", "db1", timeout="30s")
+    began = list[float]()
+
+    async def probe(module: object, name: str, target: str, place: object, seconds: float) -> Snapshot:
+        began.append(seconds)
+        await asyncio.sleep(0)
+        return Snapshot()
+
+    monkeypatch.setattr(prober, "_probe", probe)
+    for hurry in (["1"], ["1", None], ["1", None, "1", None, "20"]):
+        asked = [prober.answer(["db1/shop"], ["shops"], seconds, openmetrics=False) for seconds in hurry]
+        assert all(isinstance(answer, Text) for answer in await asyncio.gather(*asked))
+    assert began == [0.5, 0.5, 30.0, 0.5, 30.0, 19.5]
+
+
+async def test_a_probe_of_a_server_that_falls_silent_ends_in_its_time(
+    installed_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else Prometheus has given up, and nobody learns that the database is down."""
+    at = urlsplit(installed_database)
+    road = Road(at.hostname or "", at.port or 0)
+
+    async def silenced(*arguments: Any, **keywords: Any) -> Any:
+        connection = await connect(*arguments, **keywords)
+        road.silence(True)
+        return connection
+
+    monkeypatch.setattr("exporter.sessions.connect", silenced)
+    place = f"127.0.0.1:{road.port}"
+    prober, sessions = _prober(installed_database, place, timeout="2s")
+    try:
+        began = time.monotonic()
+        answer = await prober.answer([f"{place}{at.path}"], ["shops"], None, openmetrics=False)
+        took = time.monotonic() - began
+    finally:
+        road.close()
+    assert isinstance(answer, Text) and b"script_tracking_up{" in answer.plain and sessions.open == 0
+    assert f'script_tracking_up{{target="{place}{at.path}"}} 0.0'.encode() in answer.plain
+    assert took < 5
