@@ -65,10 +65,14 @@ class Sessions:
     def limit_to(self, limit: int, connecting: int) -> None:
         """Goes by other limits; what is open beyond them is closed when it is not used."""
         self.limit = limit
-        while self.open > self.limit and self._idle:
-            self._close_idle(self._second_idle() or next(iter(self._idle)))
+        self._shed()
         self._serve()
         self.door.let_in(connecting)
+
+    def _shed(self) -> None:
+        """Closes what is open beyond the limit and not used."""
+        while self.open > self.limit and self._idle:
+            self._close_idle(self._second_idle() or next(iter(self._idle)))
 
     @property
     def waiting(self) -> int:
@@ -152,6 +156,7 @@ class Sessions:
     def idles(self, session: Session, sessions: TargetSessions) -> None:
         """Notes that a session is not used at the moment."""
         self._idle[session] = sessions
+        self._shed()
         self._serve()
 
     def works(self, session: Session) -> None:

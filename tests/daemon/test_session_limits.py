@@ -179,6 +179,21 @@ async def test_beyond_the_limit_targets_take_turns(
     await settled(lambda: _count(watcher, database) == 0)
 
 
+async def test_a_lower_limit_closes_what_was_used_at_that_moment_once_it_is_not(database: str) -> None:
+    sessions = Sessions(limit=3)
+    async with contextlib.AsyncExitStack() as stack:
+        targets = [await stack.enter_async_context(watched(database, sessions)) for _ in range(3)]
+        async with contextlib.AsyncExitStack() as using:
+            for target in targets:
+                await using.enter_async_context(target.sessions.session())
+            sessions.limit_to(1, 20)
+            assert sessions.open == 3, "nothing is broken off"
+        assert sessions.open == 1
+        await asyncio.gather(*(target.fetch("select 1", timeout=30) for target in targets))
+        assert sessions.open == 1
+    assert sessions.open == 0
+
+
 async def test_at_the_limit_a_second_session_costs_no_other_its_only_one(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
