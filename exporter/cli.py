@@ -155,6 +155,7 @@ def _daemon(arguments: argparse.Namespace) -> int:
 
         listener = listen(config.listen_host, config.listen_port)  # who asks from here on waits for what is loaded next
     from exporter import daemon, service  # the slowest to load
+    from exporter.resolver import Loop
 
     gc.freeze()
     if listener is None:  # else it is enabled by what has loaded what answers
@@ -164,7 +165,8 @@ def _daemon(arguments: argparse.Namespace) -> int:
     async def run() -> int:
         service.leave(await service.run(config, lambda: _config(arguments), listener))
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(run())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

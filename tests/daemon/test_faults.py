@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,28 @@ def test_a_signal_ends_it_within_two_seconds_though_a_name_does_not_resolve(
     time.sleep(1)
     code, waited = running.stop_and_look()
     assert (code, waited < 2) == (0, True), waited
+
+
+def test_names_that_do_not_resolve_cost_the_other_names_and_a_reload_nothing(
+    installed_database: str, exporter: StartExporter, tmp_path: Path
+) -> None:
+    """However long the resolver takes: with servers of names that are away, half a minute each time."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket, time\n"
+        "real = socket.getaddrinfo\n"
+        "def slow(host, *args, **kwargs):\n"
+        "    if str(host).endswith('slow.example'): time.sleep(300)\n"
+        "    return real('127.0.0.1' if host == 'fast.example' else host, *args, **kwargs)\n"
+        "socket.getaddrinfo = slow\n"
+    )
+    slow = [{"name": f"s{number}", "dsn": f"postgresql://x@s{number}.slow.example/x"} for number in range(12)]
+    targets = [*slow, {"name": "shop", "dsn": make_conninfo(installed_database, host="fast.example")}]
+    running = exporter("", targets=targets, environment={"PYTHONPATH": str(tmp_path)})
+    running.wait_for_value(1, "script_tracking_up", 60, target="shop")
+    eventually(lambda: {str(event["target"]) for event in running.events("target_down")} >= {"s0", "s11"}, 60)
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_for_event("configuration_reloaded", 60)
+    assert running.stop() == 0
 
 
 def test_a_slot_whose_log_can_never_be_decoded_is_dropped(

@@ -39,6 +39,7 @@ FLOORS: dict[str, float] = {
     "database": 3,
     "knock": 3,
     "door": 2.9,
+    "resolver": 2.9,
     "sessions": 3,
     "target": 3,
     "schedule": 3,
