@@ -7,9 +7,9 @@ as they are of the metrics; rows of another shape tell nothing.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from exporter.collect.caps import PORTION, batched
@@ -20,6 +20,7 @@ from exporter.schedule import monotonic
 
 FAILURES = 20  # kinds that are kept, the newest
 TENANTS = 20  # that are kept, those with the most operations
+SHARED = 1024  # texts of which there is one, however many targets have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,16 @@ class Digest:
     stretch: Stretch | None = None  # the last hours, those included in which the database did not answer
 
 
+@lru_cache(SHARED)
+def _shared(text: str) -> str:
+    """The same text as before; not sys.intern(), by which CPython 3.12 keeps until 3.12.6 what is another each time.
+    Raises TypeError for what is no text.
+    """
+    if not isinstance(text, str):
+        raise TypeError
+    return text
+
+
 # each takes rows into what those before them came to, which is None at first
 
 
@@ -86,12 +97,12 @@ def _checks(before: Sequence[tuple[Any, ...]] | None, rows: Sequence[Row]) -> Se
     statuses = {None: "unknown", 1: "ok", 0: "warning"}
     found = tuple(
         (
-            sys.intern(row["check_name"]),  # the texts are the same for hundreds of targets
-            sys.intern(row.get("status") or statuses[row["ok"]]),
+            _shared(row["check_name"]),  # the texts are the same for hundreds of targets
+            _shared(row.get("status") or statuses[row["ok"]]),
             row.get("value"),
             row.get("threshold"),
-            sys.intern(row.get("unit") or ""),
-            sys.intern(row.get("advice") or ""),
+            _shared(row.get("unit") or ""),
+            _shared(row.get("advice") or ""),
         )
         for row in rows
         if row["check_name"] is not None
