@@ -70,6 +70,7 @@ class Visitor:
         self.waiting = True  # for the first byte, or for the turn of its handshake: the socket is ours until then
         self.withdraw: Callable[[], None] | None = None  # from the line in which it, or its request, waits
         self.gone = False
+        self.asked_at: float | None = None  # when it last began a request, by the event loop's clock
         self._connection: Connection | None = None
         self._guests = guests
 

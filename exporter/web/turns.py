@@ -20,6 +20,7 @@ REQUEST_SECONDS = 0.002  # between two, of those who ask without end
 REQUESTS_AT_ONCE = 16  # after a pause
 LATE_TIMES = 2.0  # so that as much of the time is left to others as is taken
 LATE_SECONDS = 0.1  # at most
+KEPT_SECONDS = 1.0  # since its last request: who keeps a connection and asks seldom goes first of its address
 REMEMBERED = 1024  # clients of whom is known when they had their last turn
 RECENT = 64  # works of which is known whose they were
 SELDOM = 8  # who brought less than that part of these waits for nobody's pace
@@ -39,6 +40,10 @@ class Line(Generic[Item]):
     def add(self, client: str, item: Item) -> None:
         """Puts a client's item behind its others."""
         self._waiting.setdefault(client, deque()).append(item)
+
+    def add_first(self, client: str, item: Item) -> None:
+        """Puts a client's item before its others."""
+        self._waiting.setdefault(client, deque()).appendleft(item)
 
     def next(self) -> tuple[str, Item]:
         """Takes an item out, which has its turn now, and tells whose it is."""
@@ -124,8 +129,8 @@ class Pace:
         self._line = Line[Work]()
         self._timer: asyncio.TimerHandle | None = None
 
-    def call(self, client: str, work: Work) -> None:
-        """Does the work once it may begin."""
+    def call(self, client: str, work: Work, *, first: bool = False) -> None:
+        """Does the work once it may begin, `first` of the client's."""
         now = asyncio.get_running_loop().time()
         waits = self._timer is not None or self._due - self._ahead > now
         if waits and self._seldom_due - self._ahead <= now and self._comes_seldom(client):
@@ -134,7 +139,7 @@ class Pace:
             self._recent.append(client)
             work()
             return
-        self._line.add(client, work)
+        (self._line.add_first if first else self._line.add)(client, work)
         if self._timer is None:
             self._begin()
 
@@ -191,7 +196,11 @@ class InTurn:
             if not begun.done():
                 begun.set_result(False)
 
-        self._pace.call(client, turn)
+        now = asyncio.get_running_loop().time()
+        asked_at = None if visitor is None else visitor.asked_at
+        self._pace.call(client, turn, first=asked_at is not None and now - asked_at >= KEPT_SECONDS)
+        if visitor is not None:
+            visitor.asked_at = now
         if not begun.done():
             if visitor is not None:
                 visitor.withdraw = withdraw

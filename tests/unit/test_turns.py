@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -231,9 +232,43 @@ async def test_a_request_whose_client_has_gone_is_not_worked_off(monkeypatch: py
             while in_turn._pace._line:
                 await asyncio.sleep(0.001)
         await close(first)
-        visitor = type("Gone", (), {"gone": True, "withdraw": None})()
+        visitor = type("Gone", (), {"gone": True, "withdraw": None, "asked_at": None})()
         await in_turn({"type": "http", "state": {VISITOR: visitor}}, None, None)  # type: ignore[arg-type]
     assert served == ["/"], "nor one whose client went before it was looked at"
+
+
+async def test_who_asks_seldom_by_a_connection_that_it_keeps_goes_before_the_others_of_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Prometheus does, where the exporter listens on 127.0.0.1 and so everybody is of one address."""
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(module, "REQUESTS_AT_ONCE", 1)
+    served = list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        served.append(scope["path"])
+
+    def visitor() -> Any:
+        return type("Kept", (), {"gone": False, "withdraw": None, "asked_at": None})()
+
+    in_turn = InTurn(app)
+
+    async def ask_by(by: Any, path: str) -> None:
+        scope = {"type": "http", "path": path, "client": ("127.0.0.1", 1), "state": {VISITOR: by}}
+        await in_turn(scope, None, None)  # type: ignore[arg-type]
+
+    prometheus, greedy = visitor(), [visitor() for _ in range(5)]
+    await ask_by(prometheus, "first")
+    monkeypatch.setattr(module, "KEPT_SECONDS", 0.0)
+    crowd = [asyncio.create_task(ask_by(one, "new")) for one in greedy]
+    await asyncio.sleep(0)
+    await asyncio.gather(ask_by(prometheus, "kept"), *crowd)
+    assert served == ["first", "kept", *["new"] * 5]
+    monkeypatch.setattr(module, "KEPT_SECONDS", 3600.0)
+    crowd = [asyncio.create_task(ask_by(one, "again")) for one in greedy]
+    await asyncio.sleep(0)
+    await asyncio.gather(ask_by(prometheus, "last"), *crowd)
+    assert served[7:] == [*["again"] * 5, "last"], "who asks as often waits as the others do"
 
 
 @pytest.mark.parametrize("queue", [Turns(1), Pace(1.0, 1)], ids=["turns", "pace"])
