@@ -154,7 +154,7 @@ async def fetch(
 
     Raises QueryFailed or TargetUnavailable; after the latter the session is of no further use.
     """
-    return (await _asked(connection, statement, timeout, statement_timeout, read_only, None)).rows
+    return (await _asked(connection, statement, timeout, statement_timeout, read_only)).rows
 
 
 async def _asked(
@@ -163,13 +163,15 @@ async def _asked(
     timeout: float,
     statement_timeout: float,
     read_only: bool,
-    known: int | None,
+    known: int | None = None,
+    *,
+    marked: bool = False,
 ) -> Answer:
     # one message to the server, whose statements are one transaction: no way to and fro is added
     limit = statement_timeout or timeout + GRACE_SECONDS
     guards = _guards_text(limit, read_only=read_only or bool(connection.read_only))
     text = statement.encode() if isinstance(statement, str) else statement.as_bytes(connection)
-    answer = asyncio.create_task(_answer(connection, guards + text, known))
+    answer = asyncio.create_task(_answer(connection, guards + text, known, marked=marked))
     try:
         async with asyncio.timeout(timeout):
             return await asyncio.shield(answer)
@@ -200,12 +202,12 @@ class Answer:
     count: int = 0
 
 
-async def _answer(connection: Connection, statements: bytes, known: int | None) -> Answer:
+async def _answer(connection: Connection, statements: bytes, known: int | None, *, marked: bool) -> Answer:
     async with failures_named("query"):
         cursor = await connection.execute(statements)
         while cursor.nextset():
             pass
-        mark = None if cursor.pgresult is None else await _mark(cursor.pgresult)
+        mark = await _mark(cursor.pgresult) if marked and cursor.pgresult is not None else None
         if mark is not None and mark == known:
             return Answer([], mark, True, cursor.rowcount)
         try:
@@ -305,7 +307,7 @@ async def call(
     The server ends the statement after `timeout` seconds; a server that is silent a second longer counts as gone.
     `known` is the mark of an answer that need not be told again.
     """
-    return await _asked(connection, _call_text(function, limit), timeout + 1, timeout, True, known)
+    return await _asked(connection, _call_text(function, limit), timeout + 1, timeout, True, known, marked=True)
 
 
 @lru_cache
