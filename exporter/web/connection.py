@@ -53,7 +53,7 @@ class Connection(H11Protocol):
         if self.flow.write_paused:
             return "taking"
         if self.cycle is not None and not self.cycle.response_complete:
-            return "served"
+            return "served" if self._visitor.withdraw is None else "asking"
         begun, _ = self.conn.trailing_data
         if begun or self.conn.their_state is h11.SEND_BODY:
             return "asking"

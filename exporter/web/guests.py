@@ -12,7 +12,7 @@ Stage = Literal[
     "silent",  # has not said anything yet
     "greeting",  # TLS is being agreed upon
     "idle",  # between two requests
-    "asking",  # has begun a request and not ended it
+    "asking",  # has begun a request and not ended it, or waits for the turn of one
     "served",  # waits for its answer
     "taking",  # reads its answer more slowly than it is given
     "leaving",  # is closed, as soon as it has read what is left

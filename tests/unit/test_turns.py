@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from exporter.web import turns as module
 from exporter.web.connection import VISITOR
 from exporter.web.guests import Limits
+from exporter.web.traffic import Traffic
 from exporter.web.turns import InTurn, Line, Pace, Turns
 from tests.unit.test_server import REQUEST, answering, ask, close, connect, serving
 
@@ -235,6 +236,34 @@ async def test_a_request_whose_client_has_gone_is_not_worked_off(monkeypatch: py
         visitor = type("Gone", (), {"gone": True, "withdraw": None, "asked_at": None})()
         await in_turn({"type": "http", "state": {VISITOR: visitor}}, None, None)  # type: ignore[arg-type]
     assert served == ["/"], "nor one whose client went before it was looked at"
+
+
+async def test_who_waits_for_the_turn_of_a_request_makes_room_and_who_is_served_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else as many as may connect from an address keep everybody else of it out for good."""
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "REQUESTS_AT_ONCE", 1)
+    traffic, entered, leave = Traffic(), asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.set()
+        await leave.wait()
+        await answering(scope, receive, send)
+
+    in_turn = InTurn(slow)
+    async with serving(Limits(connections_of_a_client=3), traffic, app=in_turn) as port, asyncio.timeout(60):
+        crowd = [await connect(port) for _ in range(3)]
+        for number, streams in enumerate(crowd):
+            streams[1].write(REQUEST % b"")
+            while len(in_turn._pace._line._waiting.get("127.0.0.1", ())) < number or not entered.is_set():
+                await asyncio.sleep(0.001)
+        newcomer = await connect(port)
+        assert await crowd[1][0].read() == b"", "the first of those who wait"
+        leave.set()
+        assert (await crowd[0][0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        await close(newcomer, *crowd)
+    assert (traffic._ended["made_room"], traffic._ended["no_room"]) == (1, 0)
 
 
 async def test_who_asks_seldom_by_a_connection_that_it_keeps_goes_before_the_others_of_its_address(
