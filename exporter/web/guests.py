@@ -84,7 +84,9 @@ class Guests:
                 return False
         elif len(self._stays) >= limits.connections:
             # the client with the most connections loses one, so that nobody can push the others out
-            crowds = sorted(self._clients, key=lambda client: len(self._clients[client]), reverse=True)
+            # ones of the same size are many, where there is one of each: there it is one that has not said anything
+            sizes = {client: (len(crowd), client in self._waiting) for client, crowd in self._clients.items()}
+            crowds = sorted(sizes, key=sizes.__getitem__, reverse=True)
             if not any(map(self._make_room, crowds)):
                 self._ends("no_room")
                 return False

@@ -184,6 +184,17 @@ async def test_where_there_are_too_many_connections_the_largest_crowd_makes_room
         await close(newcomer, *kept, *crowd)
 
 
+async def test_of_crowds_of_the_same_size_one_that_says_nothing_makes_room() -> None:
+    async with serving(Limits(connections=8)) as port:
+        kept = await connect(port, "127.0.0.2")
+        assert await ask(kept) == b"HTTP/1.1 200 OK"
+        silent = [await connect(port, f"127.0.0.{client}") for client in range(3, 10)]
+        newcomer = await connect(port, "127.0.0.10")
+        assert await ask(newcomer) == b"HTTP/1.1 200 OK"
+        assert await ask(kept) == b"HTTP/1.1 200 OK"
+        await close(kept, newcomer, *silent)
+
+
 @pytest.mark.parametrize("head", [b"X: " + b"y" * 20000, b"X: y\r\n" * 4000], ids=["one long header", "many headers"])
 async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
     async with serving() as port:
