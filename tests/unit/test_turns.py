@@ -270,7 +270,7 @@ async def test_who_asks_seldom_by_a_connection_that_it_keeps_goes_before_the_oth
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As Prometheus does, where the exporter listens on 127.0.0.1 and so everybody is of one address."""
-    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.001)
     monkeypatch.setattr(module, "REQUESTS_AT_ONCE", 1)
     served = list[str]()
 
@@ -286,17 +286,19 @@ async def test_who_asks_seldom_by_a_connection_that_it_keeps_goes_before_the_oth
         scope = {"type": "http", "path": path, "client": ("127.0.0.1", 1), "state": {VISITOR: by}}
         await in_turn(scope, None, None)  # type: ignore[arg-type]
 
+    async def all_ask(path: str, kept: str) -> None:
+        in_turn._pace._due = asyncio.get_running_loop().time() + 2.0  # until all of them have asked
+        crowd = [asyncio.create_task(ask_by(one, path)) for one in greedy]
+        await asyncio.sleep(0)
+        await asyncio.gather(ask_by(prometheus, kept), *crowd)
+
     prometheus, greedy = visitor(), [visitor() for _ in range(5)]
     await ask_by(prometheus, "first")
     monkeypatch.setattr(module, "KEPT_SECONDS", 0.0)
-    crowd = [asyncio.create_task(ask_by(one, "new")) for one in greedy]
-    await asyncio.sleep(0)
-    await asyncio.gather(ask_by(prometheus, "kept"), *crowd)
+    await all_ask("new", "kept")
     assert served == ["first", "kept", *["new"] * 5]
     monkeypatch.setattr(module, "KEPT_SECONDS", 3600.0)
-    crowd = [asyncio.create_task(ask_by(one, "again")) for one in greedy]
-    await asyncio.sleep(0)
-    await asyncio.gather(ask_by(prometheus, "last"), *crowd)
+    await all_ask("again", "last")
     assert served[7:] == [*["again"] * 5, "last"], "who asks as often waits as the others do"
 
 
