@@ -18,6 +18,7 @@ APPLICATION = "script-tracking-exporter"
 OF_A_DATABASE = 2
 IDLE_SECONDS = 60.0  # after so long without work the second session of a database is closed
 PATIENCE_SECONDS = 0.25  # for the only session of a database, before it is given a second one
+REST_SECONDS = 5.0  # after so long without work one is closed for a second one: else all of a busy server's come and go
 NEWS_SECONDS = 5.0  # who waits is asked that often what to do meanwhile; then even an only one of another is closed
 
 
@@ -136,7 +137,10 @@ class Sessions:
                         seconds = second is not None
                         if second is None and is_second and not waiter.may_have_others:
                             continue
-                        self._close_idle(second or next(iter(self._idle)))
+                        gone = second or next(iter(self._idle))
+                        if is_second and monotonic() - gone.used_at < REST_SECONDS:
+                            continue
+                        self._close_idle(gone)
                     if self.open >= self.limit:  # a lower one than there was
                         continue
                     self.open += 1

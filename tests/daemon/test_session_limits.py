@@ -208,6 +208,10 @@ async def test_at_the_limit_a_second_session_costs_no_other_its_only_one(
         await asyncio.gather(*(busy.fetch("select pg_sleep(0.2)", timeout=30) for _ in range(3)))
         assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (2, 1, 1)
         monkeypatch.setattr(house, "NEWS_SECONDS", 0.05)
+        monkeypatch.setattr(house, "REST_SECONDS", 3600.0)  # in which the quiet one's was used
+        await asyncio.gather(*(busy.fetch("select pg_sleep(0.2)", timeout=30) for _ in range(3)))
+        assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (2, 1, 1)
+        monkeypatch.setattr(house, "REST_SECONDS", 0.0)
         async with busy.sessions.session():  # a job of an hour, say
             await busy.fetch("select 1", timeout=30)
         assert (sessions.opened, quiet.sessions.count, busy.sessions.count) == (3, 0, 2)
