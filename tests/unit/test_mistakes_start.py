@@ -21,7 +21,9 @@ from tests.unit.mistakes import NO_TARGETS, WITHIN, daemon, lines, mistake, unti
 @pytest.fixture
 def unfrozen() -> Iterator[None]:
     """The collector of garbage as it was."""
+    thresholds = gc.get_threshold()
     yield
+    gc.set_threshold(*thresholds)
     gc.unfreeze()
     gc.enable()
 
@@ -48,15 +50,29 @@ async def test_a_reload_that_is_asked_for_during_the_start_waits_for_its_end() -
     running.inventory.end()
 
 
-async def test_the_garbage_of_the_start_is_not_kept_for_good(unfrozen: None) -> None:
-    class Knot:
-        def __init__(self) -> None:
-            self.self = self
+class Knot:
+    """What only the collector of garbage frees."""
 
+    def __init__(self) -> None:
+        self.self = self
+
+
+async def test_the_garbage_of_the_start_is_not_kept_for_good(unfrozen: None) -> None:
     gc.disable()
     left: list[weakref.ref[Knot]] = []
     await service.loaded(lambda: left.append(weakref.ref(Knot())))  # type: ignore[arg-type,return-value]
     assert left[0]() is None
+
+
+async def test_garbage_is_found_before_much_has_come_together(unfrozen: None) -> None:
+    await service.loaded(lambda: None)  # type: ignore[arg-type,return-value]
+    gc.collect()  # by which what is frozen counts no more
+    knot = Knot()
+    found = weakref.ref(knot)
+    gc.collect(1)  # it is old now
+    del knot
+    made = [[number] for number in range(30_000)]
+    assert len(made) == 30_000 and found() is None, "by itself Python lets 70,000 come together"
 
 
 async def test_a_reload_that_breaks_is_told_without_what_the_error_says() -> None:

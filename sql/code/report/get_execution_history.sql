@@ -83,8 +83,7 @@ begin
       where s.load_end_date is null and s.execution_status <> 'RUNNING'
         and s.tenant_hk = any (v_tenants) and s.execution_timestamp >= v_lower and s.execution_timestamp < v_upper
         and (get_execution_history.only_execution_status is null
-          or s.execution_status = get_execution_history.only_execution_status
-            and get_execution_history.only_execution_status <> 'RUNNING')  -- which the planner knows before it reads
+          or s.execution_status = get_execution_history.only_execution_status)
         and (get_execution_history.only_script_type is null
           or s.script_type is not distinct from (select get_execution_history.only_script_type))
         and (get_execution_history.only_script_name is null
