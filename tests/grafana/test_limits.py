@@ -88,8 +88,8 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
 
 
 def test_a_limit_follows_the_rules_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    edited = tmp_path / "script_tracking.rules.yaml"
-    text = rule_files()[0].read_text(encoding="utf-8")
+    edited = tmp_path / "thresholds.rules.yaml"
+    text = next(file for file in rule_files() if file.name == edited.name).read_text(encoding="utf-8")
     edited.write_text(text.replace("vector(0.2)", "vector(0.35)"))
     monkeypatch.setattr("exporter.demo.shipped.rule_files", lambda: [edited])
     steps = panel(overview(), "Worst tenant's failure ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"]
