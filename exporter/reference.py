@@ -19,9 +19,11 @@ from exporter.values import Model
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA = FOLDER / "configuration.schema.json"
 METRICS_SCHEMA = FOLDER / "metrics.schema.json"
-PAGE = FOLDER / "configuration.md"
+PAGE = FOLDER / "configuration.md"  # by hand, with the example
 BEGIN = "<!-- made by `make reference` -->\n"
 END = "<!-- end -->\n"
+# pages with a table, and of what it is made
+TABLES: dict[Path, type[Model]] = {FOLDER / "configuration-keys.md": Config, FOLDER / "own-metrics.md": OwnMetrics}
 _ANYTHING = "*"  # the key that the user names
 _KINDS: dict[str, str] = {"string": "text", "boolean": "true or false", "integer": "number", "object": "mapping"}
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
@@ -75,7 +77,7 @@ def schema_text(of: Literal["configuration", "metrics"] = "configuration") -> st
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-def table(model: type[Model] = Config) -> str:
+def table(model: type[Model]) -> str:
     """A row for each key, in the order of the models."""
     whole = model.model_json_schema()
     rows = ["| key | type | default | what it is |", "|---|---|---|---|"]
@@ -138,18 +140,15 @@ def _default(required: bool, part: dict[str, Any]) -> str:
     return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
 
 
-def page(text: str) -> str:
-    """A page with the tables that it holds made anew: of a file with own metrics, and of the configuration."""
-    made = ""
-    for model in (OwnMetrics, Config):
-        before, _, rest = text.partition(BEGIN)
-        _, _, text = rest.partition(END)
-        made += f"{before}{BEGIN}\n{table(model)}\n{END}"
-    return made + text
+def page(text: str, model: type[Model]) -> str:
+    """A page with the table that it holds made anew."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table(model)}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     METRICS_SCHEMA.write_text(schema_text("metrics"), encoding="utf-8")
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for file, of in TABLES.items():
+        file.write_text(page(file.read_text(encoding="utf-8"), of), encoding="utf-8")
     metricsreference.PAGE.write_text(metricsreference.text(), encoding="utf-8")

@@ -17,7 +17,7 @@ from exporter.errors import ConfigurationError
 from exporter.probeconfig import ProbeModule, place_of
 from tests.fix_exporter import Exporter, StartExporter, eventually
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "many-databases.md"
 
 
 def _module(dsn: str, **changes: object) -> dict[str, object]:
