@@ -12,9 +12,10 @@ from exporter.database import Connection, Row, fetch
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
-from exporter.sessions import APPLICATION, Session, Sessions, TargetSessions
+from exporter.sessions import Session, Sessions
 from exporter.sqlfiles import query
 from exporter.targetconfig import TargetConfig
+from exporter.targetsessions import APPLICATION, TargetSessions
 
 log = get_logger("target")
 

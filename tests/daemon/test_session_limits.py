@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter import door
+from exporter import door, targetsessions
 from exporter import sessions as house
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.wal import AttemptReader
@@ -24,9 +24,10 @@ from exporter.collect.status import TargetStatus
 from exporter.dsn import Dsn
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.metricmap import CollectorSpec, load, load_own
-from exporter.sessions import Session, Sessions, TargetSessions
+from exporter.sessions import Session, Sessions
 from exporter.target import Target
 from exporter.targetconfig import CaptureConfig, TargetConfig
+from exporter.targetsessions import TargetSessions
 from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, eventually
 from tests.postgres_server import Server
@@ -233,7 +234,7 @@ async def test_a_target_has_no_third_session_and_an_idle_second_one_goes(
         monkeypatch.setattr(house, "PATIENCE_SECONDS", 0.05)
         await asyncio.gather(*(target.fetch("select pg_sleep(0.2)", timeout=30) for _ in range(5)))
         assert target.sessions.count == 2
-        monkeypatch.setattr(house, "IDLE_SECONDS", 0.0)
+        monkeypatch.setattr(targetsessions, "IDLE_SECONDS", 0.0)
         await target.fetch("select 1", timeout=30)
         assert target.sessions.count == 1
 

@@ -134,7 +134,7 @@ async def test_a_probe_of_a_server_that_falls_silent_ends_in_its_time(
         road.silence(True)
         return connection
 
-    monkeypatch.setattr("exporter.sessions.connect", silenced)
+    monkeypatch.setattr("exporter.targetsessions.connect", silenced)
     place = f"127.0.0.1:{road.port}"
     prober, sessions = _prober(installed_database, place, timeout="2s")
     try:

@@ -41,6 +41,7 @@ FLOORS: dict[str, float] = {
     "door": 2.9,
     "resolver": 2.9,
     "sessions": 3,
+    "targetsessions": 3,
     "target": 3,
     "schedule": 3,
     "described": 3.3,  # for applications, these and those up to the client: floors 1 to 3 only
