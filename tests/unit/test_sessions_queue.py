@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -112,6 +113,7 @@ async def test_whoever_came_first_is_first(order: str, monkeypatch: pytest.Monke
         await asyncio.sleep(0)
     await asyncio.gather(*tasks)
     assert "".join(had) == order
+    assert sessions.opened == 1 + sum(one != next_one for one, next_one in pairwise(order)), "none is closed in vain"
 
 
 @pytest.mark.parametrize("seed", range(12))
