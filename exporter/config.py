@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from exporter import logs
+from exporter.alertconfig import AlertThresholds
 from exporter.apiconfig import ApiConfig
 from exporter.archiveconfig import ArchiveConfig
 from exporter.metricmap import CollectorSpec
@@ -128,6 +129,9 @@ class Config(Model):
     limits: LimitsConfig = Field(default=LimitsConfig(), description="how much is told at most")
     capture: CaptureConfig = Field(
         default=CaptureConfig(), description="of what the event triggers do not record (docs/capture.md)"
+    )
+    alert_thresholds: AlertThresholds = Field(
+        default=AlertThresholds(), description="where alerts begin, of all targets; what is left out keeps its default"
     )
     archive: Annotated[ArchiveConfig | None, BeforeValidator(something)] = Field(
         default=None,

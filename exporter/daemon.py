@@ -13,7 +13,7 @@ import exporter
 from exporter import logs, metricmap
 from exporter.breakage import Breakage, Breakages
 from exporter.collect.snapshot import Snapshot
-from exporter.collect.status import publish_build, publish_values
+from exporter.collect.status import publish_build, publish_thresholds, publish_values
 from exporter.config import Config
 from exporter.errors import ConfigurationError, TargetUnavailable
 from exporter.fleet import Fleet
@@ -114,6 +114,7 @@ class Daemon:
         self.inventory.begin()
 
     async def _apply(self) -> None:
+        publish_thresholds(self.snapshot, self._own_metrics, self.config.alert_thresholds.told_of_exporter())
         complete = self.inventory.is_known
         if self.config.api.tokens:
             self.tally.begin()

@@ -74,7 +74,7 @@ class Fleet:
         return made
 
     def _watch(self, config: Config, target: TargetConfig) -> Watch:
-        return Watch(
+        watch = Watch(
             target,
             self._snapshot,
             self._collectors,
@@ -85,6 +85,8 @@ class Fleet:
             sessions=self.sessions,
             limits=config.limits,
         )
+        watch.tell_thresholds(config.alert_thresholds)
+        return watch
 
     async def apply(self, config: Config, targets: Sequence[TargetConfig]) -> None:
         """Watches these targets and no others. A target that is as it was keeps its sessions and what it has told."""
@@ -107,6 +109,7 @@ class Fleet:
             ending = asyncio.gather(*(self._end(watch) for watch in (*ended, *replaced)))
             for watch in self.watches:
                 watch.collector.caps.limits = config.limits
+                watch.tell_thresholds(config.alert_thresholds)
             if self._adopt(config):
                 for watch in self.watches:
                     watch.collector.adopt(self._collectors)
@@ -229,7 +232,8 @@ def _carries_on(watch: Watch, config: Config, target: TargetConfig) -> bool:
     """
     if watch.settings != (config.schema_mode, target.capture or config.capture, config.archive):
         return False
-    if watch.config == target:
+    if watch.config.with_thresholds_of(target) == target:
+        watch.config = target
         return True
     if not watch.config.leads_where(target) or watch.target.up is not True:
         return False

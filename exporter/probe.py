@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from exporter.alertconfig import TargetThresholds
 from exporter.collect.collector import TargetCollector, configured
 from exporter.collect.packing import Text
 from exporter.collect.snapshot import Snapshot
@@ -126,9 +127,9 @@ class Prober:
                 snapshot.declare(metric, f"{metric.help} From {spec.function}(), asked by this probe.")
         target = Target(module.target(name, *place), self._sessions)
         target.up, failing = self._known.get((module_name, name), (None, {}))
-        collector = TargetCollector(
-            target, specs, snapshot, TargetStatus(name, self._own_metrics), self._config().limits, failing
-        )
+        status = TargetStatus(name, self._own_metrics)
+        status.replace("alert_threshold", "threshold", self._config().alert_thresholds.told_of(TargetThresholds()))
+        collector = TargetCollector(target, specs, snapshot, status, self._config().limits, failing)
         try:
             async with asyncio.timeout(seconds):
                 with contextlib.suppress(TargetUnavailable):  # collect_all says so

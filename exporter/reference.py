@@ -1,7 +1,7 @@
 """Reference and JSON Schema of the configuration, made from its models.
 
-`python -m exporter.reference` writes both, those of files with metrics of the user's own, and the reference of the
-metrics.
+`python -m exporter.reference` writes both, those of files with metrics of the user's own, the reference of the metrics,
+and the rules of the alerts' thresholds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from exporter import metricmap, metricsreference
+from exporter import metricmap, metricsreference, thresholdrules
 from exporter.config import Config
 from exporter.ownmetrics import NAME, OwnMetrics
 from exporter.values import Model
@@ -25,7 +25,13 @@ END = "<!-- end -->\n"
 # pages with a table, and of what it is made
 TABLES: dict[Path, type[Model]] = {FOLDER / "configuration-keys.md": Config, FOLDER / "own-metrics.md": OwnMetrics}
 _ANYTHING = "*"  # the key that the user names
-_KINDS: dict[str, str] = {"string": "text", "boolean": "true or false", "integer": "number", "object": "mapping"}
+_KINDS: dict[str, str] = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "number",
+    "number": "number",
+    "object": "mapping",
+}
 _FROM_ENVIRONMENT = {"type": "string", "pattern": r"\$\{"}
 
 
@@ -94,7 +100,7 @@ def _rows(part: dict[str, Any], whole: dict[str, Any], at: tuple[str, ...]) -> I
             inner, key = _resolved(inner["items"], whole), (*at, f"{name}[]")
         elif isinstance(inner.get("additionalProperties"), dict):
             inner, key = _resolved(inner["additionalProperties"], whole), (*key, _ANYTHING)
-        if at[-1:] == ("targets[]",) and name == "capture":
+        if at[-1:] == ("targets[]",) and name in ("capture", "alert_thresholds"):
             continue  # the same as at the top
         yield from _rows(inner, whole, key)
 
@@ -135,6 +141,11 @@ def _default(required: bool, part: dict[str, Any]) -> str:
     if "MiB" in part.get("pattern", ""):
         unit, name = (1024**3, "GiB") if default % 1024**3 == 0 else (1024**2, "MiB")
         return f"{default // unit}{name}"
+    if "s|m|h|d" in part.get("pattern", ""):
+        seconds, letter = next(
+            (each for each in ((86400, "d"), (3600, "h"), (60, "m")) if default % each[0] == 0), (1, "s")
+        )
+        return f"{default / seconds:g}{letter}"
     if "ms|s" in part.get("pattern", ""):
         return f"{default:g}s"
     return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
@@ -152,3 +163,6 @@ if __name__ == "__main__":
     for file, of in TABLES.items():
         file.write_text(page(file.read_text(encoding="utf-8"), of), encoding="utf-8")
     metricsreference.PAGE.write_text(metricsreference.text(), encoding="utf-8")
+    thresholdrules.FILE.write_text(
+        thresholdrules.text(thresholdrules.FILE.read_text(encoding="utf-8")), encoding="utf-8"
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, RootModel, field_validator
 
+from exporter.alertconfig import TargetThresholds
 from exporter.dsn import Dsn
 from exporter.dsnsource import DsnSource
 from exporter.values import ONE_LINE, Bytes, File, Model, Seconds, no_name_twice, of_one_line, something
@@ -73,6 +74,9 @@ class TargetConfig(DsnSource):
     capture: Annotated[CaptureConfig | None, BeforeValidator(something)] = Field(
         default=None, description="for this target in place of the key `capture` at the top"
     )
+    alert_thresholds: TargetThresholds = Field(
+        default=TargetThresholds(), description="for this target, key by key before those at the top"
+    )
     discover: Annotated[DiscoverConfig | None, BeforeValidator(something)] = Field(
         default=None,
         description="watch the server's databases in place of the one that the DSN names, each as target "
@@ -110,9 +114,13 @@ class TargetConfig(DsnSource):
         target._dsn = target.current_dsn()
         return target
 
+    def with_thresholds_of(self, other: TargetConfig) -> TargetConfig:
+        """The same, but that alerts begin where they do for another."""
+        return self.model_copy(update={"alert_thresholds": other.alert_thresholds})
+
     def leads_where(self, other: TargetConfig) -> bool:
-        """Whether it is the same target, but for what lets its role in."""
-        alike = type(self).model_fields.keys() - DsnSource.model_fields.keys()
+        """Whether it is the same target, but for what lets its role in and where alerts begin."""
+        alike = type(self).model_fields.keys() - DsnSource.model_fields.keys() - {"alert_thresholds"}
         return self.dsn.place == other.dsn.place and all(getattr(self, key) == getattr(other, key) for key in alike)
 
     def current_dsn(self) -> Dsn:

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from exporter.alertconfig import AlertThresholds
 from exporter.archiveconfig import ArchiveConfig
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.serverlog import LogReader
@@ -105,6 +106,10 @@ class Watch:
         """Goes on with the same database by other credentials."""
         self.config = config
         self.target.renew(config)
+
+    def tell_thresholds(self, common: AlertThresholds) -> None:
+        """Hands out where alerts about the target begin, as far as the configuration says so."""
+        self.status.replace("alert_threshold", "threshold", common.told_of(self.config.alert_thresholds))
 
     async def keep(self) -> None:
         """Settles the schema, then keeps house, until cancelled; tries again for ever."""

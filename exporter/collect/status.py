@@ -53,6 +53,14 @@ class TargetStatus:
                 del values[labels]
                 self._changed.add((key, labels))
 
+    def replace(self, key: str, label: str, values: Mapping[str, float]) -> None:
+        """Sets all values of a metric, by its label; others are removed."""
+        for labels in [labels for labels in self._values[key] if labels[0][1] not in values]:
+            del self._values[key][labels]
+            self._changed.add((key, labels))
+        for text, value in values.items():
+            self._put(key, ((label, text),), value)
+
     def end(self) -> None:
         """Hands out nothing more: a task of the target may end late, and another watch have taken the name."""
         self._is_ended = True
@@ -76,6 +84,12 @@ class TargetStatus:
 def publish_build(snapshot: Snapshot, specs: Mapping[str, MetricSpec]) -> None:
     """Hands out what the program is made of."""
     snapshot.put("", SOURCE, [Family(specs["build"], {tuple(facts().items()): 1.0})])
+
+
+def publish_thresholds(snapshot: Snapshot, specs: Mapping[str, MetricSpec], told: Mapping[str, float]) -> None:
+    """Hands out where alerts about the program itself begin."""
+    samples: dict[Labels, float] = {(("threshold", name),): value for name, value in told.items()}
+    snapshot.put("", "exporter_alert_threshold", [Family(specs["exporter_alert_threshold"], samples)])
 
 
 def publish_values(

@@ -15,7 +15,10 @@ Yaml = dict[str, Any]
 PROMETHEUS: Final = "prometheus/prometheus.yaml"
 ALERTMANAGER: Final = "alertmanager/alertmanager.yaml"
 
-_CONSTANT: Final = re.compile(r"vector\((-?[0-9.]+)\)")
+# the default of a threshold: what it is where no exporter says otherwise
+_DEFAULT: Final = re.compile(
+    r"or\s+(?:group by \(target\) \(script_tracking_up\) \* ([0-9.e+]+)|vector\(([0-9.e+]+)\))"
+)
 
 
 def root() -> Path:
@@ -52,9 +55,9 @@ def rule_files() -> list[Path]:
 
 
 def alert_thresholds(files: list[Path] | None = None) -> dict[str, float]:
-    """Value of each threshold of the alerts by its name, in the unit that the name ends with.
+    """Default of each threshold of the alerts by its name, in the unit that the name ends with.
 
-    Raises ConfigurationError where a threshold is not a constant.
+    Raises ConfigurationError where a threshold has none.
     """
     found: dict[str, float] = {}
     rules = (
@@ -66,8 +69,8 @@ def alert_thresholds(files: list[Path] | None = None) -> dict[str, float]:
     )
     for rule in rules:
         name = rule["labels"]["threshold"]
-        constant = _CONSTANT.fullmatch(rule["expr"].strip())
-        if constant is None:
-            raise ConfigurationError(f"threshold {name} is not a constant: {rule['expr']}")
-        found[name] = float(constant[1])
+        default = _DEFAULT.search(rule["expr"])
+        if default is None:
+            raise ConfigurationError(f"threshold {name} has no default: {rule['expr']}")
+        found[name] = float(default[1] or default[2])
     return found

@@ -66,7 +66,7 @@ def test_a_limit_is_the_alerts(title: str) -> None:
         for rule in group["rules"]
         if "alert" in rule and f'threshold="{name}"' in rule["expr"]
     )
-    comparison = re.findall(r"^\s*(>=|<=|>|<) on \(\) group_left", alert, re.MULTILINE)[0]
+    comparison = re.findall(r"^\s*(>=|<=|>|<) on \((?:target)?\) group_left", alert, re.MULTILINE)[0]
     assert comparison == {"above": ">", "below": "<"}[side]
     if side == "above" and any(p["title"] == title and p["type"] == "stat" for p in PANELS):
         assert mappings[0]["options"][f"{value:g}"]["color"] == "green", "the line itself does not page"
@@ -90,7 +90,7 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
 def test_a_limit_follows_the_rules_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edited = tmp_path / "thresholds.rules.yaml"
     text = next(file for file in rule_files() if file.name == edited.name).read_text(encoding="utf-8")
-    edited.write_text(text.replace("vector(0.2)", "vector(0.35)"))
+    edited.write_text(text.replace("(script_tracking_up) * 0.2\n", "(script_tracking_up) * 0.35\n"))
     monkeypatch.setattr("exporter.demo.shipped.rule_files", lambda: [edited])
     steps = panel(overview(), "Worst tenant's failure ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert steps[1]["value"] == 0.35

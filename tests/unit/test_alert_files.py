@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter import thresholdrules
+from exporter.alertconfig import AlertThresholds, TargetThresholds
 from exporter.demo import shipped
 from exporter.demo.monitoring import derive_alertmanager, derive_prometheus, derive_rules
 from exporter.errors import ConfigurationError
@@ -132,12 +135,33 @@ def test_alertmanager_keeps_its_routes_and_the_paths_of_its_receivers(amtool: st
     check(amtool, "check-config", file)
 
 
-def test_thresholds_are_read_from_the_rules_and_must_be_constants(tmp_path: Path) -> None:
-    assert shipped.alert_thresholds()["error_spike_failure_ratio"] == 0.2
-    rule = {"record": "script_tracking:alert_threshold", "expr": "vector(2)", "labels": {"threshold": "own"}}
+def test_thresholds_are_read_from_the_rules_and_must_have_a_default(tmp_path: Path) -> None:
+    assert shipped.alert_thresholds() == {name: field.default for name, field in AlertThresholds.model_fields.items()}
+    rule = {"record": "script_tracking:alert_threshold", "expr": "max(x) or vector(2)", "labels": {"threshold": "own"}}
     file = tmp_path / "own.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"rules": [rule]}]}), encoding="utf-8")
     assert shipped.alert_thresholds([file]) == {"own": 2.0}
     file.write_text(yaml.safe_dump({"groups": [{"rules": [rule | {"expr": "up"}]}]}), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="threshold own is not a constant"):
+    with pytest.raises(ConfigurationError, match="threshold own has no default"):
         shipped.alert_thresholds([file])
+
+
+def test_every_threshold_is_one_of_an_alert() -> None:
+    """And the other way round: by the name that the rules compare with, on the side of a target or of the exporter."""
+    expressions = [
+        rule["expr"]
+        for file in RULES
+        for group in shipped.load(file)["groups"]
+        for rule in group["rules"]
+        if rule.get("record") != thresholdrules.RECORD
+    ]
+    compared = {name for expr in expressions for name in re.findall(r'alert_threshold{threshold="(\w+)"}', expr)}
+    assert compared == set(AlertThresholds.model_fields)
+    for expr in expressions:
+        for matching, name in re.findall(
+            r'on \((\w*)\)\s+group_left \(\)\s+script_tracking:alert_threshold{threshold="(\w+)"}', expr
+        ):
+            assert matching == ("target" if name in TargetThresholds.model_fields else ""), name
+    assert sum(expr.count("script_tracking:alert_threshold") for expr in expressions) == sum(
+        len(re.findall(r"group_left \(\)\s+script_tracking:alert_threshold", expr)) for expr in expressions
+    )

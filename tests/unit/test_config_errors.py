@@ -114,6 +114,22 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
             "probe: {modules: {m: {dsn: user=x, hosts: [a], collectors: [helth]}}}\ntargets: [{dsn: dbname=x}]",
             "probe.modules.m.collectors.0: unknown collector; did you mean health?",
         ),
+        (
+            "alert_thresholds: {error_spike_ratio: 1}\ntargets: [{dsn: dbname=x}]",
+            "1:20: alert_thresholds.error_spike_ratio: unknown key; did you mean error_spike_failure_ratio?",
+        ),
+        (
+            "alert_thresholds: {error_spike_failure_ratio: 20}\ntargets: [{dsn: dbname=x}]",
+            "1:47: alert_thresholds.error_spike_failure_ratio: expected at most 1, found 20",
+        ),
+        (
+            "targets:\n  - dsn: dbname=x\n    alert_thresholds:\n      rollup_lag_seconds: soon",
+            "4:27: targets.0.alert_thresholds.rollup_lag_seconds: expected a duration such as 30s, 10m, 6h or 14d",
+        ),
+        (
+            "targets: [{dsn: dbname=x, alert_thresholds: {certificate_ends_in_seconds: 7d}}]",
+            "targets.0.alert_thresholds.certificate_ends_in_seconds: unknown key",
+        ),
         ("a: b: c", "1:5: not valid YAML: a second ': ' in one line"),
         ("targets: [\n", "2:1: not valid YAML"),
         ("targets:\n - {name: a, dsn: ${DSN}}", "a value with ${...} is put in quotes"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter import configfile, metricsreference, reference, yamlfile
+from exporter import configfile, metricsreference, reference, thresholdrules, yamlfile
 from exporter.cli import main
 from exporter.errors import ConfigurationError
 
@@ -23,6 +23,8 @@ def test_the_files_are_as_the_models_say() -> None:
         "run make reference"
     )
     assert metricsreference.PAGE.read_text(encoding="utf-8") == metricsreference.text(), "run make reference"
+    rules = thresholdrules.FILE.read_text(encoding="utf-8")
+    assert rules == thresholdrules.text(rules), "run make reference"
 
 
 def test_every_key_is_described() -> None:
@@ -67,6 +69,12 @@ FILES = [
     ("targets: [{dsn: dbname=x}]\ncapture: {slot_max_bytes: 1}", False),
     ("targets: [{dsn: dbname=x, dsn_file: DSN}]", False),
     ("targets: [{name: a}]", False),
+    ("targets: [{dsn: dbname=x}]\nalert_thresholds: {rollup_lag_seconds: 1d, certificate_ends_in_seconds: 7d}", True),
+    ("targets: [{dsn: dbname=x, alert_thresholds: {error_spike_failure_ratio: 0.5}}]", True),
+    ("targets: [{dsn: dbname=x}]\nalert_thresholds: {error_spike_failure_ratio: 20}", False),
+    ("targets: [{dsn: dbname=x}]\nalert_thresholds: {rollup_lag_seconds: -1}", False),
+    ("targets: [{dsn: dbname=x}]\nalert_thresholds: {nonesuch: 1}", False),
+    ("targets: [{dsn: dbname=x, alert_thresholds: {certificate_ends_in_seconds: 7d}}]", False),
     ("targets: {dsn: dbname=x}", False),
     ("listen: 10187\ntargets: [{dsn: dbname=x}]", False),
     ('targets: [{name: "a\\nb", dsn: dbname=x}]', False),
