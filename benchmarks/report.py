@@ -64,7 +64,7 @@ def _asked(results: Results) -> list[str]:
 
 
 def markdown(results: Results) -> str:
-    """Tables for the README."""
+    """Tables for docs/cost.md."""
     exporter, storage, comparison = results.exporter, results.storage, results.comparison
     lines = [
         f"Measured by `make benchmark` on {results.machine}; PostgreSQL {results.server} with default durability on "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from exporter import metricmap, metricsreference, thresholdrules
+from exporter import alertsreference, metricmap, metricsreference, thresholdrules
 from exporter.config import Config
 from exporter.ownmetrics import NAME, OwnMetrics
 from exporter.values import Model
@@ -22,8 +22,6 @@ METRICS_SCHEMA = FOLDER / "metrics.schema.json"
 PAGE = FOLDER / "configuration.md"  # by hand, with the example
 BEGIN = "<!-- made by `make reference` -->\n"
 END = "<!-- end -->\n"
-# pages with a table, and of what it is made
-TABLES: dict[Path, type[Model]] = {FOLDER / "configuration-keys.md": Config, FOLDER / "own-metrics.md": OwnMetrics}
 _ANYTHING = "*"  # the key that the user names
 _KINDS: dict[str, str] = {
     "string": "text",
@@ -151,17 +149,24 @@ def _default(required: bool, part: dict[str, Any]) -> str:
     return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
 
 
-def page(text: str, model: type[Model]) -> str:
+def page(text: str, made: str) -> str:
     """A page with the table that it holds made anew."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table(model)}\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}"
+
+
+def pages() -> dict[Path, str]:
+    """Pages of which a table is made, as they are to be."""
+    tables = {FOLDER / "configuration-keys.md": table(Config), FOLDER / "own-metrics.md": table(OwnMetrics)}
+    tables[alertsreference.PAGE] = alertsreference.table()
+    return {file: page(file.read_text(encoding="utf-8"), made) for file, made in tables.items()}
 
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     METRICS_SCHEMA.write_text(schema_text("metrics"), encoding="utf-8")
-    for file, of in TABLES.items():
-        file.write_text(page(file.read_text(encoding="utf-8"), of), encoding="utf-8")
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")
     metricsreference.PAGE.write_text(metricsreference.text(), encoding="utf-8")
     thresholdrules.FILE.write_text(
         thresholdrules.text(thresholdrules.FILE.read_text(encoding="utf-8")), encoding="utf-8"

@@ -33,6 +33,7 @@ FLOORS: dict[str, float] = {
     "config": 2,
     "configfile": 2.5,
     "reference": 2.5,
+    "alertsreference": 2.2,
     "metricsreference": 2.2,
     "thresholdrules": 2.2,
     "sqlfiles": 2,
