@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
-
-from pygments.lexers.sql import PostgresLexer
-from pygments.token import Name
+from typing import Any
 
 from exporter import __version__
 
@@ -25,6 +22,8 @@ exclude_patterns = [".*", "benchmarks", "build", "deploy", "dist", "exporter", "
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 nitpicky = True
+# what colours the code knows neither commands of psql within SQL nor names of recording rules
+suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
 html_title = f"{project} {version}"
@@ -52,13 +51,6 @@ def _point_to_pages(app: Any, failure: Exception | None) -> None:
         (folder / "index.html").write_text(text, encoding="utf-8")
 
 
-class DocumentedSql(PostgresLexer):  # type: ignore[misc]
-    """SQL with a command of psql's here and there."""
-
-    name = "SQL as documented"
-    tokens: ClassVar = {**PostgresLexer.tokens, "root": [(r"\\\w+", Name.Builtin), *PostgresLexer.tokens["root"]]}
-
-
 def _for_the_site(app: Any, docname: str, source: list[str]) -> None:
     """Fences name their language alone, without what they tell the tests; the alerts lead to their runbooks."""
     source[0] = re.sub(r"(?m)^(\s*```\w+) [\w-]+$", r"\1", source[0])
@@ -74,4 +66,3 @@ def setup(app: Any) -> None:
     """What Sphinx asks for."""
     app.connect("build-finished", _point_to_pages)
     app.connect("source-read", _for_the_site)
-    app.add_lexer("sql", DocumentedSql)
