@@ -13,9 +13,10 @@ from pathlib import Path
 from exporter.archivefile import DATA, DataFile, Manifest, manifests, read_manifest
 from exporter.archivehash import hash_diff, hash_key, row_of, time_of
 from exporter.config import Config
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 from exporter.targetconfig import TargetConfig
 
 LEDGER_SECONDS = 60.0

@@ -16,11 +16,12 @@ from exporter import metricmap
 from exporter.apiconfig import ApiToken
 from exporter.collect.collector import configured
 from exporter.config import Config
-from exporter.database import Connection, connect, fetch
+from exporter.database import Connection, connect
 from exporter.errors import ConfigurationError, SchemaError, ScriptTrackingError
 from exporter.inventory import expanded
 from exporter.schema.plan import read_ledger
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 from exporter.targetconfig import TargetConfig
 from exporter.targetfiles import TargetFiles
 

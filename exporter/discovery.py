@@ -10,13 +10,14 @@ from fnmatch import fnmatchcase
 
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_values
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.errors import ConfigurationError, ScriptTrackingError
 from exporter.fault import Fault
 from exporter.logs import get_logger
 from exporter.metricmap import MetricSpec
 from exporter.schedule import BackOff
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 from exporter.targetconfig import DiscoverConfig, TargetConfig
 
 log = get_logger("discovery")

@@ -38,6 +38,10 @@ class TargetUnavailable(ScriptTrackingError):
         return "unavailable"
 
 
+class NoAnswer(TargetUnavailable):
+    """The database did not answer in time."""
+
+
 class QueryFailed(ScriptTrackingError):
     """The database refused a statement."""
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from psycopg import sql
 
-from exporter.database import Connection, Row, connect, fetch
+from exporter.database import Connection, Row, connect
 from exporter.declared import Record
 from exporter.dsn import Dsn
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 
 
 class Recorder:

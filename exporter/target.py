@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 from psycopg.sql import Composed
 
-from exporter.database import Connection, Row, fetch
+from exporter.database import Connection, Row
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.schedule import monotonic
 from exporter.sessions import Session, Sessions
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 from exporter.targetconfig import TargetConfig
 from exporter.targetsessions import APPLICATION, TargetSessions
 
@@ -90,7 +91,7 @@ class Target:
         await self.sessions.knock(LIVENESS_TIMEOUT_SECONDS)
 
     async def look(self, connection: Connection) -> None:
-        """Asks whether the server is a standby; one log line when that changes. Raises like database.fetch()."""
+        """Asks whether the server is a standby; one log line when that changes. Raises like statement.fetch()."""
         alive = query("target", "alive")
         (row,) = await fetch(connection, alive, timeout=LIVENESS_TIMEOUT_SECONDS, read_only=True)
         if row["standby"] != bool(self.standby):
@@ -101,7 +102,7 @@ class Target:
         self, statement: str | Composed, *, timeout: float, statement_timeout: float = 0, read_only: bool = False
     ) -> list[Row]:
         """Rows of one statement, in whichever session is free; the time limits begin when it is had. Raises like
-        database.fetch().
+        statement.fetch().
         """
         async with self.sessions.session() as session:
             return await fetch(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 from exporter.alertconfig import AlertThresholds
 from exporter.archiveconfig import ArchiveConfig
@@ -159,7 +160,7 @@ class Watch:
         """
         waits = [BackOff() for _ in self._readers]
         due = [0.0 for _ in self._readers]
-        begun = [0.0 for _ in self._readers]
+        begun = [-inf for _ in self._readers]  # the clock may begin at the machine's start
         wells = [True for _ in self._readers]
         times_up = self.target.times_up
         await self.target.schema_known.wait()
@@ -175,7 +176,7 @@ class Watch:
             if times_up != self.target.times_up:
                 times_up = self.target.times_up
                 waits, due = [BackOff() for _ in self._readers], [0.0 for _ in self._readers]
-                begun = due.copy()
+                begun = [-inf for _ in self._readers]
             for number, reader in enumerate(self._readers):
                 if max(due[number], begun[number] + reader.pause) > monotonic():
                     continue

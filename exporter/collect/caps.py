@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, TypeVar
 from psycopg.sql import SQL
 
 from exporter.config import LimitsConfig
-from exporter.database import Connection, Row, fetch
+from exporter.database import Connection, Row
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 
 if TYPE_CHECKING:
     from exporter.collect.families import Family, LabelSet

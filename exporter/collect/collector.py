@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
+from exporter.answer import Answer
+from exporter.collect.caller import Caller
 from exporter.collect.caps import Caps
+from exporter.collect.copies import CopyCheck
 from exporter.collect.names import NameReader
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
 from exporter.collect.teller import Teller
+from exporter.collect.together import WITHIN_SECONDS, due_together
 from exporter.config import CollectorConfig, LimitsConfig
-from exporter.database import call, fetch
-from exporter.errors import QueryFailed, TargetUnavailable
+from exporter.errors import NoAnswer, QueryFailed, TargetUnavailable
 from exporter.logs import get_logger
 from exporter.metricmap import CollectorSpec
 from exporter.schedule import BackOff, Pulse, Timer, earliest, monotonic, restart
-from exporter.sessions import Session
-from exporter.sqlfiles import query
 from exporter.target import Target
 
 log = get_logger("collect")
@@ -27,10 +29,6 @@ log = get_logger("collect")
 PROBE_INTERVAL_SECONDS = 2.0
 IDLE_PROBE_INTERVAL_SECONDS = 5.0  # of a database in which nothing happens; at once where a session with it broke
 STALE_AFTER_INTERVALS = 3
-COPY_VERSION = 12  # the migration that brings what tells a copy from its original
-COPY_TIMEOUT_SECONDS = 3.0
-SHOWN_VERSION = 21  # the migration since which the database tells which tenants and types came first
-ORIGINAL = "original"  # noted of a session that is known to be in no copy
 STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
 
 
@@ -71,6 +69,9 @@ class TargetCollector:
         self._failing: dict[str, str] = {} if failing is None else failing
         self._untold: set[str] = set()  # those of which no line of the log tells
         self.names = NameReader()
+        copies = CopyCheck(target, status, lambda: self._forget(past=True))
+        self._caller = Caller(target, copies, self._teller, self.caps)
+        self._took: dict[str, float] = {}  # seconds of the last run, of those that went well
         self._back_off = BackOff()
         self.attempted = asyncio.Event()  # set once the first round has ended, well or not
         self.pulse = Pulse()
@@ -88,6 +89,7 @@ class TargetCollector:
         self._teller.withdraw(gone)
         for name in gone:
             self._failing.pop(name, None)
+            self._took.pop(name, None)
             self._status.drop("collector", name)
         for spec in specs:
             if spec.name not in before:
@@ -126,6 +128,7 @@ class TargetCollector:
                 timers[0].due = 0.0
                 continue
             self._target.doubted.clear()
+            due = due_together(timers, monotonic(), self._took)
             try:
                 if timer.job is None or self._target.up is not True:
                     await self._target.probe()
@@ -134,7 +137,7 @@ class TargetCollector:
                     self._back_off.reset()
                 if timer.job is not None:
                     await self._schema_known()
-                    await self.collect(timer.job)
+                    await self._collect([each.job for each in due if each.job is not None])
                     await self._read_names()
             except TargetUnavailable as error:
                 await self._lost(error)
@@ -146,7 +149,7 @@ class TargetCollector:
             finally:
                 self._status.publish(self._snapshot)
             timers[0].interval = IDLE_PROBE_INTERVAL_SECONDS if self._target.is_idle else PROBE_INTERVAL_SECONDS
-            missed = timer.done(monotonic())
+            missed = sum([each.done(monotonic()) for each in due])
             if timer.job is not None and missed:
                 self._status.add("collections_skipped", missed)
 
@@ -189,40 +192,56 @@ class TargetCollector:
 
     async def collect(self, spec: CollectorSpec) -> None:
         """Calls one function and hands its result out. Raises TargetUnavailable where the database is gone."""
-        began = time.perf_counter()
+        began = monotonic()
         try:
-            if not self._target.may_collect:
-                raise QueryFailed("the schema is newer than this program and marked breaking")
-            if self._target.schema_version < spec.minimum_version:
-                raise QueryFailed(f"schema version {self._target.schema_version} is below {spec.minimum_version}")
-            async with self._target.session() as session:
-                if await self._is_unconfirmed_copy(session):
-                    return
-                began = time.perf_counter()
-                limit, known = spec.row_limit + 1, self._teller.known(spec)
-                answer = await call(session.connection, spec.function, timeout=spec.timeout, limit=limit, known=known)
-                if answer.count == limit:
-                    raise QueryFailed(f"{spec.function}() returns more than {spec.row_limit} rows (row_limit)")
-                if not answer.is_known and self._target.schema_version >= SHOWN_VERSION:
-                    await self.caps.learn(session.connection, spec, answer.rows)
-            telling = await self._teller.prepare(spec, answer)
+            answer = await self._caller.one(spec)
+            if answer is not None:
+                await self._tell(spec, answer)
         except QueryFailed as error:
-            if not self._is_run(spec):
-                return
-            self._failed(spec, error)
-        else:
-            if not self._is_run(spec):
-                return
-            end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
-            self._teller.tell(telling, end)
-            self._status.set("collector_success", 1, collector=spec.name)
-            self._status.set("collector_last_success", time.time(), collector=spec.name)
-            self._status.add("dropped_series", telling.dropped, collector=spec.name)
-            log.debug("collected", target=self._target.name, collector=spec.name, rows=answer.count)
-            if self._failing.pop(spec.name, None) is not None and spec.name not in self._untold:
-                log.info("collector_recovered", target=self._target.name, collector=spec.name)
-            self._untold.discard(spec.name)
-        self._status.set("collector_duration", time.perf_counter() - began, collector=spec.name)
+            if self._is_run(spec):
+                self._failed(spec, error, monotonic() - began)
+
+    async def _collect(self, specs: Sequence[CollectorSpec]) -> None:
+        """Calls several functions by one message; each by itself where there is but one, one fails or they take long.
+
+        Raises TargetUnavailable where the database is gone.
+        """
+        answers: Sequence[Answer] | None = ()
+        if len(specs) > 1:
+            try:
+                answers = await self._caller.several(specs, within=WITHIN_SECONDS)
+            except NoAnswer:
+                await self._target.probe()  # or to learn that it is silent took as long again
+            except QueryFailed as error:
+                log.debug("collected_one_by_one", target=self._target.name, reason=str(error))
+        if answers is None:
+            return
+        for spec, answer in zip_longest(specs, answers):
+            if answer is None or not await self._is_told(spec, answer):
+                await self.collect(spec)  # what is amiss is told of its own call
+
+    async def _is_told(self, spec: CollectorSpec, answer: Answer) -> bool:
+        with contextlib.suppress(QueryFailed):
+            await self._tell(spec, answer)
+            return True
+        return False
+
+    async def _tell(self, spec: CollectorSpec, answer: Answer) -> None:
+        """Hands an answer out. Raises QueryFailed for rows of another shape."""
+        telling = await self._teller.prepare(spec, answer)
+        if not self._is_run(spec):
+            return
+        end = monotonic() + STALE_AFTER_INTERVALS * spec.interval + spec.timeout
+        self._teller.tell(telling, end)
+        self._status.set("collector_success", 1, collector=spec.name)
+        self._status.set("collector_last_success", time.time(), collector=spec.name)
+        self._status.add("dropped_series", telling.dropped, collector=spec.name)
+        log.debug("collected", target=self._target.name, collector=spec.name, rows=answer.count)
+        if self._failing.pop(spec.name, None) is not None and spec.name not in self._untold:
+            log.info("collector_recovered", target=self._target.name, collector=spec.name)
+        self._untold.discard(spec.name)
+        self._took[spec.name] = answer.seconds or 0.0
+        self._status.set("collector_duration", self._took[spec.name], collector=spec.name)
 
     async def _read_names(self) -> None:
         """Has the names read, where they are wanted and due. Raises TargetUnavailable."""
@@ -231,30 +250,7 @@ class TargetCollector:
             async with self._target.session() as session:
                 self.digester.name(*await self.names.read(session.connection))
 
-    async def _is_unconfirmed_copy(self, session: Session) -> bool:
-        """Whether nothing of the database may be handed out; asked once a session, and until somebody confirms it."""
-        if ORIGINAL in session.notes or self._target.schema_version < COPY_VERSION:
-            return False
-        statement = query("target", "unconfirmed_copy")
-        (row,) = await fetch(session.connection, statement, timeout=COPY_TIMEOUT_SECONDS, read_only=True)
-        copied_from = row["copied_from"]
-        if copied_from is not None and self._status.alone is None:
-            self._forget(past=True)
-            log.warning(
-                "copy_not_confirmed",
-                target=self._target.name,
-                copied_from=copied_from,
-                advice="nothing of it is published until a superuser calls script_tracking.confirm_copy('reason')",
-            )
-        elif copied_from is None and self._status.alone is not None:
-            log.info("copy_confirmed", target=self._target.name)
-        self._status.alone = None if copied_from is None else "unconfirmed_copy"
-        self._status.set("unconfirmed_copy", float(copied_from is not None))
-        if copied_from is None:
-            session.notes.add(ORIGINAL)
-        return copied_from is not None
-
-    def _failed(self, spec: CollectorSpec, error: QueryFailed) -> None:
+    def _failed(self, spec: CollectorSpec, error: QueryFailed, seconds: float) -> None:
         before = self._failing.get(spec.name)
         if self._target.schema_is_told_of and not self._target.schema_version:
             if before is None:  # where there is no schema that is told once, by what looks for it
@@ -269,7 +265,9 @@ class TargetCollector:
                 sqlstate=error.sqlstate,
             )
         self._failing[spec.name] = str(error)
+        self._took.pop(spec.name, None)
         self._status.set("collector_success", 0, collector=spec.name)
+        self._status.set("collector_duration", seconds, collector=spec.name)
 
     async def _lost(self, error: TargetUnavailable) -> None:
         """Nothing of a database that does not answer is handed out but that it does not."""

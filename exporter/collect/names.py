@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from exporter.database import Connection, Row, fetch
+from exporter.database import Connection, Row
 from exporter.errors import QueryFailed
 from exporter.schedule import monotonic
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 
 INTERVAL_SECONDS = 30.0
 TIMEOUT_SECONDS = 3.0

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from exporter.answer import Answer
 from exporter.collect.caps import PORTION, Caps, Shown
 from exporter.collect.digest import Digested, Digester
 from exporter.collect.families import Families, Family
 from exporter.collect.render import Texts, samples_in_turns
 from exporter.collect.snapshot import Snapshot
 from exporter.config import LimitsConfig
-from exporter.database import Answer
 from exporter.metricmap import CollectorSpec, MetricSpec
 
 

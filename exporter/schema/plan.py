@@ -11,9 +11,10 @@ from psycopg.sql import SQL
 
 import exporter
 from exporter import sqlfiles
-from exporter.database import Connection, failures_named, fetch, guarded
+from exporter.database import Connection, failures_named, guarded
 from exporter.errors import ForeignSchema, MigrationEdited, MissingPrivilege, QueryFailed, SchemaTooNew
 from exporter.sqlfiles import CodeFile, Migration, SqlFile, query
+from exporter.statement import fetch
 
 INSUFFICIENT_PRIVILEGE = "42501"
 GLANCE_TIMEOUT_SECONDS = 5.0

@@ -11,6 +11,11 @@ select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
   pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true),
   pg_catalog.set_config('statement_timeout', {timeout}, true)
 
+-- name: next
+-- Before a function that is called among others: when, and how long it may take.
+select extract(epoch from pg_catalog.clock_timestamp())::double precision as now,
+  pg_catalog.set_config('statement_timeout', {timeout}, true)
+
 -- name: alive
 select pg_is_in_recovery() as standby
 

@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 from exporter.apiconfig import ApiToken
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.sessions import Sessions
+from exporter.statement import fetch
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.web.api import seats

@@ -11,11 +11,12 @@ import pytest
 
 from exporter import settler
 from exporter.collect.status import TargetStatus
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.errors import TargetUnavailable
 from exporter.metricmap import load_own
 from exporter.settler import Settler
+from exporter.statement import fetch
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from tests.faults.road import Road

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from exporter import database as sessions_with
-from exporter import metricmap, watch
+from exporter import answer, metricmap, statement, watch
 from exporter.collect import collector as collecting
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config, LimitsConfig
+from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.fleet import Fleet
 from exporter.target import IDLE_AFTER_SECONDS
@@ -270,18 +270,18 @@ async def test_what_nobody_asks_for_again_is_not_looked_through_for_a_mark(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = list[int]()
-    mark = sessions_with._mark
+    mark = answer._mark
 
     async def noting(result: Any) -> int | None:
         looked.append(result.ntuples)
         return await mark(result)
 
-    monkeypatch.setattr(sessions_with, "_mark", noting)
-    connection = await sessions_with.connect(Dsn(database), application_name="tests")
+    monkeypatch.setattr(answer, "_mark", noting)
+    connection = await connect(Dsn(database), application_name="tests")
     try:
-        rows = await sessions_with.fetch(connection, "select n from generate_series(1, 500) as n", timeout=30)
+        rows = await statement.fetch(connection, "select n from generate_series(1, 500) as n", timeout=30)
         assert (len(rows), looked) == (500, [])
-        await sessions_with.call(connection, "pg_catalog.pg_backend_pid", timeout=30)
+        await statement.call(connection, "pg_catalog.pg_backend_pid", timeout=30)
         assert looked == [1]
     finally:
         await connection.close()

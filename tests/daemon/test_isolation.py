@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.dsn import Dsn
 from exporter.errors import UnreadableText
+from exporter.statement import fetch
 from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, StartExporter, becomes, eventually
 from tests.fix_injected import Injected

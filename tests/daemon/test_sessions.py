@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from exporter.database import connect, fetch
+from exporter.database import connect
 from exporter.dsn import Dsn
+from exporter.statement import fetch
 from tests.installing import as_program
 
 KEPT = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3, socket.TCP_USER_TIMEOUT: 20000}

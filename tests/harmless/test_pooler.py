@@ -12,12 +12,13 @@ import pytest
 from psycopg.rows import dict_row
 
 from exporter.collect.collector import configured
-from exporter.database import Connection, call, fetch
+from exporter.database import Connection
 from exporter.metricmap import load
 from exporter.schema.installer import install
 from exporter.schema.plan import read_ledger
 from exporter.schema.uninstall import uninstall
 from exporter.schema.verify import verify
+from exporter.statement import call, fetch
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep.keeper import Keeper

@@ -40,6 +40,8 @@ FLOORS: dict[str, float] = {
     "metricmap": 1.95,
     "ownmetrics": 1.96,
     "database": 3,
+    "answer": 3,
+    "statement": 3,
     "knock": 3,
     "door": 2.9,
     "resolver": 2.9,

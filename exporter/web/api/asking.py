@@ -8,10 +8,11 @@ from typing import Any
 from psycopg import sql
 
 from exporter.apiconfig import ApiToken
-from exporter.database import Connection, Row, fetch
+from exporter.database import Connection, Row
 from exporter.errors import QueryFailed, ScriptTrackingError, TargetUnavailable, UnreadableText
 from exporter.logs import get_logger
 from exporter.sqlfiles import query
+from exporter.statement import fetch
 from exporter.target import Target
 from exporter.watch import Watch
 from exporter.web.api.problems import Problem
