@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg import sql
+
 from exporter.errors import QueryFailed, TargetUnavailable
 from exporter.fault import Fault
 from exporter.logs import get_logger
@@ -13,13 +15,16 @@ log = get_logger("capture")
 
 STATEMENT_TIMEOUT_SECONDS = 60.0
 LONGEST_CONFIRMATION_SECONDS = 5.0
+PASSED_SHARE = 0.9  # of the time between two passes: after so much another one is made, whoever made the last
+LOOK_SHARE = 0.25  # after so much who made none looks again: whoever made it may be gone
 
 
 class Reconciler:
     """Makes a pass when one is due.
 
     A difference is reported when a second pass sees it still unaccounted for. That pass follows sooner, so that both
-    lie within `interval` seconds of the change.
+    lie within `interval` seconds of the change. Of several exporters of a database one makes the passes at a time;
+    another begins where there was none for long enough.
     """
 
     def __init__(self, target: Target, interval: float) -> None:
@@ -41,7 +46,7 @@ class Reconciler:
         began = monotonic()
         try:
             rows = await self._target.fetch(
-                query("capture", "reconcile"),
+                sql.SQL(query("capture", "reconcile")).format(seconds=f"{self._pause * PASSED_SHARE:.3f}"),
                 timeout=STATEMENT_TIMEOUT_SECONDS + 1,
                 statement_timeout=STATEMENT_TIMEOUT_SECONDS,
             )
@@ -52,8 +57,8 @@ class Reconciler:
             self._due = monotonic() + self._confirmation
             return False
         self._fault.clear()
-        wait = self._pause
-        for found in rows:  # none where another exporter makes the pass
+        wait = self._pause if rows else self._pause * LOOK_SHARE
+        for found in rows:  # none where another exporter makes the passes
             if found["baseline"]:
                 log.warning("catalog_baseline", target=self._target.name, objects=found["objects"])
             if found["reported"]:

@@ -44,4 +44,5 @@ select script_tracking_internal.judge_attempts() as judged
 select script_tracking_internal.purge_attempts() as done
 
 -- name: reconcile
+select pg_catalog.set_config('script_tracking_internal.reconcile_pause', {seconds}, true);
 select * from script_tracking_internal.reconcile()

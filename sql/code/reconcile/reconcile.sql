@@ -1,7 +1,8 @@
 -- requires: capture/lock_capture.sql, upkeep/ensure_incarnation.sql, reconcile/take_baseline.sql, reconcile/reconcile_format.sql, reconcile/settle_cluster.sql, reconcile/note_differences.sql, reconcile/account_changes.sql, reconcile/report_changes.sql, reconcile/report_gap.sql
 -- For the daemon: one pass. Compares the catalogs with what is on record, and reports what is not. fresh counts differences
 -- that this pass saw first; held those that wait for the end of a command that commits half-way. No row where
--- another reader of capture is at it. Reads catalogs, takes no lock on any user's relation.
+-- another reader of capture is at it, nor where the last pass was less than script_tracking_internal.reconcile_pause seconds ago, a
+-- setting of the transaction, and saw nothing that is to be confirmed: several exporters make the passes of one. Reads catalogs, takes no lock on any user's relation.
 create or replace function script_tracking_internal.reconcile()
 returns table (objects bigint, accounted bigint, fresh bigint, held bigint, reported bigint, baseline boolean)
 language plpgsql volatile
@@ -27,6 +28,7 @@ declare
   v_context  record;
   v_accounted bigint;
   v_reported  bigint;
+  v_pause     double precision := nullif(current_setting('script_tracking_internal.reconcile_pause', true), '');
 begin
   if not script_tracking_internal.lock_capture() then
     return;
@@ -54,6 +56,11 @@ begin
         when v_state.incarnation is null then 'first'
         when v_state.incarnation <> v_context.incarnation then 'another incarnation' else 'another format' end));
     return query select v_accounted, 0::bigint, 0::bigint, 0::bigint, coalesce(v_reported, 0), true;
+    return;
+  end if;
+  if v_state.passed_at between v_began - make_interval(secs => v_pause) and v_began
+    and not exists (select from script_tracking_internal.catalog_pending)
+  then
     return;
   end if;
   perform script_tracking_internal.settle_cluster();
