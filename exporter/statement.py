@@ -80,26 +80,27 @@ async def call(
     return await _asked(connection, text, timeout + 1, last)
 
 
-async def call_together(connection: Connection, calls: Sequence[Call], *, within: float) -> list[Answer]:
-    """What functions of the schema's return, asked by one message and in one read-only transaction: each with its own
-    timeout, all of them within so many seconds. Where one fails nothing is known of any.
+async def call_together(connection: Connection, calls: Sequence[Call], *, within: float) -> tuple[list[Answer], bool]:
+    """What functions of the schema's return, and whether the server is a standby; asked by one message and in one
+    read-only transaction, each with its own timeout, all of them within so many seconds. Where one fails nothing is
+    known of any.
 
     Raises QueryFailed, TargetUnavailable, or NoAnswer after the time.
     """
 
-    async def all_of_them(cursor: Cursor) -> list[Answer]:
+    async def all_of_them(cursor: Cursor) -> tuple[list[Answer], bool]:
         answers: list[Answer] = []
         for _ in range(_GUARDS):
             cursor.nextset()
-        began = await _clock(cursor)
+        began, standby = await _clock(cursor)
         for one in calls:
             cursor.nextset()
             found = await answer.read(connection, cursor, one.known, marked=True)
             cursor.nextset()
-            ended = await _clock(cursor)
+            ended, standby = await _clock(cursor)
             answers.append(replace(found, seconds=ended - began))
             began = ended
-        return answers
+        return answers, standby
 
     timeouts = [*(one.timeout for one in calls[1:]), GRACE_SECONDS]
     texts = [
@@ -113,9 +114,9 @@ async def call_together(connection: Connection, calls: Sequence[Call], *, within
 _GUARDS = 2  # statements that the guards are
 
 
-async def _clock(cursor: Cursor) -> float:
+async def _clock(cursor: Cursor) -> tuple[float, bool]:
     (row,) = await cursor.fetchall()
-    return float(row["now"])
+    return row["now"], row["standby"]
 
 
 @lru_cache

@@ -94,9 +94,13 @@ class Target:
         """Asks whether the server is a standby; one log line when that changes. Raises like statement.fetch()."""
         alive = query("target", "alive")
         (row,) = await fetch(connection, alive, timeout=LIVENESS_TIMEOUT_SECONDS, read_only=True)
-        if row["standby"] != bool(self.standby):
-            log.info("standby" if row["standby"] else "promoted", target=self.name)
-        self.standby = row["standby"]
+        self.is_standby(row["standby"])
+
+    def is_standby(self, standby: bool) -> None:
+        """Notes whether the server is one; one log line when that changes."""
+        if standby != bool(self.standby):
+            log.info("standby" if standby else "promoted", target=self.name)
+        self.standby = standby
 
     async def fetch(
         self, statement: str | Composed, *, timeout: float, statement_timeout: float = 0, read_only: bool = False

@@ -42,14 +42,17 @@ class Caller:
         return answer
 
     async def several(self, specs: Sequence[CollectorSpec], *, within: float) -> Sequence[Answer] | None:
-        """What each function returns, or None; raises like `one`, also where but one fails, and NoAnswer."""
+        """What each function returns, or None; raises like `one`, also where but one fails, and NoAnswer. As much a
+        sign of life as a probe.
+        """
         for spec in specs:
             self._check(spec)
         async with self._target.session() as session:
             if await self._copies.is_unconfirmed(session):
                 return None
             calls = [Call(spec.function, spec.timeout, spec.row_limit + 1, self._teller.known(spec)) for spec in specs]
-            answers = await call_together(session.connection, calls, within=within)
+            answers, standby = await call_together(session.connection, calls, within=within)
+            self._target.is_standby(standby)
             for spec, answer in zip(specs, answers, strict=True):
                 await self._learn(session, spec, answer)
         return answers

@@ -137,7 +137,9 @@ class TargetCollector:
                     self._back_off.reset()
                 if timer.job is not None:
                     await self._schema_known()
-                    await self._collect([each.job for each in due if each.job is not None])
+                    if await self._collect([each.job for each in due if each.job is not None]):
+                        self._status.set("standby", float(bool(self._target.standby)))
+                        timers[0].due = max(timers[0].due, monotonic() + timers[0].interval)
                     await self._read_names()
             except TargetUnavailable as error:
                 await self._lost(error)
@@ -201,10 +203,9 @@ class TargetCollector:
             if self._is_run(spec):
                 self._failed(spec, error, monotonic() - began)
 
-    async def _collect(self, specs: Sequence[CollectorSpec]) -> None:
-        """Calls several functions by one message; each by itself where there is but one, one fails or they take long.
-
-        Raises TargetUnavailable where the database is gone.
+    async def _collect(self, specs: Sequence[CollectorSpec]) -> bool:
+        """Calls several functions by one message, and tells whether that was answered; each by itself where there is
+        but one, one fails or they take long. Raises TargetUnavailable where the database is gone.
         """
         answers: Sequence[Answer] | None = ()
         if len(specs) > 1:
@@ -214,11 +215,12 @@ class TargetCollector:
                 await self._target.probe()  # or to learn that it is silent took as long again
             except QueryFailed as error:
                 log.debug("collected_one_by_one", target=self._target.name, reason=str(error))
-        if answers is None:
-            return
+        if answers is None:  # nothing may be handed out
+            return False
         for spec, answer in zip_longest(specs, answers):
             if answer is None or not await self._is_told(spec, answer):
                 await self.collect(spec)  # what is amiss is told of its own call
+        return bool(answers)
 
     async def _is_told(self, spec: CollectorSpec, answer: Answer) -> bool:
         with contextlib.suppress(QueryFailed):

@@ -12,8 +12,9 @@ from exporter.metricmap import CollectorSpec
 from exporter.schedule import Timer
 from exporter.statement import OUR_SCHEMAS
 
-MOST_SECONDS = 0.25  # that they took in all: for so long others wait for the session
-WITHIN_SECONDS = 2.5  # after which each is asked by itself
+QUICK_SECONDS = 0.25  # that one took who is asked with others
+MOST_SECONDS = 1.0  # that they took in all: for so long others wait for the session
+WITHIN_SECONDS = 5.0  # after which each is asked by itself
 EARLY_SECONDS = 0.5  # before its time one is asked with others that are due
 EARLY_SHARE = 0.1  # of its interval, at most
 
@@ -43,4 +44,5 @@ def _took(timer: Timer[CollectorSpec | None], took: Mapping[str, float]) -> floa
     """Seconds of the last run of one that may be asked with others: of no function that the user wrote."""
     if timer.job is None or timer.job.function.partition(".")[0] not in OUR_SCHEMAS:
         return None
-    return took.get(timer.job.name)
+    seconds = took.get(timer.job.name)
+    return None if seconds is None or seconds > QUICK_SECONDS else seconds

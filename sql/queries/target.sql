@@ -12,8 +12,8 @@ select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
   pg_catalog.set_config('statement_timeout', {timeout}, true)
 
 -- name: next
--- Before a function that is called among others: when, and how long it may take.
-select extract(epoch from pg_catalog.clock_timestamp())::double precision as now,
+-- Before a function that is called among others: when, and how long it may take; and what a sign of life is asked for.
+select extract(epoch from pg_catalog.clock_timestamp())::double precision as now, pg_catalog.pg_is_in_recovery() as standby,
   pg_catalog.set_config('statement_timeout', {timeout}, true)
 
 -- name: alive

@@ -16,7 +16,7 @@ from exporter.collect import collector as collecting
 from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
-from exporter.collect.together import MOST_SECONDS, due_together
+from exporter.collect.together import MOST_SECONDS, QUICK_SECONDS, due_together
 from exporter.dsn import Dsn
 from exporter.metricmap import CollectorSpec, load, load_own
 from exporter.schedule import Timer
@@ -131,6 +131,27 @@ async def test_those_that_are_quick_are_asked_by_one_message(
         assert (made.target.sessions.count, made.status.get("collections_skipped")) == (1, 0)
 
 
+async def test_who_is_asked_together_gives_a_sign_of_life(
+    admin: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(database, monkeypatch) as made:
+        probes = 0
+        probe = made.target.probe
+
+        async def noted() -> None:
+            nonlocal probes
+            probes += 1
+            await probe()
+
+        monkeypatch.setattr(made.target, "probe", noted)
+        await made.rounds(set(NAMES), 4)
+        assert probes == 0, "one message a second, and none beside it every two seconds"
+        made.target.standby = True
+        await made.until(lambda: made.target.standby is False)
+        made.collector.adopt([spec_of(name, interval="1h") for name in NAMES])
+        await made.until(lambda: probes >= 2)
+
+
 @pytest.mark.parametrize(
     ("amiss", "mended"),
     [
@@ -203,9 +224,11 @@ def test_who_is_asked_with_others() -> None:
     assert names(took) == ["one", "two"], "half a second early at most"
     assert names(took, 100.2) == ["one", "two", "three"]
     assert names({"two": 0.01}) == ["one"], "of which nothing is known is asked by itself"
-    assert names(took | {"one": MOST_SECONDS}, 101.0) == ["one"]
-    assert names(took | {"two": MOST_SECONDS}, 101.0) == ["one", "three"]
-    assert names(took | {"one": 10.0}, 101.0) == ["one"], "a long one by itself"
+    assert names(took | {"two": QUICK_SECONDS + 0.01}, 101.0) == ["one", "three"], "a long one by itself"
+    assert names(took | {"one": QUICK_SECONDS + 0.01}, 101.0) == ["one"]
+    many = dict.fromkeys(took, QUICK_SECONDS)
+    crowd = [timer(one, 100.0) for _ in range(9)]
+    assert len(due_together(crowd, 100.0, many)) == MOST_SECONDS / QUICK_SECONDS, "for so long others wait"
     timers[3].due = 99.0
     assert names(took) == ["probe"], "a sign of life is asked for by itself"
     seldom = [timer(spec_of("one", interval="1s"), 100.0), timer(spec_of("two", interval="1s"), 100.2)]
