@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from exporter import metricmap
+from exporter import garbage, metricmap
 from exporter.breakage import Breakage, Breakages
 from exporter.collect.collector import configured
 from exporter.collect.snapshot import Snapshot
@@ -120,6 +120,7 @@ class Fleet:
             await self._start(config, again)
             for watch in self._watches.values():
                 watch.collector.names.wanted = config.web.page == "full"
+            garbage.look_for(len(self._watches))
             if ended or added or again:
                 log.info(
                     "targets_changed",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import resource
 import signal
@@ -13,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-from exporter import logs
+from exporter import garbage, logs
 from exporter.breakage import lasting
 from exporter.config import Config
 from exporter.daemon import Daemon
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 log = get_logger("daemon")
 
 STOP_SECONDS = 1.0
-# When Python looks for cyclic garbage, which connections and targets leave that end: by itself it lets 70,000 objects
-# come together, which are seven megabytes.
-GARBAGE = (700, 10, 2)
 SWITCH_SECONDS = 0.0005  # while something is loaded beside it, the event loop waits no longer for its turn
 
 
@@ -53,7 +49,7 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
-    server = await daemon.start(lambda: loaded(lambda: _server(daemon, settings, listener)))
+    server = await daemon.start(lambda: loaded(lambda: _server(daemon, settings, listener), len(daemon.fleet.watches)))
     serving = asyncio.create_task(server.serve())
     jobs = {
         "follow": daemon.follow,
@@ -82,7 +78,7 @@ async def run(config: Config, reread: Callable[[], Config], listener: socket.soc
     return 1 if failed else 0
 
 
-async def loaded(make: Callable[[], Server]) -> Server:
+async def loaded(make: Callable[[], Server], targets: int = 1) -> Server:
     """What is made beside the event loop: the first collection does not wait for it."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -90,10 +86,7 @@ async def loaded(make: Callable[[], Server]) -> Server:
         return await asyncio.to_thread(make)
     finally:
         sys.setswitchinterval(interval)
-        gc.collect()  # what is frozen is never looked through again, the garbage of the start included
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
-        gc.enable()
+        garbage.start(targets)
 
 
 def _server(daemon: Daemon, settings: WebSettings, listener: socket.socket) -> Server:

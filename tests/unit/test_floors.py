@@ -17,6 +17,7 @@ FLOORS: dict[str, float] = {
     "processtitle": 1,
     "logs": 1,
     "fault": 1.5,
+    "garbage": 1,
     "systemd": 1,
     "dsn": 1.5,
     "yamlfile": 1.5,
