@@ -59,6 +59,28 @@ class TargetThresholds(Model):
     error_spike_failures: Number = Field(
         default=10, description="failures of a tenant within five minutes, so many at least, without which none page"
     )
+    slo_objective_ratio: Share = Field(
+        default=0.99,
+        description="share of a tenant's operations that is to succeed, 0 to 1; the rest is its error budget",
+    )
+    burn_rate_failures: Number = Field(
+        default=10, description="failures of a tenant within the long window of a burn rate, so many at least"
+    )
+    unusual_failures: Number = Field(
+        default=20, description="failures of a tenant within an hour, so many at least, if that is not usual"
+    )
+    unusual_failures_factor: Number = Field(
+        default=3, description="times what is usual at this hour of the week that they have to exceed as well"
+    )
+    new_kind_failures: Number = Field(
+        default=1, description="failures within 15 minutes of a kind that had none for seven days, so many at least"
+    )
+    running_operation_seconds: Span = Field(
+        default=21600, description="time after which an operation that still runs is told of"
+    )
+    collections_skipped: Number = Field(
+        default=150, description="turns of collectors left out within 15 minutes above which that is told"
+    )
     collection_age_seconds: Span = Field(
         default=300, description="age of a collector's last success above which it is stale"
     )
@@ -97,6 +119,10 @@ class AlertThresholds(TargetThresholds):
 
     certificate_ends_in_seconds: Span = Field(
         default=1209600, description="time until the exporter's certificate ends below which that is told"
+    )
+
+    event_loop_lag_seconds: Span = Field(
+        default=1, description="wait of the exporter's own tasks for their turn above which that is told"
     )
 
     def told_of(self, target: TargetThresholds) -> dict[str, float]:

@@ -27,6 +27,7 @@ from exporter.demo.webhook import Notification, Webhook
 from exporter.errors import ScriptTrackingError
 
 NEEDED: Final = {"Prometheus": ("prometheus",), "Alertmanager": ("prometheus-alertmanager", "alertmanager")}
+WATCHDOG: Final = "ScriptTrackingWatchdog"
 READY_SECONDS = 120.0
 ATTEMPTS = 3  # a free port may be taken by somebody else before the program binds it
 
@@ -86,13 +87,15 @@ def derive_prometheus(
 
 
 def derive_alertmanager(config: shipped.Yaml, *, webhook_address: str, wait: str) -> shipped.Yaml:
-    """The shipped configuration with other addresses of the webhooks, their paths kept, and one short wait."""
+    """The shipped configuration, never muted, with other addresses of the webhooks, their paths kept, and a short wait."""
     derived = copy.deepcopy(config)
     routes: list[dict[str, Any]] = [derived["route"]]
     while routes:
         route = routes.pop()
         route.update({name: wait for name in ("group_wait", "group_interval") if name in route})
         routes += route.get("routes", [])
+    for muted in derived.get("time_intervals", []):
+        muted["time_intervals"] = [{"years": ["2000"]}]  # never, whatever the time of day
     for receiver in derived["receivers"]:
         for webhook in receiver.get("webhook_configs", []):
             webhook["url"] = urlunsplit(urlsplit(webhook["url"])._replace(netloc=webhook_address))
@@ -150,8 +153,12 @@ class Monitoring:
         self._stack.close()
 
     def notifications(self) -> list[Notification]:
-        """What Alertmanager delivered so far, oldest first."""
-        return self._webhook.notifications()
+        """What Alertmanager delivered so far, oldest first, without what always comes."""
+        return [told for told in self._webhook.notifications() if told.name != WATCHDOG]
+
+    def heartbeats(self) -> list[Notification]:
+        """What it delivered of the alert that always fires."""
+        return [told for told in self._webhook.notifications() if told.name == WATCHDOG]
 
     def query(self, expression: str) -> list[Sample]:
         """Instant vector of an expression, now. Raises QueryRefused with Prometheus' reason."""
