@@ -87,7 +87,7 @@ def derive_prometheus(
 
 
 def derive_alertmanager(config: shipped.Yaml, *, webhook_address: str, wait: str) -> shipped.Yaml:
-    """The shipped configuration, never muted, with other addresses of the webhooks, their paths kept, and a short wait."""
+    """The shipped configuration, never muted, with other addresses, the paths of webhooks kept, and a short wait."""
     derived = copy.deepcopy(config)
     routes: list[dict[str, Any]] = [derived["route"]]
     while routes:
