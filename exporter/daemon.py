@@ -42,7 +42,7 @@ class Daemon:
         self._own_metrics = metricmap.load_own()
         self.snapshot = Snapshot()
         for own in self._own_metrics.values():
-            self.snapshot.declare(own, own.help)
+            self.snapshot.declare(own, own.documentation)
         publish_build(self.snapshot, self._own_metrics)
         self.breakages = Breakages(self.snapshot, self._own_metrics)
         self.fleet = Fleet(self.snapshot, self._own_metrics, self.breakages)

@@ -62,7 +62,7 @@ class Fleet:
             for metric in spec.metrics:
                 self._snapshot.declare(
                     metric,
-                    f"{metric.help} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
+                    f"{metric.documentation} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
                 )
         return True
 

@@ -186,7 +186,7 @@ async def expanded(config: Config) -> Config:
         return config
     snapshot, own_metrics = Snapshot(), metricmap.load_own()
     for own in own_metrics.values():
-        snapshot.declare(own, own.help)
+        snapshot.declare(own, own.documentation)
     inventory = Inventory(snapshot, own_metrics, changed=lambda: None, ended=lambda task: None)
     await inventory.adopt(config)
     return config.model_copy(update={"targets": tuple(await inventory.look_once()), "file_sd": None})

@@ -18,6 +18,12 @@ from exporter.yamlfile import LOADER
 PREFIX = "script_tracking_"
 OWN_FILE = "exporter.yaml"
 RESERVED_SUFFIXES = ("_count", "_sum", "_bucket")
+VERSION = r"^\d+\.\d+\.\d+$"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """A release's number, to be compared."""
+    return tuple(int(part) for part in text.split("."))
 
 
 def _metric_name(name: str) -> str:
@@ -46,6 +52,20 @@ class ExemplarSpec(_Spec):
     timestamp: str
 
 
+class Deprecation(_Spec):
+    """That a metric goes, and what to use instead of it: docs/release.md tells the rules."""
+
+    since: str = Field(pattern=VERSION)
+    removed_in: str = Field(pattern=VERSION)
+    instead: str
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if version_of(self.removed_in) <= version_of(self.since):
+            raise ValueError("a deprecated metric stays for one release at least")
+        return self
+
+
 class MetricSpec(_Spec):
     """One metric family: its name, type and help, and the result columns that it is made of."""
 
@@ -59,6 +79,15 @@ class MetricSpec(_Spec):
     labels: Mapping[str, str] = Field(default_factory=dict)
     exemplar: ExemplarSpec | None = None
     gauges_of_others: Literal["sum", "min", "max"] | None = None
+    deprecated: Deprecation | None = None
+
+    @property
+    def documentation(self) -> str:
+        """Its help, after what tells that it goes."""
+        if self.deprecated is None:
+            return self.help
+        gone = self.deprecated
+        return f"Deprecated since {gone.since}, goes with {gone.removed_in}, use {gone.instead}: {self.help}"
 
     @property
     def others(self) -> str | None:

@@ -26,7 +26,7 @@ def _table(metrics: Iterable[MetricSpec]) -> list[str]:
     rows = ["| metric | type | labels | what it is |", "|---|---|---|---|"]
     for metric in metrics:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        rows.append(f"| `{metric.name}` | {metric.type} | {labels} | {' '.join(metric.help.split())} |")
+        rows.append(f"| `{metric.name}` | {metric.type} | {labels} | {' '.join(metric.documentation.split())} |")
     return [*rows, ""]
 
 

@@ -121,10 +121,10 @@ class Prober:
         specs = configured(chosen, self._config().collectors)
         snapshot = Snapshot()
         for own in self._own_metrics.values():
-            snapshot.declare(own, own.help)
+            snapshot.declare(own, own.documentation)
         for spec in specs:
             for metric in spec.metrics:
-                snapshot.declare(metric, f"{metric.help} From {spec.function}(), asked by this probe.")
+                snapshot.declare(metric, f"{metric.documentation} From {spec.function}(), asked by this probe.")
         target = Target(module.target(name, *place), self._sessions)
         target.up, failing = self._known.get((module_name, name), (None, {}))
         status = TargetStatus(name, self._own_metrics)

@@ -114,3 +114,15 @@ def test_scripts_are_executable_and_end_on_failure() -> None:
             assert file.stat().st_mode & 0o111, f"{file} is not executable"
         if text_of(file).startswith("#!/usr/bin/env bash"):
             assert re.search(r"^set -euo pipefail$", text_of(file), re.MULTILINE), f"{file} goes on after failures"
+
+
+def test_every_sqlstate_that_the_schema_raises_is_in_the_reference_and_no_other() -> None:
+    raised = {
+        code
+        for file in tracked()
+        if file.suffix == ".sql" and file.relative_to(ROOT).parts[0] == "sql"
+        for code in re.findall(r"'(ST\d{3})'", text_of(file))
+    }
+    told = re.findall(r"^\| (ST\d{3}) \|", text_of(ROOT / "docs" / "sql.md"), re.MULTILINE)
+    assert raised == set(told)
+    assert len(told) == len(raised) > 5
