@@ -23,6 +23,8 @@ SCHEMA_OPTIONS = (
     ("--published", "published", ("install", "upgrade")),
     ("--with-auth", "with_auth", ("install", "upgrade")),
     ("--without-auth", "without_auth", ("install", "upgrade")),
+    ("--with-event-triggers", "with_event_triggers", ("install", "upgrade")),
+    ("--without-event-triggers", "without_event_triggers", ("install", "upgrade")),
     ("--json", "json", ("status", "verify")),
     ("--with-records", "with_records", ("uninstall",)),
     ("--yes", "yes", ("uninstall",)),
@@ -76,8 +78,10 @@ def check_schema_options(arguments: argparse.Namespace) -> None:
     for option, attribute, actions in SCHEMA_OPTIONS:
         if getattr(arguments, attribute) and arguments.action not in actions:
             raise ConfigurationError(f"schema {arguments.action} takes no {option}")
-    if arguments.with_auth and arguments.without_auth:
-        raise ConfigurationError("--with-auth and --without-auth contradict each other")
+    for part in ("auth", "event_triggers"):
+        if getattr(arguments, f"with_{part}") and getattr(arguments, f"without_{part}"):
+            option = part.replace("_", "-")
+            raise ConfigurationError(f"--with-{option} and --without-{option} contradict each other")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,6 +167,14 @@ def _add_schema(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--without-auth", action="store_true", help="install, upgrade: without the login wrappers again"
+    )
+    parser.add_argument(
+        "--with-event-triggers", action="store_true", help="install, upgrade: the event triggers again, from now on"
+    )
+    parser.add_argument(
+        "--without-event-triggers",
+        action="store_true",
+        help="install, upgrade: without them, where a managed service lets no role make any",
     )
     parser.add_argument("--json", action="store_true", help="status, verify: as JSON, a line a database")
     parser.add_argument("--with-records", action="store_true", help="uninstall: remove the record too")

@@ -45,6 +45,7 @@ RUNBOOKS: Mapping[str, str] = {  # of what a check finds
 
 LACKS: Mapping[str, str] = {  # what keeps the capture level from being higher, in words that name nobody
     "configuration": "the exporter's configuration has capture.slot off",
+    "event_triggers": "the schema was installed without event triggers",
     "pause": "tracking is paused: script_tracking.resume_tracking() ends it",
     "pg_read_all_stats": "the role that installed the schema has no pg_read_all_stats",
     "primary": "this is a standby",

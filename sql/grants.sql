@@ -104,7 +104,7 @@ grant execute on function
   script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_attempts(), script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.collect_monitoring(), script_tracking_internal.collect_blocked(),
-  script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(),
+  script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(), script_tracking_internal.event_triggers_wanted(), script_tracking_internal.installing_role(),
   script_tracking_internal.collect_logins(), script_tracking_internal.collect_login_calls(),
   script_tracking_internal.collect_login_failures(),
   script_tracking_internal.collect_reconciler(), script_tracking_internal.reconcile(), script_tracking_internal.unconfirmed_copy(),

@@ -20,7 +20,11 @@ from exporter.targetconfig import TargetConfig
 
 def print_script(arguments: argparse.Namespace) -> int:
     """`install --print`; needs no database."""
-    sys.stdout.write(render_sql(options=("auth",) if arguments.with_auth else ()))
+    sys.stdout.write(
+        render_sql(
+            options=("auth",) if arguments.with_auth else (), event_triggers=not arguments.without_event_triggers
+        )
+    )
     return 0
 
 
@@ -79,7 +83,14 @@ async def _install(connection: Connection, target: TargetConfig, arguments: argp
     options = (
         {"auth": not arguments.without_auth} if arguments.without_auth or arguments.with_auth or target.auth else None
     )
-    report = await install(connection, upgrade_only=upgrade_only, published=arguments.published, options=options)
+    event_triggers = False if arguments.without_event_triggers else arguments.with_event_triggers or None
+    report = await install(
+        connection,
+        upgrade_only=upgrade_only,
+        published=arguments.published,
+        options=options,
+        event_triggers=event_triggers,
+    )
     if report.changed:
         removed = f", {len(report.removed)} removed" if report.removed else ""
         print(

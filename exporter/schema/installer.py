@@ -15,6 +15,7 @@ from exporter.sqlfiles import CodeFile, SqlFile
 
 CANNOT_REPLACE = ("42P13", "42P16")  # a function's result or defaults, a view's columns
 OLDEST_SERVER = 14
+EVENT_TRIGGERS = "capture/stand_event_triggers.sql"  # the only file that takes the right to make them
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,20 @@ async def begin(connection: Connection) -> None:
         await run(connection, name)
 
 
-async def check_privileges(connection: Connection, action: str) -> Row:
+async def check_privileges(connection: Connection, action: str, *, anybody: bool = False) -> Row:
     """Who installs, upgrades or uninstalls. Raises SchemaError on a standby, MissingPrivilege for anybody but a
-    superuser or a managed service's admin.
+    superuser, a managed service's admin or who installed what stands; with `anybody` the server decides.
     """
     async with guarded(connection, read_only=True):
         (row,) = await run(connection, "privileges")
     if row["standby"]:
         raise SchemaError(f"this server is a standby, which has what its primary has: run schema {action} there")
-    if not (row["superuser"] or row["managed_admin"]):
+    if not (row["superuser"] or row["managed_admin"] or row["installed_it"] or anybody):
+        without = "; where there is none: with --without-event-triggers" if action == "install" else ""
         raise MissingPrivilege(
             f"role {row['role_name']} may not {'drop' if action == 'uninstall' else 'create'} event triggers: a "
             "superuser (or rds_superuser, azure_pg_admin, cloudsqlsuperuser) must run: "
-            f"script-tracking-exporter schema {action} --dsn DSN"
+            f"script-tracking-exporter schema {action} --dsn DSN{without}"
         )
     return row
 
@@ -77,10 +79,12 @@ async def install(
     published: bool = False,
     ledger: Ledger | None = None,
     options: Mapping[str, bool] | None = None,
+    event_triggers: bool | None = None,
 ) -> InstallReport:
     """Installs or upgrades. Changes nothing, and needs no right, where the schema is up to date; with `restore` it
     applies all code and grants again even then; with `published` it makes tables that are replicated at once.
     `options` are parts that the database shall have or not; those that are not named it keeps or lacks as before.
+    So it is with `event_triggers`, without which it takes neither a superuser nor a service's admin.
     A `ledger` that was just read saves reading it where nothing is to be done; what is done goes by what is read under
     the lock.
 
@@ -88,6 +92,7 @@ async def install(
     script_tracking_owner has members or powers, PublishedTables without `published`; with `upgrade_only`
     NotInstalled where there is nothing to upgrade.
     """
+    restore = restore or event_triggers is not None
     ledger = ledger or await read_ledger(connection)
     if upgrade_only and not ledger.code:
         raise NotInstalled("nothing is installed here that could be upgraded: run schema install")
@@ -95,7 +100,9 @@ async def install(
         return InstallReport(ledger.version, ledger=ledger)
     _check_server(connection)
     async with failures_named("installing the schema"):
-        who = await check_privileges(connection, "upgrade" if upgrade_only else "install")
+        who = await check_privileges(
+            connection, "upgrade" if upgrade_only else "install", anybody=event_triggers is False
+        )
         try:
             async with connection.transaction():
                 await begin(connection)
@@ -105,10 +112,10 @@ async def install(
                 if plan.migrations and not published:
                     await _guard_subscribers(connection)
                 if not plan.is_empty:
-                    await _apply(connection, plan, replacing=bool(ledger.code))
+                    await _apply(connection, plan, replacing=bool(ledger.code), event_triggers=event_triggers)
         except QueryFailed as error:
             if error.sqlstate == INSUFFICIENT_PRIVILEGE:
-                raise MissingPrivilege(f"role {who['role_name']} lacks a right: {error}") from error
+                raise MissingPrivilege(f"role {who['role_name']} lacks a right: {error}{_way_out(error)}") from error
             raise
     return InstallReport(
         max([ledger.version, *(migration.version for migration in plan.migrations)]),
@@ -117,6 +124,16 @@ async def install(
         tuple(plan.obsolete),
         not plan.is_empty,
         ledger if plan.is_empty else None,
+    )
+
+
+def _way_out(error: QueryFailed) -> str:
+    """What to do where the server lets nobody but a superuser make an event trigger."""
+    if EVENT_TRIGGERS not in str(error):
+        return ""
+    return (
+        "; where no role of the service may create event triggers, everything else is installed by: "
+        "script-tracking-exporter schema install --without-event-triggers --dsn DSN"
     )
 
 
@@ -147,7 +164,7 @@ async def _guard_subscribers(connection: Connection) -> None:
         )
 
 
-async def _apply(connection: Connection, plan: Plan, *, replacing: bool) -> None:
+async def _apply(connection: Connection, plan: Plan, *, replacing: bool, event_triggers: bool | None) -> None:
     """Carries a plan out; where no code stands there is none to be `replacing`, and none is looked for."""
     if not any(migration.version == 1 for migration in plan.migrations):  # the first joins by itself
         await run(connection, "join_owner")
@@ -165,6 +182,13 @@ async def _apply(connection: Connection, plan: Plan, *, replacing: bool) -> None
                 "program_version": exporter.__version__,
             },
         )
+    await run(connection, "join_daemon")
+    await run(connection, "become_owner")
+    await run(connection, "note_installer")
+    await run(connection, "forget_installer")
+    if event_triggers is not None:
+        await run(connection, "note_event_triggers", {"value": "on" if event_triggers else "off"})
+    await run(connection, "become_installer")
     for file in plan.code:
         await (_replace if replacing else _execute)(connection, file)
         await _record(connection, file)

@@ -1,4 +1,4 @@
-"""Whether a superuser has paused tracking."""
+"""Whether a superuser has paused tracking, and whether the database is to have event triggers at all."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ async def read_pause(connection: Connection) -> Pause | None:
             raise
         return None
     return Pause(rows[0]["paused_at"], rows[0]["paused_by"], rows[0]["reason"]) if rows else None
+
+
+async def wants_event_triggers(connection: Connection) -> bool:
+    """False where it was installed without them; True too where the schema cannot tell. Tells the transaction as well
+    who installed it.
+    """
+    try:
+        async with failures_named("asking for event triggers"), connection.transaction():
+            (row,) = await run(connection, "installed_as")
+    except QueryFailed as error:
+        if error.sqlstate not in NOT_THERE:
+            raise
+        return True
+    return bool(row["event_triggers"])

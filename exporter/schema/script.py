@@ -33,13 +33,18 @@ def _body(file: SqlFile) -> list[str]:
     ]
 
 
-def render_sql(base: Path | None = None, options: Collection[str] = ()) -> str:
+def render_sql(base: Path | None = None, options: Collection[str] = (), *, event_triggers: bool = True) -> str:
     """A first installation, to be run by a superuser through psql; it fails as a whole or not at all, and where the
-    schemas stand already it fails.
+    schemas stand already it fails. Without event triggers a role with CREATEROLE and CREATE on the database will do.
     """
+    who = (
+        "a superuser, or a managed service's admin"
+        if event_triggers
+        else "a role with CREATEROLE and CREATE on the database"
+    )
     lines = [
         f"-- script-tracking-exporter {exporter.__version__}: first installation of script_tracking.",
-        "-- Run as a superuser: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f THIS_FILE",
+        f"-- Run as {who}: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f THIS_FILE",
         r"\set ON_ERROR_STOP on",
         "begin;",
         *(
@@ -59,6 +64,10 @@ def render_sql(base: Path | None = None, options: Collection[str] = ()) -> str:
                 program_version=exporter.__version__,
             )
         )
+    lines += ["", *(sqlfiles.query("schema", name) + ";" for name in ("join_daemon", "become_owner", "note_installer"))]
+    if not event_triggers:
+        lines.append(_record("note_event_triggers", value="off"))
+    lines.append(sqlfiles.query("schema", "become_installer") + ";")
     for file in [*sqlfiles.code_files(base, options), sqlfiles.grants(base)]:
         lines += _body(file)
         lines.append(

@@ -12,7 +12,7 @@ from exporter.database import Connection, Row, failures_named, guarded
 from exporter.errors import SchemaError
 from exporter.schema.drift import differences, read_standing, released
 from exporter.schema.installer import run
-from exporter.schema.pause import Pause, read_pause
+from exporter.schema.pause import Pause, read_pause, wants_event_triggers
 from exporter.schema.plan import make_plan, read_ledger
 from exporter.sqlfiles import CodeFile
 
@@ -59,6 +59,7 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
     except SchemaError as error:
         up_to_date = Check("ledger_matches_program", False, str(error))
     async with failures_named("verifying the schema"), guarded(connection, read_only=True):
+        wanted = await wants_event_triggers(connection)
         rows = await run(connection, "verify", module="verify")
         functions = await run(connection, "functions", module="verify")
         standing = await read_standing(connection)
@@ -70,11 +71,11 @@ async def verify(connection: Connection, base: Path | None = None) -> list[Check
     return [
         up_to_date,
         _not_paused(pause),
-        # a pause takes the event triggers away
+        # a pause takes the event triggers away, and a service that lets nobody make one never had them
         *(
             Check(row["name"], row["ok"], row["detail"])
             for row in rows
-            if not (pause and _is_event_trigger(row["name"]))
+            if not ((pause or not wanted) and _is_event_trigger(row["name"]))
         ),
         _compare(functions, sqlfiles.code_files(base, ledger.options), attributes),
         _found("objects_as_released", "tables, columns, indexes, constraints, views, sequences as released", objects),

@@ -7,6 +7,7 @@ set transaction isolation level read committed, read write
 -- Before the lock is waited for: whoever connects brings a lock_timeout and a search_path of their own.
 select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('lock_timeout', '120s', true),
   pg_catalog.set_config('script_tracking_internal.installing', 'on', true),
+  pg_catalog.set_config('script_tracking_internal.installer', current_user, true),
   pg_catalog.set_config('client_min_messages', 'warning', true),
   pg_catalog.set_config('check_function_bodies', 'on', true), pg_catalog.set_config('row_security', 'on', true),
   pg_catalog.set_config('quote_all_identifiers', 'off', true), pg_catalog.set_config('plpgsql.extra_errors', 'none', true),
@@ -24,7 +25,8 @@ begin
   while not pg_try_advisory_xact_lock(6001874101) loop
     select l.pid, r.rolname, coalesce(r.rolsuper or exists (
         select from pg_roles as a
-        where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser') and pg_has_role(r.oid, a.oid, 'member')),
+        where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser') and pg_has_role(r.oid, a.oid, 'member'))
+      or r.oid = (select p.proowner from pg_proc as p where p.oid = to_regprocedure('script_tracking_internal.sessions()')),
       false) as may_install
     into v_holder
     from pg_locks as l
@@ -96,7 +98,10 @@ from (
 select r.rolname as role_name, r.rolsuper as superuser, pg_is_in_recovery() as standby,
   (select a.rolname from pg_roles as a
    where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser')
-     and pg_has_role(r.oid, a.oid, 'member') limit 1) as managed_admin
+     and pg_has_role(r.oid, a.oid, 'member') limit 1) as managed_admin,
+  -- what an installation makes as the installing role
+  exists (select from pg_proc as p
+    where p.oid = to_regprocedure('script_tracking_internal.sessions()') and p.proowner = r.oid) as installed_it
 from pg_roles as r where r.rolname = current_user
 
 -- name: guard_owner
@@ -144,6 +149,38 @@ do $join$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
     grant script_tracking_owner to current_user;
+  end if;
+end
+$join$
+
+-- name: note_event_triggers
+-- Whether the database is to have event triggers, for this and later installations.
+insert into script_tracking_internal.setting as s (name, value, description)
+values ('capture.event_triggers', %(value)s, 'off where the schema was installed without event triggers')
+on conflict (name) do update set value = excluded.value, changed_at = clock_timestamp() where s.value <> excluded.value
+
+-- name: note_installer
+-- To whom belongs what needs the installing role's rights: without event triggers, as in a pause, nothing else tells.
+insert into script_tracking_internal.setting as s (name, value, description)
+select 'capture.installed_by', r.rolname, 'The role that installed the schema, where that is no superuser'
+from pg_roles as r where r.rolname = current_setting('script_tracking_internal.installer') and not r.rolsuper
+on conflict (name) do update set value = excluded.value, changed_at = clock_timestamp() where s.value <> excluded.value
+
+-- name: forget_installer
+delete from script_tracking_internal.setting as s using pg_roles as r
+where s.name = 'capture.installed_by' and r.rolname = current_setting('script_tracking_internal.installer') and r.rolsuper
+
+-- name: installed_as
+-- Tells the transaction, for the statements that verify, and the program.
+select script_tracking_internal.event_triggers_wanted() as event_triggers,
+  set_config('script_tracking_internal.installed_by', coalesce(script_tracking_internal.installing_role(), ''), true) as installed_by
+
+-- name: join_daemon
+-- A managed service's admin reads the ledger from here on by what the daemon may, or no later installation knew what stands.
+do $join$
+begin
+  if not pg_has_role(current_user, 'script_tracking_daemon', 'usage') then
+    grant script_tracking_daemon to current_user;
   end if;
 end
 $join$

@@ -8,11 +8,12 @@ from (
     coalesce((select e.evtenabled = 'A' and e.evtevent = w.event and e.evttags is null
          and n.nspname = 'script_tracking' and p.proname = w.function
          and (r.rolsuper or exists (select from pg_roles as a
-           where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser') and pg_has_role(r.oid, a.oid, 'member')))
+           where a.rolname in ('rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser') and pg_has_role(r.oid, a.oid, 'member'))
+           or r.rolname = current_setting('script_tracking_internal.installed_by', true))
        from pg_event_trigger as e join pg_proc as p on p.oid = e.evtfoid join pg_namespace as n on n.oid = p.pronamespace
        join pg_roles as r on r.oid = e.evtowner
        where e.evtname = w.name), false) as ok,
-    'must stand, fire always and for every command, call ' || w.function || ' and belong to a superuser' as detail
+    'must stand, fire always and for every command, call ' || w.function || ' and belong to a superuser or a managed service''s admin' as detail
   from (values ('et_ddl_command_start', 'ddl_command_start', 'event_trigger_ddl_start'),
     ('et_ddl_command_end', 'ddl_command_end', 'event_trigger_ddl_end'),
     ('et_sql_drop', 'sql_drop', 'event_trigger_sql_drop'),
@@ -83,7 +84,8 @@ from (
           'backend_activity', 'horizon_holder', 'role_password_marks', 'secret_marks', 'log_line', 'session_activity',
           'session_progress', 'statement_statistics', 'lock_waits')
           and p.proowner in (select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
-            union all select r.oid from pg_roles as r where r.rolsuper))),
+            union all select r.oid from pg_roles as r
+            where r.rolsuper or r.rolname = current_setting('script_tracking_internal.installed_by', true)))),
     'schemas, tables and functions belong to script_tracking_owner, but for what needs the installing role''s rights'
   union all
   -- whose it is may drop it, and capture with it

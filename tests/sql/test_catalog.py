@@ -93,6 +93,7 @@ SIGNATURES = {
     "get_capture_policies": ("", "TABLE"),
     "pause_tracking": ("reason text", "boolean"),
     "confirm_copy": ("reason text", "boolean"),
+    "set_node": ("node integer", "void"),
     "resume_tracking": ("", "boolean"),
     "acknowledge_losses": ("reason text", "bigint"),
     "rename_tenant": ("code character varying, new_code character varying, reason text", "boolean"),

@@ -1,4 +1,4 @@
--- requires: capture/slot_name.sql, capture/create_slot.sql, rules/pause_state.sql
+-- requires: capture/slot_name.sql, capture/create_slot.sql, capture/event_triggers_wanted.sql, rules/pause_state.sql
 -- What reading attempts from the write-ahead log lacks, in a word and in words; both NULL where it works. The word slot
 -- says that nothing is missing but the slot itself.
 create or replace function script_tracking_internal.probe_wal(out lacks text, out missing text)
@@ -23,6 +23,10 @@ begin
   elsif exists (select from script_tracking_internal.pause_state()) then
     lacks := 'pause';
     missing := 'tracking pauses: script_tracking.resume_tracking() ends it';
+  elsif not script_tracking_internal.event_triggers_wanted() then
+    lacks := 'event_triggers';
+    missing := 'the schema was installed without event triggers, which announce what is attempted: run '
+      'script-tracking-exporter schema install --with-event-triggers where a role may make them';
   elsif not v_state.slot_wanted then
     lacks := 'configuration';
     missing := 'capture.slot is off in the exporter''s configuration';

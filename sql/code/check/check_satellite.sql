@@ -46,7 +46,7 @@ begin
         on h.script_execution_hk = v.script_execution_hk and h.load_date = v.execution_timestamp
       cross join script_tracking_internal.links_state as s
       cross join lateral (
-        select v.execution_status <> 'RUNNING' and not v.metadata ? 'revises'
+        select v.execution_status <> 'RUNNING' and not v.metadata ? 'revises' and v.incarnation > 0
           and (v.incarnation < s.incarnation or v.incarnation = s.incarnation and v.xid < s.horizon) as due) as d
       cross join lateral (
         select case when v.metadata ->> 'parent_hk' ~ '^[0-9a-f]{64}$'

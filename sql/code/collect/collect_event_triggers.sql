@@ -1,5 +1,6 @@
--- requires: capture/event_triggers.sql, capture/event_triggers_off.sql
+-- requires: capture/event_triggers.sql, capture/event_triggers_off.sql, capture/event_triggers_wanted.sql
 -- For the daemon: whether each event trigger stands, fires always and calls the right function, and no setting keeps it from firing.
+-- No row where the database is not to have them.
 create or replace function script_tracking_internal.collect_event_triggers()
 returns table (trigger text, enabled integer)
 language sql stable
@@ -14,4 +15,5 @@ as $function$
     where e.evtname = w.name and e.evtenabled = 'A' and n.nspname = 'script_tracking' and p.proname = w.function)
     and not o.is_off)::integer
   from script_tracking_internal.event_triggers() as w cross join script_tracking_internal.event_triggers_off() as o (is_off)
+  where script_tracking_internal.event_triggers_wanted()
 $function$;

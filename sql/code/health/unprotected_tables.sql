@@ -1,4 +1,4 @@
--- requires: upkeep/partitioned_tables.sql
+-- requires: capture/installing_role.sql, upkeep/partitioned_tables.sql
 -- What stands between the record and a change of it, and does not stand as it should: a row for each thing that is amiss.
 -- The same as verify asks, for the health checks, which run all the time; of rights only those by which the tracker itself works.
 -- Nobody but a superuser can bring that about.
@@ -68,6 +68,8 @@ as $function$
   select o.name, format('nothing, but has a trigger of somebody else''s (%I)', t.tgname)
   from pg_trigger as t join own as o on o.oid = t.tgrelid
   where not t.tgisinternal and t.tgfoid is distinct from (select to_regprocedure('script_tracking_internal.protect_record()')::oid)
+    and not (t.tgname = 'merge_tenant' and t.tgenabled = 'R' and t.tgtype = 23 and o.relname in ('tenant_h', 'tenant_s')
+      and t.tgfoid = (select to_regprocedure('script_tracking_internal.merge_tenant()')::oid))
   union all
   select o.name, format('nothing, but has a rule of somebody else''s (%I)', w.rulename)
   from pg_rewrite as w join own as o on o.oid = w.ev_class
@@ -92,7 +94,8 @@ as $function$
   select 'a function of ' || p.nspname, 'owner script_tracking_owner' from function as p
   where p.proowner is distinct from (select w.oid from owner as w)
     and p.proowner not in (select r.oid from pg_roles as r where r.rolsuper
-      union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end')
+      union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
+      union all select r.oid from pg_roles as r where r.rolname = script_tracking_internal.installing_role())
   union all
   select c.name, 'owner script_tracking_owner' from relation as c
   where c.relkind in ('v', 'S') and c.relowner is distinct from (select w.oid from owner as w)

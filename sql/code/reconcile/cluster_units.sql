@@ -1,4 +1,4 @@
--- requires: reconcile/granted_facts.sql, reconcile/role_password_marks.sql
+-- requires: capture/installing_role.sql, reconcile/granted_facts.sql, reconcile/role_password_marks.sql
 -- Roles, memberships, settings of roles and databases, databases and tablespaces, as the catalogs have them now. DDL on
 -- them fires no event, so no record accounts for a change of one.
 create or replace function script_tracking_internal.cluster_units()
@@ -25,6 +25,9 @@ as $function$
   from pg_catalog.pg_auth_members as m
   left join pg_catalog.pg_roles as g on g.oid = m.roleid
   left join pg_catalog.pg_roles as u on u.oid = m.member
+  -- a managed service's admin joins the owner for each installation; that it stays a member, the health checks tell
+  where not (m.member = m.grantor and (g.rolname = 'script_tracking_owner') is true
+    and (u.rolname = (select script_tracking_internal.installing_role())) is true)
   group by m.roleid, m.member, g.rolname, u.rolname
   union all
   select 2964, s.setdatabase, s.setrole, 'settings', pg_catalog.concat_ws(' in ',

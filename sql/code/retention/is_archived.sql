@@ -20,7 +20,7 @@ begin
   select a.* into v_archive from script_tracking_internal.archived_partition as a
   where a.relation = 'script_execution_s' and a.lower_bound = p_lower and a.upper_bound = p_upper;
   execute pg_catalog.format(
-    'select exists (select from %s as s where s.execution_status <> ''RUNNING'' and s.xid >= $1 and s.incarnation = $2)', p_partition)
+    'select exists (select from %s as s where s.execution_status <> ''RUNNING'' and s.xid >= $1 and s.incarnation in (0, $2))', p_partition)
   into v_found using v_archive.horizon, v_archive.incarnation;
   return not v_found;
 end

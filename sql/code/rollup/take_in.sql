@@ -48,6 +48,7 @@ begin
         select v.*
         from script_tracking_internal.ended_version as v
         where p_upper is not null and v.execution_timestamp >= p_lower and v.execution_timestamp < p_upper
+          and v.incarnation > 0  -- what another node did, that one counts
           and (v.incarnation < v_incarnation or v.incarnation = v_incarnation and v.xid < p_to)) as v
       left join series as s on s.tenant_hk = v.tenant_hk and s.script_type = v.script_type
     ),

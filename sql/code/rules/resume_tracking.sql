@@ -1,4 +1,4 @@
--- requires: capture/make_event_triggers.sql, rules/record_change.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql
+-- requires: capture/make_event_triggers.sql, capture/event_triggers_wanted.sql, rules/record_change.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql
 -- Makes the event triggers again that pause_tracking() took away, and records from when to when nothing was recorded.
 -- Runs as its caller, to whom they will belong.
 create or replace function script_tracking.resume_tracking()
@@ -25,7 +25,9 @@ begin
   end if;
   -- while it still pauses: after an upgrade only so is what was done meanwhile told from what is on record
   perform script_tracking_internal.reconcile_at_once();
-  perform script_tracking_internal.make_event_triggers();
+  if script_tracking_internal.event_triggers_wanted() then
+    perform script_tracking_internal.make_event_triggers();
+  end if;
   perform script_tracking_internal.settle_own();
   -- not earlier: until here nothing is recorded
   update script_tracking_internal.tracking_pause as p set resumed_at = clock_timestamp(), resumed_by = session_user

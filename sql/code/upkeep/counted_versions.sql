@@ -13,6 +13,6 @@ begin
     from %s as s
     cross join lateral (
       select coalesce((s.metadata ->> 'duration_us')::bigint, s.execution_duration_ms::bigint * 1000) as us) as d
-    where s.execution_status <> 'RUNNING' and not s.metadata ? 'revises'$query$, p_partition);
+    where s.execution_status <> 'RUNNING' and not s.metadata ? 'revises' and s.incarnation > 0$query$, p_partition);
 end
 $function$;
