@@ -41,14 +41,14 @@ def stopped(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def killed(scene: Scene) -> Iterator[None]:
-    children = _children(scene.victim)
+    left = children(scene.victim)
     assert scene.victim.pid is not None
     os.kill(scene.victim.pid, signal.SIGKILL)
     try:
         yield
     finally:
         scene.victim.stop()
-        eventually(lambda: not [child for child in children if Path(f"/proc/{child}").exists()], 20)
+        eventually(lambda: not [child for child in left if Path(f"/proc/{child}").exists()], 20)
         _start(scene.victim)
 
 
@@ -66,7 +66,7 @@ def crashed(scene: Scene) -> Iterator[None]:
         yield
 
 
-def _children(server: Cluster) -> list[int]:
+def children(server: Cluster) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -78,7 +78,7 @@ def _children(server: Cluster) -> list[int]:
 @contextmanager
 def paused(scene: Scene) -> Iterator[None]:
     assert scene.victim.pid is not None
-    everyone = [scene.victim.pid, *_children(scene.victim)]
+    everyone = [scene.victim.pid, *children(scene.victim)]
     for process in everyone:
         os.kill(process, signal.SIGSTOP)
     try:
