@@ -24,10 +24,11 @@ ROLE = re.compile(r"-- as (\w+)")
 AWAITED_SECONDS = 150.0
 MASKS = (
     (r"(_us\"?|pid\"?|_ms|version_number|xid|oid\"?)( *[:|] *)\d+", r"\1\2SOME"),
+    (r'("batch_id": )"[^"]*"', r"\1BATCH"),
     (r"\d{8}T\d{6}\.\d+Z_[0-9a-f]{32}", "BUSINESS KEY"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?|Z)?", "TIME"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UUID"),
-    (r"(\\x)?\b[0-9a-f]{16,}\b", "HEX"),
+    (r"(\\x|\b)[0-9a-f]{16,}\b", "HEX"),
     (r"\d+\.(?!0\b)\d+(e[+-]?\d+)?", "FRACTION"),
     (r"\d{4,}", "NUMBER"),
     (r"[-+]{3,}", "RULE"),
