@@ -18,6 +18,7 @@ from tests.pictures.stage import SCRAPE_SECONDS, Stage, set_stage
 
 DURATION_SECONDS = 600.0
 THEMES = ("light", "dark")
+FIRST_SCREEN = 920  # pixels: verdict, rates and durations
 
 
 def main() -> int:
@@ -74,6 +75,8 @@ def _keep(picture: Picture, folder: Path | None, name: str) -> None:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.png").write_bytes(smaller(picture.png))
+        if name == "overview-light":
+            (folder / "overview-first.png").write_bytes(smaller(picture.png, FIRST_SCREEN))
 
 
 if __name__ == "__main__":

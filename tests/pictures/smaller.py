@@ -9,10 +9,11 @@ from PIL import Image
 COLOURS = 256
 
 
-def smaller(png: bytes) -> bytes:
-    """The same picture with a palette of its most fitting colours, not dithered, compressed as well as can be."""
+def smaller(png: bytes, height: int | None = None) -> bytes:
+    """The same picture, or its upper part, with a palette of its most fitting colours, compressed as well as can be."""
     with Image.open(io.BytesIO(png)) as image:
-        reduced = image.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        part = image.crop((0, 0, image.width, min(height or image.height, image.height)))
+        reduced = part.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
     out = io.BytesIO()
     reduced.save(out, "PNG", optimize=True)
     return out.getvalue()

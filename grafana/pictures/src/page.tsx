@@ -108,7 +108,10 @@ function Page({ dashboard, variables, layout, marks }: PageProps) {
           );
         })}
       </div>
-      <div style={{ ...muted, fontSize: 12 }}>{request.note}</div>
+      <div style={{ ...muted, fontSize: 12 }}>
+        {request.note}
+        {layout.panels.some((panel) => panel.type === 'heatmap') ? ' Heat maps are an imitation: theirs live in the server.' : ''}
+      </div>
     </div>
   );
 }
