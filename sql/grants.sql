@@ -101,7 +101,7 @@ grant execute on function
   script_tracking_internal.collect_operations(), script_tracking_internal.collect_operation_durations(),
   script_tracking_internal.collect_errors(), script_tracking_internal.collect_running(),
   script_tracking_internal.collect_event_triggers(), script_tracking_internal.collect_capture(),
-  script_tracking_internal.collect_storage(), script_tracking_internal.collect_health(),
+  script_tracking_internal.collect_storage(), script_tracking_internal.collect_isolation(), script_tracking_internal.collect_health(),
   script_tracking_internal.collect_attempts(), script_tracking_internal.collect_performance(), script_tracking_internal.collect_dashboard(),
   script_tracking_internal.collect_monitoring(), script_tracking_internal.collect_blocked(),
   script_tracking_internal.collect_rules(), script_tracking_internal.pause_state(), script_tracking_internal.event_triggers_wanted(), script_tracking_internal.installing_role(),

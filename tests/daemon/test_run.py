@@ -206,13 +206,13 @@ def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     running.wait_for_value(1, "script_tracking_operation_duration_seconds_count", tenant="system", script_type="BATCH")
     checked = b"\nscript_tracking_vault_checked_rows{"  # by upkeep, which may come after the first collection
     eventually(lambda: checked in running.get("/metrics").body, 60)
-    # history, the login wrappers, or a past period whose partitions something keeps: a new database has none
+    # history, the login wrappers, a past period whose partitions something keeps, or a limit: a new database has none
     needs_more = {
         m.name
         for spec in load()
         if spec.name in ("performance", "dashboard", "server_log") or spec.name.startswith("login")
         for m in spec.metrics
-    } | {"script_tracking_oldest_partition_kept_timestamp_seconds"}
+    } | {"script_tracking_oldest_partition_kept_timestamp_seconds", "script_tracking_storage_limit_bytes"}
     expected = {metric.name for spec in load() for metric in spec.metrics} - needs_more
     body = b""
 

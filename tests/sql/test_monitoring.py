@@ -181,7 +181,7 @@ def test_ddl_that_waits_is_told_with_whom_it_waits_for_and_holds_up(
 ) -> None:
     assert admin.execute(WAITING.encode()).fetchall() == []
     nothing = one(admin, f"select * from {INTERNAL}.collect_monitoring()")
-    assert nothing == {"ddl_waiting": 0, "ddl_waiting_seconds": 0, "ddl_queued_sessions": 0}
+    assert nothing == {"ddl_waiting": 0, "ddl_waiting_seconds": 0, "ddl_queued_sessions": 0, "horizon_held_seconds": 0}
     auditor = login(make_role("script_tracking_auditor"))
     with psycopg.connect(installed_database) as holder, psycopg.connect(installed_database) as mover:
         holder.execute("select from public.subject")
@@ -254,3 +254,24 @@ def test_an_extension_that_the_server_does_not_load_breaks_nothing(admin: Sessio
     began(worker, "nightly")
     assert one(admin, RUNNING)["query_calls"] is None
     assert admin.execute(f"select * from {INTERNAL}.statement_statistics(array[1::bigint])".encode()).fetchall() == []
+
+
+def test_the_oldest_transaction_that_wrote_is_told_with_its_age(admin: Session, login: Login) -> None:
+    """Of whatever session or preparation; one that only reads holds nothing."""
+    held = f"select horizon_held_seconds from {INTERNAL}.collect_monitoring()"
+    reading, writing = login(), login()
+    reading.execute("begin isolation level repeatable read; select count(*) from pg_class")
+    assert value(admin, held) == 0
+    writing.execute("begin; select pg_current_xact_id()")
+    time.sleep(0.2)
+    age = value(admin, held)
+    assert isinstance(age, float)
+    assert 0.2 <= age < 60
+    writing.execute("prepare transaction 'forgotten'")
+    try:
+        prepared = value(admin, held)
+    finally:
+        writing.execute("rollback prepared 'forgotten'")
+    assert isinstance(prepared, float)
+    assert 0 < prepared < 60
+    assert value(admin, held) == 0

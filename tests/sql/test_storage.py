@@ -76,3 +76,16 @@ def test_nor_is_it_waited_for_who_waits_to_hold_it(admin: Session, login: Login)
 def _lock(session: Session, table: str) -> None:
     with session.transaction():
         session.execute(f"lock table {table} in access exclusive mode".encode())
+
+
+def test_what_the_record_may_take_is_told_where_a_superuser_has_set_it(admin: Session) -> None:
+    limit = "select storage_limit_bytes from script_tracking_internal.collect_retention()"
+    assert value(admin, limit) is None
+    for setting, told_as in (("1000000", 1_000_000), ("a lot", None)):
+        admin.execute("delete from script_tracking_internal.setting where name = 'storage.warning_bytes'")
+        admin.execute(
+            "insert into script_tracking_internal.setting (name, value, description) values"
+            " ('storage.warning_bytes', %s, 'test')",
+            (setting,),
+        )
+        assert value(admin, limit) == told_as

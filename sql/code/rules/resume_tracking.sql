@@ -1,4 +1,4 @@
--- requires: capture/make_event_triggers.sql, capture/event_triggers_wanted.sql, rules/record_change.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql
+-- requires: capture/make_event_triggers.sql, capture/event_triggers_wanted.sql, rules/record_change.sql, reconcile/settle_own.sql, reconcile/reconcile_at_once.sql, capture/note_guards.sql
 -- Makes the event triggers again that pause_tracking() took away, and records from when to when nothing was recorded.
 -- Runs as its caller, to whom they will belong.
 create or replace function script_tracking.resume_tracking()
@@ -29,6 +29,7 @@ begin
     perform script_tracking_internal.make_event_triggers();
   end if;
   perform script_tracking_internal.settle_own();
+  perform script_tracking_internal.note_guards();
   -- not earlier: until here nothing is recorded
   update script_tracking_internal.tracking_pause as p set resumed_at = clock_timestamp(), resumed_by = session_user
   where p.resumed_at is null returning to_jsonb(p) into v_after;
