@@ -93,6 +93,18 @@ class TargetThresholds(Model):
     reconcile_intervals: Number = Field(
         default=5, description="intervals of the comparison with the catalogs after which one is missing"
     )
+    slot_lag_ratio: Share = Field(
+        default=0.5, description="share of what the replication slot may hold back, 0 to 1, above which it is at risk"
+    )
+    upkeep_age_seconds: Span = Field(default=3600, description="age of a job of upkeep above which it is missing")
+    horizon_held_seconds: Span = Field(
+        default=1800, description="age of the oldest transaction that has written something above which it is told"
+    )
+    storage_bytes: Number = Field(
+        default=107374182400,
+        description="bytes that the record may take, where its database has no storage.warning_bytes",
+    )
+    storage_forecast_seconds: Span = Field(default=1209600, description="how far ahead the record's growth is carried on")
     login_account_failures: Number = Field(
         default=20, description="refused logins of one e-mail within the window, so many at least"
     )

@@ -145,11 +145,11 @@ class Watch:
         well = well and await self._keeper.round()
         self.status.set("upkeep_success", float(well and not self._keeper.is_locked_out))
         for job, at in self._keeper.last_success.items():
-            self.status.set("upkeep_last_success", at, job=job)
+            self.status.set("upkeep_last_success", at, task=job)
         for job, runs in self._keeper.runs.items():
-            self.status.set("upkeep_runs", runs, job=job)
+            self.status.set("upkeep_runs", runs, task=job)
         for job, failures in self._keeper.failures.items():
-            self.status.set("upkeep_failures", failures, job=job)
+            self.status.set("upkeep_failures", failures, task=job)
         return well
 
     async def capture(self) -> None:

@@ -74,7 +74,7 @@ def test_each_job_runs_once_in_its_interval_whoever_comes_first(
 
 
 def _told(running: Exporter, job: str) -> float | None:
-    return running.value("script_tracking_upkeep_last_success_timestamp_seconds", target="shop", job=job)
+    return running.value("script_tracking_upkeep_last_success_timestamp_seconds", target="shop", task=job)
 
 
 async def test_a_job_that_another_is_at_or_has_done_is_left(
