@@ -104,7 +104,9 @@ class TargetThresholds(Model):
         default=107374182400,
         description="bytes that the record may take, where its database has no storage.warning_bytes",
     )
-    storage_forecast_seconds: Span = Field(default=1209600, description="how far ahead the record's growth is carried on")
+    storage_forecast_seconds: Span = Field(
+        default=1209600, description="how far ahead the record's growth is carried on"
+    )
     login_account_failures: Number = Field(
         default=20, description="refused logins of one e-mail within the window, so many at least"
     )

@@ -28,15 +28,17 @@ RUNBOOKS: Mapping[str, str] = {  # of what a check finds
     "catalog_compared": "ScriptTrackingReconcilerStopped",
     "catalog_coverage": "ScriptTrackingUntrackedChange",
     "event_triggers_enabled": "ScriptTrackingEventTriggerDisabled",
-    "horizon_holder": "ScriptTrackingRollupLag",
+    "horizon_holder": "ScriptTrackingHorizonHeld",
     "links_lag": "ScriptTrackingRollupLag",
     "lost_records": "ScriptTrackingRecordsLost",
-    "oldest_prepared_transaction": "ScriptTrackingRollupLag",
+    "oldest_prepared_transaction": "ScriptTrackingHorizonHeld",
+    "owner_role_members": "ScriptTrackingOwnerRoleMember",
     "partitions_ahead": "ScriptTrackingPartitionMissing",
     "partitions_overdue": "ScriptTrackingPartitionOverdue",
     "record_protected": "ScriptTrackingRecordUnprotected",
     "refused_messages": "ScriptTrackingForgedMessage",
     "rollup_lag": "ScriptTrackingRollupLag",
+    "storage": "ScriptTrackingStorageForecast",
     "tracking_paused": "ScriptTrackingPaused",
     "unconfirmed_copy": "ScriptTrackingUnconfirmedCopy",
     "untracked_changes": "ScriptTrackingUntrackedChange",
@@ -221,7 +223,7 @@ def _of_tasks(watch: Watch) -> Iterator[Problem]:
         if watch.status.get(key) == 0:
             yield Problem(
                 "warning", what, "It is tried again by itself; the log says why.",
-                "ScriptTrackingRollupLag" if key == "upkeep_success" else "ScriptTrackingReconcilerStopped",
+                "ScriptTrackingUpkeepFailing" if key == "upkeep_success" else "ScriptTrackingCaptureFailing",
             )  # fmt: skip
 
 

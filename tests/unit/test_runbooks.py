@@ -41,3 +41,9 @@ def test_a_command_is_one_of_the_program(page: Path, capsys: pytest.CaptureFixtu
         with pytest.raises(SystemExit) as ended:
             cli.main([*own, "--help"])
         assert ended.value.code == 0, f"{command}: {capsys.readouterr().err}"
+
+
+def test_no_metric_has_a_label_that_a_scrape_gives() -> None:
+    """Prometheus would rename it (exported_job), and whoever asks by its name be answered by the scrape's."""
+    specs = [metric for spec in metricmap.load() for metric in spec.metrics] + list(metricmap.load_own().values())
+    assert {label for metric in specs for label in metric.labels} & {"job", "instance"} == set()
