@@ -82,6 +82,7 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
         "error_spike_failures", "reconcile_intervals", "ddl_waiting_seconds", "login_unavailable", *logins,
         "slo_objective_ratio", "burn_rate_failures", "unusual_failures", "unusual_failures_factor", "new_kind_failures",
         "running_operation_seconds", "collections_skipped", "event_loop_lag_seconds",
+        "slot_lag_ratio", "upkeep_age_seconds", "horizon_held_seconds", "storage_bytes", "storage_forecast_seconds",
     }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"
