@@ -45,6 +45,7 @@ WHERE_CONFIGURED = {
     CERTIFICATE,
     "script_tracking_discovery_databases_left_out",
     "script_tracking_discovery_success",
+    "script_tracking_storage_limit_bytes",
     "script_tracking_target_file_success",
 }
 
