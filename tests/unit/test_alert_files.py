@@ -102,10 +102,6 @@ def test_the_rules_do_what_their_cases_say(promtool: str, case: Path, tmp_path: 
 
 
 KINDS = ("fires", "silent", "boundary")
-WITHOUT_BOUNDARY = {
-    "ScriptTrackingRecordUnprotected", "ScriptTrackingUnconfirmedCopy", "ScriptTrackingPartitionOverdue",
-    "ScriptTrackingArchiveFailing",
-}  # fmt: skip
 ONE_CASE = {"ScriptTrackingWatchdog": "it always fires"}
 
 
@@ -124,7 +120,7 @@ def test_an_alert_has_a_case_of_each_kind(alert: str) -> None:
         return
     assert not all(expected)
     missing = [kind for kind in KINDS if not any(kind in test["name"] for test in tests)]
-    assert missing == [] or (missing == ["boundary"] and alert in WITHOUT_BOUNDARY)
+    assert missing == []
     groups = [group for _, content in needed("", {alert}) for group in content["groups"]]
     read = {rule["expr"] for group in groups for rule in group["rules"]}
     if any("_total" in expr for expr in read):
