@@ -1,11 +1,12 @@
 """A whole dashboard of the classic model: rows of panels, laid out and numbered in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grafana.promql import increase, once, select, total
-from grafana.variables import DATASOURCE, variables
+from grafana.annotations import schema_changes, statements
+from grafana.links import TITLES
+from grafana.variables import variables
 
 Json = dict[str, Any]
 SCHEMA_VERSION: Final = 42
@@ -14,14 +15,34 @@ TAG: Final = "script-tracking"
 
 
 @dataclass(frozen=True)
+class Sized:
+    """A panel of another size than its row's."""
+
+    panel: Json
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Row:
-    """Panels of one width (grid columns of 24) and height (grid rows); repeated rows are collapsed."""
+    """Panels of one width (grid columns of 24) and height (grid rows), left to right; repeated rows are collapsed."""
 
     title: str
-    panels: Sequence[Json]
+    panels: Sequence[Json | Sized]
     width: int
     height: int
     repeat: str | None = None
+    collapsed: bool = False
+
+    def placed(self, top: int) -> Iterator[Json]:
+        """The panels with their places, a new line where one no longer fits."""
+        x, y, line = 0, top, 0
+        for panel in self.panels:
+            one = panel if isinstance(panel, Sized) else Sized(panel, self.width, self.height)
+            if x + one.width > WIDTH:
+                x, y, line = 0, y + line, 0
+            yield {**one.panel, "gridPos": {"h": one.height, "w": one.width, "x": x, "y": y}}
+            x, line = x + one.width, max(line, one.height)
 
 
 def _lay_out(rows: Sequence[Row]) -> list[Json]:
@@ -30,11 +51,12 @@ def _lay_out(rows: Sequence[Row]) -> list[Json]:
     number = y = 0
     for row in rows:
         number += 1
+        folded = row.collapsed or row.repeat is not None
         heading: Json = {
             "id": number,
             "type": "row",
             "title": row.title,
-            "collapsed": row.repeat is not None,
+            "collapsed": folded,
             "gridPos": {"h": 1, "w": WIDTH, "x": 0, "y": y},
             "panels": [],
         }
@@ -42,51 +64,21 @@ def _lay_out(rows: Sequence[Row]) -> list[Json]:
             heading["repeat"] = row.repeat
         laid.append(heading)
         y += 1
-        per_line = WIDTH // row.width
-        placed: list[Json] = []
-        for index, panel in enumerate(row.panels):
-            number += 1
-            place = {
-                "h": row.height,
-                "w": row.width,
-                "x": index % per_line * row.width,
-                "y": y + index // per_line * row.height,
-            }
-            placed.append({"id": number, **panel, "gridPos": place})
-        if row.repeat:
+        placed = [{"id": number + index, **panel} for index, panel in enumerate(row.placed(y), start=1)]
+        number += len(placed)
+        if folded:
             heading["panels"] = placed
         else:
             laid.extend(placed)
-            y += -(-len(placed) // per_line) * row.height
+            y = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in placed)
     return laid
 
 
-def _schema_changes() -> Json:
-    """Marks where schema changes ended, from the counters."""
-    changed = once(
-        increase(select("operations_total", 'script_type="DDL"', tenant=True), "$__rate_interval"),
-        "target", "tenant", "script_type", "status",
-    )  # fmt: skip
-    return {
-        "name": "Schema changes",
-        "datasource": DATASOURCE,
-        "enable": True,
-        "hide": False,
-        "iconColor": "blue",
-        "target": {"refId": "Anno", "datasource": DATASOURCE, "editorMode": "code", "range": True,
-                   "instant": False, "legendFormat": "__auto", "expr": f"{total(changed, 'target')} > 0"},
-        "titleFormat": "Schema change",
-        "textFormat": "in {{target}}",
-        "tagKeys": "target",
-        "useValueForTime": False,
-    }  # fmt: skip
-
-
-def dashboard(uid: str, title: str, description: str, rows: Sequence[Row]) -> Json:
-    """The dashboard as Grafana's classic JSON model has it."""
+def dashboard(uid: str, description: str, rows: Sequence[Row], more: Sequence[Json] = ()) -> Json:
+    """The dashboard as Grafana's classic JSON model has it; `more` are variables of its own."""
     return {
         "uid": uid,
-        "title": title,
+        "title": TITLES[uid],
         "description": description,
         "tags": [TAG],
         "schemaVersion": SCHEMA_VERSION,
@@ -99,8 +91,8 @@ def dashboard(uid: str, title: str, description: str, rows: Sequence[Row]) -> Js
         "timezone": "browser",
         "fiscalYearStartMonth": 0,
         "preload": False,
-        "annotations": {"list": [_schema_changes()]},
-        "templating": {"list": variables()},
+        "annotations": {"list": [schema_changes(), statements()]},
+        "templating": {"list": [*variables(), *more]},
         "links": [
             {"type": "dashboards", "title": "Script tracking", "tooltip": "The other dashboards, with the same time "
              "range and variables", "icon": "external link", "tags": [TAG], "asDropdown": True, "includeVars": True,

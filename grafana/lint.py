@@ -1,6 +1,8 @@
 """The rules of Grafana's dashboard-linter for Prometheus dashboards, under its names, read from the finished JSON.
 
-Each rule gives sentences on what breaks it. Nothing is excluded.
+Each rule gives sentences on what breaks it. Nothing is excluded; but the rules on PromQL are held to the queries that
+are PromQL, where the program takes every query of a table for one: those of the PostgreSQL data source are SQL.
+Panels of text ask nothing, as there.
 """
 
 from __future__ import annotations
@@ -55,12 +57,31 @@ class Dashboard:
         return [panel for group in nested for panel in group]
 
     @property
+    def asking(self) -> list[Json]:
+        """Panels that show data; those of text do not."""
+        return [panel for panel in self.panels if panel["type"] != "text"]
+
+    @property
     def targets(self) -> list[Target]:
-        """Queries of panels and annotations."""
+        """PromQL of panels and annotations."""
         return [
-            *(Target(f"panel {p['title']!r} {t['refId']}", t["expr"]) for p in self.panels for t in p["targets"]),
-            *(Target(f"annotation {a['name']!r}", a["target"]["expr"]) for a in self.model["annotations"]["list"]),
+            *(
+                Target(f"panel {panel['title']!r} {target['refId']}", target["expr"])
+                for panel in self.asking
+                for target in panel["targets"]
+                if "expr" in target
+            ),
+            *(
+                Target(f"annotation {one['name']!r}", one["target"]["expr"])
+                for one in self.model["annotations"]["list"]
+                if "expr" in one["target"]
+            ),
         ]
+
+    def is_templated(self, holder: Json) -> bool:
+        """Whether its data source is a variable of the dashboard."""
+        names = [variable["name"] for variable in self.variables if variable["type"] == "datasource"]
+        return holder.get("datasource", {}).get("uid") in [form % name for name in names for form in ("$%s", "${%s}")]
 
 
 def parse(expression: str) -> Expr | None:
@@ -91,10 +112,17 @@ def selectors(expression: Expr) -> Iterator[tuple[VectorSelector, tuple[Expr, ..
 
 
 def template_datasource(dashboard: Dashboard) -> Iterator[str]:
-    """One variable of type datasource, named datasource and labelled Data source."""
-    found = [v for v in dashboard.variables if v["type"] == "datasource"]
-    if [(v["name"], v["label"], v["query"]) for v in found] != [("datasource", "Data source", "prometheus")]:
-        yield f"the data source variables are {[v['name'] for v in found]}"
+    """A variable of type datasource: named datasource, or after its plugin, which of several each must be."""
+    found = [variable for variable in dashboard.variables if variable["type"] == "datasource"]
+    if not found:
+        yield "there is no data source variable"
+    for variable in found:
+        plugin = variable["query"]
+        allowed = [(f"{plugin.lower()}_datasource", f"{plugin.title()} data source")]
+        if len(found) == 1:
+            allowed.append(("datasource", "Data source"))
+        if (variable["name"], variable["label"]) not in allowed:
+            yield f"the data source variable of {plugin} is {variable['name']}, {variable['label']!r}"
 
 
 def template_required(dashboard: Dashboard, name: str) -> Iterator[str]:
@@ -105,7 +133,7 @@ def template_required(dashboard: Dashboard, name: str) -> Iterator[str]:
         return
     wanted = {"label": name.capitalize(), "type": "query", "multi": True, "allValue": ".+"}
     wrong = [key for key, value in wanted.items() if variable.get(key) != value]
-    if not _is_templated(variable):
+    if not dashboard.is_templated(variable):
         wrong.append("datasource")
     yield from (f"variable {name} has a wrong {key}" for key in wrong)
 
@@ -133,10 +161,10 @@ def uneditable(dashboard: Dashboard) -> Iterator[str]:
 
 
 def panel_datasource(dashboard: Dashboard) -> Iterator[str]:
-    """Every panel and target uses the data source variable."""
-    for panel in dashboard.panels:
+    """Every panel and target uses a data source variable."""
+    for panel in dashboard.asking:
         for holder in (panel, *panel.get("targets", [])):
-            if not _is_templated(holder):
+            if not dashboard.is_templated(holder):
                 yield f"panel {panel['title']!r} has a data source of its own"
 
 
@@ -149,7 +177,7 @@ def panel_title_description(dashboard: Dashboard) -> Iterator[str]:
 
 def panel_units(dashboard: Dashboard) -> Iterator[str]:
     """Every panel and every override of a unit names one that Grafana has."""
-    for panel in dashboard.panels:
+    for panel in dashboard.asking:
         field = panel["fieldConfig"]
         units = [field["defaults"].get("unit")]
         units += [p["value"] for o in field["overrides"] for p in o["properties"] if p["id"] == "unit"]
@@ -158,7 +186,7 @@ def panel_units(dashboard: Dashboard) -> Iterator[str]:
 
 def panel_no_targets(dashboard: Dashboard) -> Iterator[str]:
     """Every panel asks something."""
-    yield from (f"panel {panel['title']!r} has no target" for panel in dashboard.panels if not panel.get("targets"))
+    yield from (f"panel {panel['title']!r} has no target" for panel in dashboard.asking if not panel.get("targets"))
 
 
 def target_promql(dashboard: Dashboard) -> Iterator[str]:
@@ -196,10 +224,6 @@ def target_counter_agg(dashboard: Dashboard) -> Iterator[str]:
             caller = parents[-2] if ranged else None
             if not (isinstance(caller, Call) and caller.func.name in ("rate", "irate", "increase")):
                 yield f"{target.where}: {selector.name} is read without rate, irate or increase"
-
-
-def _is_templated(holder: Json) -> bool:
-    return holder.get("datasource", {}).get("uid") in ("$datasource", "${datasource}")
 
 
 def _selected(dashboard: Dashboard) -> Iterator[tuple[Target, VectorSelector, tuple[Expr, ...]]]:

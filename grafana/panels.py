@@ -1,9 +1,12 @@
 """Panels of the classic dashboard model, each with description, unit, empty text and thresholds."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from grafana.links import Link
 from grafana.variables import DATASOURCE
 
 Json = dict[str, Any]
@@ -41,25 +44,29 @@ class Limit:
         return [{"type": "value", "options": {f"{self.value:g}": {"color": "green", "index": 0}}}]
 
 
-def _thresholds(limit: Limit | None) -> Json:
+def thresholds(limit: Limit | None) -> Json:
+    """The limit's, or none."""
     steps = limit.steps() if limit else [{"color": "text", "value": None}]
     return {"mode": "absolute", "steps": steps}
 
 
 def states(good: str, bad: str) -> list[Json]:
     """Mapping of 1 to the good word and of 0 to the bad one."""
-    return [
-        {
-            "type": "value",
-            "options": {
-                "1": {"text": good, "color": "green", "index": 0},
-                "0": {"text": bad, "color": "red", "index": 1},
-            },
-        }
-    ]
+    return words({"1": (good, "green"), "0": (bad, "red")})
 
 
-def _targets(queries: Sequence[Query], *, instant: bool, table: bool = False) -> list[Json]:
+def words(found: dict[str, tuple[str, str]]) -> list[Json]:
+    """Mapping of values to a word and a colour each."""
+    options = {
+        value: {"text": text, "color": color, "index": i} for i, (value, (text, color)) in enumerate(found.items())
+    }
+    return [{"type": "value", "options": options}]
+
+
+def targets(
+    queries: Sequence[Query], *, instant: bool, shape: Literal["time_series", "table", "heatmap"] = "time_series"
+) -> list[Json]:
+    """The queries as a panel has them."""
     return [
         {
             "refId": chr(ord("A") + index),
@@ -67,7 +74,7 @@ def _targets(queries: Sequence[Query], *, instant: bool, table: bool = False) ->
             "editorMode": "code",
             "expr": query.expr,
             "legendFormat": query.legend,
-            "format": "table" if table else "time_series",
+            "format": shape,
             "instant": instant,
             "range": not instant,
         }
@@ -84,6 +91,7 @@ def stat(
     no_value: str,
     limit: Limit | None = None,
     text: Literal["auto", "name", "value_and_name"] = "auto",
+    links: Sequence[Link] = (),
 ) -> Json:
     """One number now, coloured by its limit; `text` says whether the series' legend is shown beside or instead."""
     return {
@@ -91,14 +99,15 @@ def stat(
         "title": title,
         "description": description,
         "datasource": DATASOURCE,
-        "targets": _targets(queries, instant=True),
+        "targets": targets(queries, instant=True),
         "fieldConfig": {
             "defaults": {
                 "unit": unit,
                 "noValue": no_value,
                 "color": {"mode": "thresholds"},
-                "thresholds": _thresholds(limit),
+                "thresholds": thresholds(limit),
                 "mappings": limit.mappings() if limit else [],
+                "links": [link.json() for link in links],
             },
             "overrides": [],
         },
@@ -126,6 +135,7 @@ def timeseries(
     limit: Limit | None = None,
     stacked: bool = False,
     step: bool = False,
+    links: Sequence[Link] = (),
 ) -> Json:
     """Curves over time, from 0; a limit is drawn as a dashed line."""
     return {
@@ -133,14 +143,15 @@ def timeseries(
         "title": title,
         "description": description,
         "datasource": DATASOURCE,
-        "targets": _targets(queries, instant=False),
+        "targets": targets(queries, instant=False),
         "fieldConfig": {
             "defaults": {
                 "unit": unit,
                 "noValue": no_value,
                 "min": 0,
                 "color": {"mode": "palette-classic"},
-                "thresholds": _thresholds(limit),
+                "thresholds": thresholds(limit),
+                "links": [link.json() for link in links],
                 "custom": {
                     "drawStyle": "line",
                     "lineInterpolation": "stepAfter" if step else "linear",
@@ -162,83 +173,34 @@ def timeseries(
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its query, heading, unit, and the limit or the words that colour it."""
-
-    expr: str
-    heading: str
-    unit: str
-    limit: Limit | None = None
-    words: Sequence[Json] = ()
-
-    def properties(self) -> list[Json]:
-        """What the column overrides."""
-        found: list[Json] = [{"id": "unit", "value": self.unit}]
-        mappings = [*self.words, *(self.limit.mappings() if self.limit else [])]
-        if self.limit:
-            found.append({"id": "thresholds", "value": _thresholds(self.limit)})
-        if mappings:
-            found.append({"id": "mappings", "value": mappings})
-        if self.limit or self.words:
-            found.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
-        return found
-
-
-def table(
-    title: str,
-    description: str,
-    keys: dict[str, str],
-    columns: Sequence[Column],
-    *,
-    no_value: str,
-    link: tuple[str, str],
-) -> Json:
-    """Labels and values now, a row for each combination of `keys` (label to heading).
-
-    `link` is text and URL of the data link on the last key.
-    """
-    # Grafana numbers the values of several queries only
-    names = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))] if len(columns) > 1 else ["Value"]
-    overrides: list[Json] = [
-        {
-            "matcher": {"id": "byName", "options": [*keys.values()][-1]},
-            "properties": [{"id": "links", "value": [{"title": link[0], "url": link[1], "targetBlank": False}]}],
-        }
-    ]
-    overrides += [
-        {"matcher": {"id": "byName", "options": column.heading}, "properties": column.properties()}
-        for column in columns
-    ]
+def heatmap(title: str, description: str, expr: str, *, unit: str, no_value: str) -> Json:
+    """Counts by bucket over time; the query gives one series for each `le`, cumulative as Prometheus has them."""
     return {
-        "type": "table",
+        "type": "heatmap",
         "title": title,
         "description": description,
         "datasource": DATASOURCE,
-        "targets": _targets([Query(column.expr) for column in columns], instant=True, table=True),
-        "transformations": [
-            {"id": "merge", "options": {}},
-            {
-                "id": "organize",
-                "options": {
-                    "excludeByName": {"Time": True},
-                    "indexByName": {name: index for index, name in enumerate([*keys, *names])},
-                    "renameByName": {
-                        **keys,
-                        **{name: column.heading for name, column in zip(names, columns, strict=True)},
-                    },
-                },
-            },
-        ],
+        "targets": targets([Query(expr, "{{le}}")], instant=False, shape="heatmap"),
         "fieldConfig": {
             "defaults": {
                 "unit": "short",
                 "noValue": no_value,
-                "color": {"mode": "thresholds"},
-                "thresholds": _thresholds(None),
-                "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+                "thresholds": thresholds(None),
+                "custom": {"scaleDistribution": {"type": "linear"}},
             },
-            "overrides": overrides,
+            "overrides": [],
         },
-        "options": {"cellHeight": "sm", "frameIndex": 0, "showHeader": True, "sortBy": []},
-    }
+        "options": {
+            "calculate": False,
+            "cellGap": 1,
+            "color": {"mode": "scheme", "scheme": "Oranges", "scale": "exponential", "exponent": 0.5, "fill": "orange",
+                      "reverse": False, "steps": 64, "min": 0},
+            "exemplars": {"color": "rgba(255,0,255,0.7)"},
+            "filterValues": {"le": 1e-9},
+            "legend": {"show": True},
+            "rowsFrame": {"layout": "auto"},
+            "showValue": "never",
+            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+            "yAxis": {"axisPlacement": "left", "unit": unit, "reverse": False},
+        },
+    }  # fmt: skip

@@ -1,127 +1,157 @@
-"""Panels of the tracker itself: what it lags, loses, holds and costs, and how its collection fares."""
+"""Panels of the tracker itself: what it loses, refuses and costs, whether its triggers stand and its checks hold."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from grafana.links import TO_TARGET
-from grafana.panels import NO_DATA, NOTHING_RAN, Column, Limit, Query, states, table, timeseries
-from grafana.promql import once, rate, select, total
+from grafana.links import CAPTURE, cell, label, to
+from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, states, timeseries
+from grafana.promql import increase, once, rate, select, total
+from grafana.tables import Column, table
 
 Json = dict[str, Any]
 
 
-def tracker(limits: dict[str, float]) -> list[Json]:
-    """Nine panels, the tables last."""
+def event_triggers_on() -> Json:
+    """Share of the triggers."""
+    triggers = once(select("event_trigger_enabled"), "target", "trigger")
+    return stat(
+        "Event triggers on",
+        "Share of the event triggers that stand, fire always and call the right function. While one is off, "
+        "schema changes go unrecorded: ScriptTrackingEventTriggerDisabled.",
+        [Query(f"avg({triggers})")],
+        unit="percentunit",
+        no_value=NO_DATA,
+        limit=Limit(1, "below"),
+        links=[to(CAPTURE, "Each event trigger")],
+    )
+
+
+def records_lost(limits: dict[str, float]) -> Json:
+    """Losses within the time range."""
+    lost = once(increase(select("lost_records_total"), "$__range"), "target")
+    return stat(
+        "Records lost",
+        "DDL statements within the dashboard's time range that went through although their record could not be "
+        "written. ScriptTrackingRecordsLost pages for the first one.",
+        [Query(total(lost))],
+        unit="short",
+        no_value=NO_DATA,
+        limit=Limit(limits["lost_records"], "above"),
+        links=[to(CAPTURE, "Losses over time")],
+    )
+
+
+def failing_checks() -> Json:
+    """Health checks that warn."""
+    failing = once(select("health_check_ok"), "target", "check")
+    return stat(
+        "Failing health checks",
+        "Checks of script_tracking.get_system_health() that warn, over all targets; the link leads to their names and "
+        "to what to do.",
+        [Query(f"sum(1 - {failing})")],
+        unit="short",
+        no_value=NO_DATA,
+        limit=Limit(0, "above"),
+        links=[to(CAPTURE, "Each health check")],
+    )
+
+
+def untracked_changes() -> Json:
+    """Changes that went round the record."""
+    return stat(
+        "Untracked changes",
+        "Changes of the catalogs that no record accounts for and nobody has acknowledged: "
+        "ScriptTrackingUntrackedChange pages until somebody does.",
+        [Query(total(once(select("untracked_changes"), "target")))],
+        unit="short",
+        no_value=NO_DATA,
+        limit=Limit(0, "above"),
+        links=[to(CAPTURE, "Where, and since when")],
+    )
+
+
+def losses(limits: dict[str, float]) -> Json:
+    """What is not on record as it should be."""
+    names = ("lost_records_total", "refused_claims_total", "unannounced_ddl_total", "unreadable_policies_total")
+    legends = ("lost", "claim refused", "unannounced", "policies unreadable")
+    return timeseries(
+        "Lost, refused, unannounced",
+        "DDL statements each second whose record was lost (ScriptTrackingRecordsLost), whose session claimed a tenant "
+        "that its role is no member of, whose start could not be announced, and that lost their record while the "
+        "policies could not be read.",
+        [Query(total(once(rate(select(name)), "target")), legend) for name, legend in zip(names, legends, strict=True)],
+        unit="ops",
+        no_value=NO_DATA,
+        limit=Limit(limits["lost_records"], "above"),
+        links=[to(CAPTURE, "What is captured")],
+    )
+
+
+def left_out() -> Json:
+    """What is not on record as it should not be."""
+    names = ("temporary_ddl_total", "noise_ddl_total", "guarded_ddl_total", "refused_ddl_total")
+    legends = ("temporary objects", "noise rules", "on the tracker, refused", "fail-closed, refused")
+    return timeseries(
+        "Kept out or refused",
+        "DDL statements each second that are counted only: on temporary objects, and what a noise rule keeps out; and "
+        "those that were refused: on the tracker's own schemas, and by a fail-closed policy.",
+        [Query(total(once(rate(select(name)), "target")), legend) for name, legend in zip(names, legends, strict=True)],
+        unit="ops",
+        no_value=NO_DATA,
+        links=[to(CAPTURE, "What is captured")],
+    )
+
+
+def tracking_cost() -> Json:
+    """What tracking takes of each execution."""
     cost = once(rate(select("tracking_seconds_total")), "target")
     executions = total(once(rate(select("operations_total")), "target", "tenant", "script_type", "status"), "target")
-    succeeded = once(select("collector_last_success_timestamp_seconds"), "target", "collector")
-    age = f"time() - {succeeded}"
-    stale = Limit(limits["collection_age_seconds"], "above")
-    losses = ("lost_records_total", "refused_claims_total", "temporary_ddl_total")
-    return [
-        timeseries(
-            "Rollup lag",
-            "Age of the oldest record that the totals do not hold yet. Counters are right all the same; past the line "
-            "ScriptTrackingRollupLag says that a transaction holds the horizon.",
-            [Query(once(select("rollup_lag_seconds"), "target"), "{{target}}")],
-            unit="s",
-            no_value=NO_DATA,
-            limit=Limit(limits["rollup_lag_seconds"], "above"),
-        ),
-        timeseries(
-            "Partitions ahead",
-            "Partitions that stand ready for the months to come; below the line ScriptTrackingPartitionMissing warns.",
-            [Query(once(select("partitions_ahead"), "target"), "{{target}}")],
-            unit="short",
-            no_value=NO_DATA,
-            limit=Limit(limits["partitions_ahead"], "below"),
-            step=True,
-        ),
-        timeseries(
-            "Storage",
-            "Bytes on disk of the record's tables with their indexes, over all partitions.",
-            [Query(total(once(select("storage_bytes"), "target", "relation"), "relation"), "{{relation}}")],
-            unit="bytes",
-            no_value=NO_DATA,
-            stacked=True,
-        ),
-        timeseries(
-            "Tracking cost per execution",
-            "Time in ddl_command_end and complete_operation up to the insert of the record, for each execution that "
-            "ended; the insert and track_operation are not in it.",
-            [Query(f"{cost} / ({executions} > 0)", "{{target}}")],
-            unit="s",
-            no_value=NOTHING_RAN,
-        ),
-        timeseries(
-            "Lost, refused, not recorded",
-            "DDL statements each second whose record was lost (ScriptTrackingRecordsLost), whose session claimed a "
-            "tenant that its role is no member of, and on temporary objects, which are counted only.",
-            [
-                Query(total(once(rate(select(name)), "target")), legend)
-                for name, legend in zip(losses, ("lost", "claim refused", "temporary"), strict=True)
-            ],
-            unit="ops",
-            no_value=NO_DATA,
-            limit=Limit(limits["lost_records"], "above"),
-        ),
-        timeseries(
-            "Age of the oldest collection",
-            "Time since the collector that has waited longest succeeded; past the line ScriptTrackingCollectionStale "
-            "warns.",
-            [Query(f"max by (target) ({age})", "{{target}}")],
-            unit="s",
-            no_value=NO_DATA,
-            limit=stale,
-        ),
-        table(
-            "Targets",
-            "State of each watched database.",
-            {"target": "Target"},
-            [
-                Column(once(select("up"), "target"), "State", "short", words=states("up", "down")),
-                Column(
-                    f"min by (target) ({once(select('event_trigger_enabled'), 'target', 'trigger')})",
-                    "Event triggers",
-                    "short",
-                    words=states("on", "off"),
-                ),
-                Column(once(select("upkeep_success"), "target"), "Upkeep", "short", words=states("ok", "failing")),
-                Column(once(select("archive_success"), "target"), "Archive", "short", words=states("ok", "failing")),
-                Column(once(select("schema_version"), "target"), "Schema version", "short"),
-            ],
-            no_value=NO_DATA,
-            link=TO_TARGET,
-        ),
-        table(
-            "Collectors",
-            "Each collector's last run and the time since it last succeeded. Values older than three intervals are "
-            "withdrawn.",
-            {"target": "Target", "collector": "Collector"},
-            [
-                Column(
-                    once(select("collector_success"), "target", "collector"),
-                    "Last run",
-                    "short",
-                    words=states("ok", "failed"),
-                ),
-                Column(age, "Last success", "s", stale),
-                Column(once(select("collector_duration_seconds"), "target", "collector"), "Duration", "s"),
-            ],
-            no_value="never",
-            link=TO_TARGET,
-        ),
-        table(
-            "Health checks",
-            "Checks of script_tracking.get_system_health(); the function says what to do about each.",
-            {"target": "Target", "check": "Check"},
-            [
-                Column(
-                    once(select("health_check_ok"), "target", "check"), "Result", "short", words=states("ok", "failing")
-                )
-            ],
-            no_value="unknown",
-            link=TO_TARGET,
-        ),
-    ]
+    return timeseries(
+        "Tracking cost per execution",
+        "Time in ddl_command_end and complete_operation up to the insert of the record, for each execution that "
+        "ended; the insert and track_operation are not in it.",
+        [Query(f"{cost} / ({executions} > 0)", "{{target}}")],
+        unit="s",
+        no_value=NOTHING_RAN,
+        links=[to(CAPTURE, "This target", target=label("target"))],
+    )
+
+
+def tracking_share() -> Json:
+    """What tracking takes of the time."""
+    return timeseries(
+        "Tracking cost",
+        "Seconds in ddl_command_end and complete_operation in each second, over all sessions of a database.",
+        [Query(once(rate(select("tracking_seconds_total")), "target"), "{{target}}")],
+        unit="percentunit",
+        no_value=NO_DATA,
+        links=[to(CAPTURE, "This target", target=label("target"))],
+    )
+
+
+def event_triggers() -> Json:
+    """Each trigger."""
+    found = once(select("event_trigger_enabled"), "target", "trigger")
+    return table(
+        "Event triggers",
+        "Whether each stands, fires always and calls the right function: ScriptTrackingEventTriggerDisabled.",
+        {"target": "Target", "trigger": "Trigger"},
+        [Column(found, "State", "short", words=states("on", "off"))],
+        no_value=NO_DATA,
+        links={"Target": [to(CAPTURE, "This target", target=cell("Target"))]},
+    )
+
+
+def health_checks() -> Json:
+    """Each check."""
+    found = once(select("health_check_ok"), "target", "check")
+    return table(
+        "Health checks",
+        "Checks of script_tracking.get_system_health(); the function, and the table of the record below, say what to "
+        "do about each.",
+        {"target": "Target", "check": "Check"},
+        [Column(found, "Result", "short", words=states("ok", "failing"))],
+        no_value="unknown",
+        links={"Target": [to(CAPTURE, "This target", target=cell("Target"))]},
+    )

@@ -10,7 +10,7 @@ import copy
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,12 @@ def _which(names: tuple[str, ...]) -> str | None:
 
 
 def derive_prometheus(
-    config: shipped.Yaml, *, exporter_address: str, alertmanager_address: str, rules: list[Path], interval: float
+    config: shipped.Yaml,
+    *,
+    exporter_addresses: list[str],
+    alertmanager_address: str,
+    rules: list[Path],
+    interval: float,
 ) -> shipped.Yaml:
     """The shipped configuration with other addresses and another interval; the rules by their full paths."""
     derived = copy.deepcopy(config)
@@ -82,7 +87,7 @@ def derive_prometheus(
     for manager in derived["alerting"]["alertmanagers"]:
         manager["static_configs"] = [{"targets": [alertmanager_address]}]
     for scrape in derived["scrape_configs"]:
-        scrape["static_configs"] = [{"targets": [exporter_address]}]
+        scrape["static_configs"] = [{"targets": exporter_addresses}]
     return derived
 
 
@@ -117,7 +122,8 @@ class Monitoring:
 
     Enter it in a thread that lives as long: the kernel ends the two with the thread that started them.
     `alert_for` replaces the `for` of alerts by their names; the others keep the shipped one. `change_rules` makes
-    another of each rule file. `alertmanager_wait` None leaves Alertmanager's waits as shipped.
+    another of each rule file. `alertmanager_wait` None leaves Alertmanager's waits as shipped. `replicas` are
+    addresses of further exporters.
     """
 
     def __init__(
@@ -129,9 +135,10 @@ class Monitoring:
         alertmanager_wait: str | None = "1s",
         alert_for: Mapping[str, str] | None = None,
         change_rules: Callable[[shipped.Yaml], shipped.Yaml] | None = None,
+        replicas: Sequence[str] = (),
     ) -> None:
         self._binaries = binaries
-        self._exporter_address = exporter_address
+        self._exporter_addresses = [exporter_address, *replicas]
         self._interval = scrape_interval
         self._wait = alertmanager_wait
         self._alert_for = alert_for
@@ -184,7 +191,7 @@ class Monitoring:
     def _start_prometheus(self, stack: ExitStack, folder: Path) -> str:
         config = derive_prometheus(
             shipped.prometheus_config(),
-            exporter_address=self._exporter_address,
+            exporter_addresses=self._exporter_addresses,
             alertmanager_address=urlsplit(self.alertmanager_url).netloc,
             rules=self._rules(folder),
             interval=self._interval,

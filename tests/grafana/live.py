@@ -18,17 +18,22 @@ Json = dict[str, Any]
 
 STEP_SECONDS = 2
 LABEL_VALUES = re.compile(r"label_values\((?P<selector>.+), (?P<label>\w+)\)")
+LINKED = re.compile(r"__field\.labels\.(\w+)")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query with what it belongs to and the labels that its legend or table needs."""
+    """A query with what it belongs to and the labels that its legend, its links or its table need."""
 
     where: str
     expr: str
     labels: frozenset[str]
     ranged: bool
+
+    def same(self) -> tuple[object, ...]:
+        """What another question is told from: dashboards share panels."""
+        return self.expr, self.labels, self.ranged
 
     @property
     def windowed(self) -> bool:
@@ -45,9 +50,10 @@ class Series:
 
 
 def questions(model: Json) -> list[Question]:
-    """Queries of every panel and annotation."""
+    """Queries of every panel and annotation that Prometheus answers."""
     found = []
-    for panel in Dashboard(model).panels:
+    name = model["uid"].removeprefix("script-tracking-")
+    for panel in Dashboard(model).asking:
         columns = {
             label
             for change in panel.get("transformations", [])
@@ -55,12 +61,19 @@ def questions(model: Json) -> list[Question]:
             if not label.startswith("Value")
         }
         for target in panel["targets"]:
+            if "expr" not in target:
+                continue
             labels = columns | set(PLACEHOLDER.findall(target["legendFormat"]))
-            where = f"{panel['id']} {panel['title']} {target['refId']}"
+            labels |= set(LINKED.findall(json.dumps(panel["fieldConfig"]["defaults"].get("links", []))))
+            where = f"{name} {panel['id']} {panel['title']} {target['refId']}"
             found.append(Question(where, target["expr"], frozenset(labels), target["range"]))
     for annotation in model["annotations"]["list"]:
+        if "expr" not in annotation["target"]:
+            continue
         labels = set(PLACEHOLDER.findall(annotation["textFormat"])) | {annotation["tagKeys"]}
-        found.append(Question(annotation["name"], annotation["target"]["expr"], frozenset(labels), True))
+        found.append(
+            Question(f"annotation {annotation['name']}", annotation["target"]["expr"], frozenset(labels), True)
+        )
     return found
 
 
@@ -74,16 +87,19 @@ class Asker:
     target: str = ".+"
     tenant: str = ".+"
     rate_interval: str = "10s"
+    instance: str = ".+"
 
     def substitute(self, expression: str) -> str:
         """The expression with every variable filled in."""
         values = {
             "$__rate_interval": self.rate_interval,
             "$__range": f"{math.ceil(self.end - self.start)}s",
-            "$instance": ".+",
+            "$instance": self.instance,
             "$job": ".+",
             "$target": self.target,
             "$tenant": self.tenant,
+            "$script_type": ".+",
+            "$error_class": ".+",
         }
         for name, value in values.items():
             expression = expression.replace(name, value)

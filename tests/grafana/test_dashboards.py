@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,29 @@ from promql_parser import AggModifierType, AggregateExpr, VectorSelector
 import grafana.__main__ as command
 from exporter import metricmap
 from exporter.demo.shipped import rule_files
-from grafana.lint import Dashboard, parse, selectors
+from grafana.links import TITLES
+from grafana.lint import Dashboard, Target, parse, selectors
 from grafana.overview import overview
+from tests.grafana.models import BY_NAME, MODELS, PANELS, TARGETS, folder, place
 
 Json = dict[str, Any]
 
-MODEL = overview()
-PANELS = Dashboard(MODEL).panels
+EVERYWHERE = ["prometheus_datasource", "postgres_datasource", "job", "instance", "target", "tenant"]
+OF_ITS_OWN = {
+    "overview": [],
+    "schema-changes": ["status", "object"],
+    "operations": ["script_type", "status", "execution"],
+    "errors": ["script_type", "error_class"],
+    "tenants": [],
+    "capture": [],
+    "exporter": [],
+}
+BY_DASHBOARD = pytest.mark.parametrize(("name", "model"), BY_NAME, ids=[name for name, _ in BY_NAME])
 
 
 def test_the_committed_dashboards_are_as_generated_and_faultless() -> None:
     assert list(command.problems()) == []
+    assert {file.stem for file in folder().glob("*.json")} == MODELS.keys() == OF_ITS_OWN.keys()
 
 
 def test_check_fails_on_an_edited_dashboard_and_writing_mends_it(
@@ -40,50 +53,82 @@ def test_check_fails_on_an_edited_dashboard_and_writing_mends_it(
     assert "overview.json: is not what the generator makes" in capsys.readouterr().out
 
 
-def test_the_model_is_the_one_that_provisioning_and_the_alerts_expect() -> None:
-    assert (MODEL["uid"], MODEL["schemaVersion"], MODEL["editable"]) == ("script-tracking-overview", 42, False)
-    assert [v["name"] for v in MODEL["templating"]["list"]] == ["datasource", "job", "instance", "target", "tenant"]
+@BY_DASHBOARD
+def test_the_model_is_the_one_that_provisioning_expects(name: str, model: Json) -> None:
+    assert (model["uid"], model["schemaVersion"], model["editable"]) == (f"script-tracking-{name}", 42, False)
+    assert model["title"] == TITLES[model["uid"]]
+    assert [v["name"] for v in model["templating"]["list"]] == EVERYWHERE + OF_ITS_OWN[name]
+    assert json.loads(command.text(model)) == model
+
+
+def test_what_the_alerts_link_to_is_there() -> None:
     linked = {
         match
         for file in rule_files()
         for match in re.findall(r"/d/([\w-]+)", file.read_text(encoding="utf-8"))
     }  # fmt: skip
-    assert linked == {MODEL["uid"]}
+    assert "script-tracking-overview" in linked
+    assert linked <= TITLES.keys()
 
 
-def test_rows_come_in_the_order_of_reading() -> None:
-    rows = [(p["title"], p["collapsed"], p.get("repeat")) for p in MODEL["panels"] if p["type"] == "row"]
-    assert [title for title, _, _ in rows] == [
+@BY_DASHBOARD
+def test_rows_come_in_the_order_of_reading(name: str, model: Json) -> None:
+    rows = [(p["title"], p["collapsed"], p.get("repeat")) for p in model["panels"] if p["type"] == "row"]
+    assert rows[0] == ("Verdict", False, None)
+    assert [(title, repeat) for title, _, repeat in rows if repeat] == (
+        [("Tenant $tenant", "tenant")] if name in ("overview", "tenants") else []
+    )
+    below = [collapsed for _, collapsed, _ in rows]
+    assert below == sorted(below) or name in ("errors",), "what is folded comes last"
+    for title, collapsed, repeat in rows:
+        assert collapsed == (repeat is not None or title.startswith("For auditors"))
+
+
+def test_the_overview_has_verdict_then_rate_errors_duration_then_tenants() -> None:
+    assert [p["title"] for p in MODELS["overview"]["panels"] if p["type"] == "row"] == [
         "Verdict",
         "Rate, errors, duration",
         "Tenants",
-        "Tracker",
-        "Retention and archive",
-        "Exporter",
         "Tenant $tenant",
     ]
-    assert [(title, repeat) for title, collapsed, repeat in rows if collapsed] == [("Tenant $tenant", "tenant")]
 
 
-@pytest.mark.parametrize("shown", PANELS, ids=lambda p: f"{p['id']} {p['title']}")
-def test_every_panel_says_what_it_shows_and_what_nothing_means(shown: Json) -> None:
-    defaults = shown["fieldConfig"]["defaults"]
+@pytest.mark.parametrize(("name", "shown"), PANELS, ids=place)
+def test_every_panel_says_what_it_shows_and_what_nothing_means(name: str, shown: Json) -> None:
     assert len(shown["description"]) > 20
     assert shown["description"].endswith(".")
+    if shown["type"] == "text":
+        return
+    defaults = shown["fieldConfig"]["defaults"]
     assert defaults["noValue"]
     assert defaults["unit"]
     assert defaults["thresholds"]["steps"][0]["value"] is None
     names = [target["refId"] for target in shown["targets"]]
     assert len(set(names)) == len(names)
     for target in shown["targets"]:
+        if "rawSql" in target:
+            assert shown["type"] == "table"
+            assert target["format"] == "table"
+            assert "Needs the Postgres data source." in shown["description"]
+            continue
         assert target["instant"] != target["range"]
-        assert target["range"] == (shown["type"] == "timeseries")
-        assert (target["format"] == "table") == (shown["type"] == "table")
+        assert target["range"] == (shown["type"] in ("timeseries", "heatmap"))
+        assert target["format"] == {"table": "table", "heatmap": "heatmap"}.get(shown["type"], "time_series")
+
+
+@BY_DASHBOARD
+def test_what_needs_the_record_stands_behind_what_says_so(name: str, model: Json) -> None:
+    said = False
+    for shown in Dashboard(model).panels:
+        said = said or shown["title"] == "What these tables need"
+        assert said or all("rawSql" not in target for target in shown.get("targets", []))
+    assert said == (name not in ("overview", "exporter"))
 
 
 OF_THE_PROCESS = re.compile("script_tracking_(exporter|api|config|target_file|web)_")  # without a target
 
 
+@cache
 def labels_by_metric() -> dict[str, set[str]]:
     """Labels of each series name, target aside, as the metric map declares them; `target` where it has one."""
     found: dict[str, set[str]] = {}
@@ -94,25 +139,26 @@ def labels_by_metric() -> dict[str, set[str]]:
     return found
 
 
-TARGETS = Dashboard(MODEL).targets
-
-
-@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.where)
-def test_every_selector_is_a_metric_of_the_map_filtered_by_its_variables(target: Any) -> None:
+@pytest.mark.parametrize(("name", "target"), TARGETS, ids=place)
+def test_every_selector_is_a_metric_of_the_map_filtered_by_its_variables(name: str, target: Target) -> None:
     known = labels_by_metric()
-    if target.where == "panel 'Tracking cost per execution' A":
-        known["script_tracking_operations_total"].remove("tenant")  # its cost is counted for all tenants together
-    for selector, _ in selectors(target.parsed()):
+    tree = target.parsed()
+    assert tree is not None
+    for selector, _ in selectors(tree):
         assert selector.name in known
         matchers = {m.name: m.value for m in selector.matchers.matchers}
-        for name in ("target", "tenant"):
-            assert (matchers.get(name) == f"${name}") == (name in known[selector.name])
-        assert matchers.keys() <= known[selector.name] | {"job", "instance"}
+        # the cost of tracking is counted for all tenants together
+        of_all = target.where == "panel 'Tracking cost per execution' A"
+        for variable in ("target", "tenant")[: 1 if of_all else 2]:
+            assert (matchers.get(variable) == f"${variable}") == (variable in known[str(selector.name)])
+        assert matchers.keys() <= known[str(selector.name)] | {"job", "instance"}
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.where)
-def test_replicas_are_folded_before_anything_is_added_up(target: Any) -> None:
-    for selector, parents in selectors(target.parsed()):
+@pytest.mark.parametrize(("name", "target"), TARGETS, ids=place)
+def test_replicas_are_folded_before_anything_is_added_up(name: str, target: Target) -> None:
+    tree = target.parsed()
+    assert tree is not None
+    for selector, parents in selectors(tree):
         around = [p for p in parents if isinstance(p, AggregateExpr)]
         assert around, f"{selector.name} is shown once for each replica"
         fold = around[-1]
@@ -123,57 +169,42 @@ def test_replicas_are_folded_before_anything_is_added_up(target: Any) -> None:
 
 
 def test_a_window_is_grafanas_or_the_alerts() -> None:
-    windows = {window for t in TARGETS for window in re.findall(r"\[(.+?)\]", t.expr)}
+    windows = {window for _, target in TARGETS for window in re.findall(r"\[(.+?)\]", target.expr)}
     alerts = {w for file in rule_files() for w in re.findall(r"increase\(\w+_total\[(\w+)\]", file.read_text())}
-    assert windows == {"$__rate_interval", "$__range", "5m"}
+    burn = {"1h", "6h", "1d", "3d"}  # the windows of burn rates
+    assert windows == {"$__rate_interval", "$__range", "5m"} | burn
     assert "5m" in alerts
 
 
-def test_panels_fill_the_grid_without_overlap_or_gap() -> None:
-    last = MODEL["panels"][-1]
-    taken: dict[tuple[int, int], str] = {}
-    for shown in (*MODEL["panels"], *last["panels"]):
-        place = shown["gridPos"]
-        for x in range(place["x"], place["x"] + place["w"]):
-            for y in range(place["y"], place["y"] + place["h"]):
-                assert 0 <= x < 24
-                assert (x, y) not in taken, f"{shown['title']} lies on {taken[(x, y)]}"
-                taken[(x, y)] = shown["title"]
-    height = max(y for _, y in taken) + 1
-    assert len(taken) == 24 * height, "the grid has a hole"
-    numbers = [shown["id"] for shown in (*MODEL["panels"], *last["panels"])]
+@BY_DASHBOARD
+def test_panels_fill_the_grid_without_overlap_or_gap(name: str, model: Json) -> None:
+    folded = [row for row in model["panels"] if row.get("panels")]
+    for panels in (model["panels"], *(row["panels"] for row in folded)):
+        taken: dict[tuple[int, int], str] = {}
+        for shown in panels:
+            spot = shown["gridPos"]
+            for x in range(spot["x"], spot["x"] + spot["w"]):
+                for y in range(spot["y"], spot["y"] + spot["h"]):
+                    assert 0 <= x < 24
+                    assert (x, y) not in taken, f"{shown['title']} lies on {taken[(x, y)]}"
+                    taken[(x, y)] = shown["title"]
+        lines = sorted({y for _, y in taken})
+        assert lines == list(range(lines[0], lines[-1] + 1))
+        assert len(taken) == 24 * len(lines), "the grid has a hole"
+    numbers = [shown["id"] for row in model["panels"] for shown in (row, *row.get("panels", []))]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_links_of_tables_keep_the_time_and_the_other_variables() -> None:
-    links = [
-        (override["matcher"]["options"], p["value"][0]["url"])
-        for shown in PANELS
-        if shown["type"] == "table"
-        for override in shown["fieldConfig"]["overrides"]
-        for p in override["properties"]
-        if p["id"] == "links"
-    ]
-    assert [on for on, _ in links] == ["Tenant", "Target", "Collector", "Check"]
-    for on, url in links:
-        assert url.startswith(f"/d/{MODEL['uid']}?${{__url_time_range}}&")
-        assert "var-target=${__data.fields.Target:percentencode}" in url
-        assert ("var-tenant=${__data.fields.Tenant:percentencode}" in url) == (on == "Tenant")
-        for variable in ("datasource", "job", "instance"):
-            assert f"${{{variable}:queryparam}}" in url
-
-
-def test_variables_narrow_the_ones_after_them() -> None:
+@BY_DASHBOARD
+def test_variables_narrow_the_ones_after_them(name: str, model: Json) -> None:
     names: list[str] = []
-    for variable in MODEL["templating"]["list"]:
+    for variable in model["templating"]["list"]:
         if variable["type"] == "query":
             query = variable["query"]["query"]
             selector = parse(re.fullmatch(r"label_values\((.+), (\w+)\)", query)[1])  # type: ignore[index]
             assert isinstance(selector, VectorSelector)
-            assert [m.value for m in selector.matchers.matchers] == [f"${name}" for name in names]
+            before = [name for name in names if name not in ("script_type", "status")]
+            asked = [m.value for m in selector.matchers.matchers]
+            assert asked[: len(before)] == [f"${name}" for name in before]
             names.append(variable["name"])
-    assert names == ["job", "instance", "target", "tenant"]
-
-
-def test_the_file_is_json_that_grafana_reads_back_the_same() -> None:
-    assert json.loads(command.text(MODEL)) == MODEL
+    assert names[:4] == ["job", "instance", "target", "tenant"]

@@ -13,15 +13,14 @@ from exporter.demo.shipped import alert_thresholds, rule_files
 from grafana.lint import Dashboard
 from grafana.overview import overview
 from grafana.panels import Limit
+from tests.grafana.models import PANELS, panel
 
 Json = dict[str, Any]
 
-MODEL = overview()
-PANELS = Dashboard(MODEL).panels
 # alert's threshold and the side that it fires on, by the panel or the column that shows it
 LIMITS = {
     "Records lost": ("lost_records", "above"),
-    "Lost, refused, not recorded": ("lost_records", "above"),
+    "Lost, refused, unannounced": ("lost_records", "above"),
     "Worst tenant's failure ratio": ("error_spike_failure_ratio", "above"),
     "Failure ratio by tenant": ("error_spike_failure_ratio", "above"),
     "Failure ratio, 24 h": ("error_spike_failure_ratio", "above"),
@@ -29,19 +28,23 @@ LIMITS = {
     "Partitions ahead": ("partitions_ahead", "below"),
     "Age of the oldest collection": ("collection_age_seconds", "above"),
     "Last success": ("collection_age_seconds", "above"),
+    "Oldest collection": ("collection_age_seconds", "above"),
+    "Longest wait": ("ddl_waiting_seconds", "above"),
+    "Longest wait for a lock": ("ddl_waiting_seconds", "above"),
+    "Intervals since the last comparison": ("reconcile_intervals", "above"),
+    "Refused logins": ("login_tenant_failures", "at or above"),
+    "Refused logins of one e-mail": ("login_account_failures", "at or above"),
+    "E-mails tried from one address": ("login_address_accounts", "at or above"),
     "Certificate ends in": ("certificate_ends_in_seconds", "below"),
 }
-
-
-def panel(model: Json, title: str) -> Json:
-    """The first panel of that title."""
-    return next(p for p in Dashboard(model).panels if p["title"] == title)
 
 
 def shown_limits() -> dict[str, tuple[list[Json], list[Json]]]:
     """Threshold steps with limits, and the mappings beside them, by panel or column."""
     found: dict[str, tuple[list[Json], list[Json]]] = {}
-    for shown in PANELS:
+    for _, shown in PANELS:
+        if shown["type"] == "text":
+            continue
         defaults = shown["fieldConfig"]["defaults"]
         found[shown["title"]] = (defaults["thresholds"]["steps"], defaults.get("mappings", []))
         for override in shown["fieldConfig"]["overrides"]:
@@ -66,27 +69,42 @@ def test_a_limit_is_the_alerts(title: str) -> None:
         for rule in group["rules"]
         if "alert" in rule and f'threshold="{name}"' in rule["expr"]
     )
-    comparison = re.findall(r"^\s*(>=|<=|>|<) on \((?:target)?\) group_left", alert, re.MULTILINE)[0]
-    assert comparison == {"above": ">", "below": "<"}[side]
-    if side == "above" and any(p["title"] == title and p["type"] == "stat" for p in PANELS):
+    before = alert[: alert.index(f'threshold="{name}"')]
+    comparison = re.findall(r"^\s*(>=|<=|>|<)", before, re.MULTILINE)[-1]
+    assert comparison == {"above": ">", "below": "<", "at or above": ">="}[side]
+    if side == "above" and any(p["title"] == title and p["type"] == "stat" for _, p in PANELS):
         assert mappings[0]["options"][f"{value:g}"]["color"] == "green", "the line itself does not page"
 
 
 def test_no_limit_is_of_the_dashboards_own_making() -> None:
-    # these three have no number in the rules: they compare with 0 or 1 there, or are no alert
-    assert shown_limits().keys() - LIMITS.keys() == {"Targets tracked", "Event triggers on", "Failing health checks"}
+    # these have no number in the rules: they compare with 0 or 1 there, or are no alert
+    assert shown_limits().keys() - LIMITS.keys() == {
+        "Collectors failing",
+        "Configurations valid",
+        "Event triggers on",
+        "Failing health checks",
+        "Forged messages",
+        "Gaps of the server log",
+        "Slots dropped",
+        "Targets paused",
+        "Targets tracked",
+        "Untracked changes",
+        "Untracked changes by target",
+        "Upkeep working",
+        "Vault violations",
+        "Violations",
+    }
     shown = {name for name, _ in LIMITS.values()}
-    # the first is told beside a limit, the second counts the exporter's own intervals; of the others there is no panel
-    logins = {f"login_{name}" for name in ("account_failures", "address_accounts", "tenant_failures", "usual_factor")}
+    # the first is told beside a limit; for the others there are no panels of that
     assert alert_thresholds().keys() - shown == {
-        "error_spike_failures", "reconcile_intervals", "ddl_waiting_seconds", "login_unavailable", *logins,
+        "error_spike_failures", "login_unavailable", "login_usual_factor",
         "slo_objective_ratio", "burn_rate_failures", "unusual_failures", "unusual_failures_factor", "new_kind_failures",
         "running_operation_seconds", "collections_skipped", "event_loop_lag_seconds",
         "slot_lag_ratio", "upkeep_age_seconds", "horizon_held_seconds", "storage_bytes", "storage_forecast_seconds",
     }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"
-        in (panel(MODEL, "Worst tenant's failure ratio")["description"])
+        in (panel("overview", "Worst tenant's failure ratio")["description"])
     )
 
 
@@ -95,7 +113,8 @@ def test_a_limit_follows_the_rules_file(tmp_path: Path, monkeypatch: pytest.Monk
     text = next(file for file in rule_files() if file.name == edited.name).read_text(encoding="utf-8")
     edited.write_text(text.replace("(script_tracking_up) * 0.2\n", "(script_tracking_up) * 0.35\n"))
     monkeypatch.setattr("exporter.demo.shipped.rule_files", lambda: [edited])
-    steps = panel(overview(), "Worst tenant's failure ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    worst = next(p for p in Dashboard(overview()).panels if p["title"] == "Worst tenant's failure ratio")
+    steps = worst["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert steps[1]["value"] == 0.35
 
 

@@ -10,12 +10,12 @@ import pytest
 
 import grafana.__main__ as command
 from grafana.lint import RULES, findings
-from grafana.overview import overview
+from tests.grafana.models import MODELS
 
 Json = dict[str, Any]
 Break = Callable[[Json], object]
 
-MODEL = overview()
+MODEL = MODELS["overview"]
 
 
 def broken(change: Break) -> Json:
@@ -39,8 +39,10 @@ def broken(change: Break) -> Json:
         (lambda m: m["panels"][1]["fieldConfig"]["defaults"]["thresholds"].update(mode=1), "$.panels[1]"),
         (lambda m: m["panels"][8]["fieldConfig"]["defaults"]["custom"].update(lineColour="red"), "$.panels[8]"),
         (lambda m: m["panels"][-1]["panels"][0]["gridPos"].update(x="0"), f"$.panels[{len(MODEL['panels']) - 1}]"),
-        (lambda m: m["templating"]["list"][1].update(refresh=7), "$.templating.list[1].refresh"),
-        (lambda m: m["annotations"]["list"][0]["target"].pop("expr"), "$.annotations.list[0].target"),
+        (lambda m: m["templating"]["list"][2].update(refresh=7), "$.templating.list[2].refresh"),
+        (lambda m: m["annotations"]["list"][0]["target"].pop("expr"), "$.annotations.list[0]"),
+        (lambda m: m["annotations"]["list"][1]["target"].pop("rawSql"), "$.annotations.list[1]"),
+        (lambda m: m["panels"][1]["fieldConfig"]["defaults"].update(links=[{"title": "nowhere"}]), "$.panels[1]"),
     ],
 )
 def test_the_schema_refuses_what_grafana_does_not_know(change: Break, place: str) -> None:
@@ -55,11 +57,11 @@ def set_expression(expression: str) -> Break:
 
 FILTER = 'job=~"$job", instance=~"$instance"'
 BREAKS: dict[str, Break] = {
-    "template-datasource-rule": lambda m: m["templating"]["list"][0].update(label="Source"),
-    "template-job-rule": lambda m: m["templating"]["list"][1].update(allValue=".*"),
-    "template-instance-rule": lambda m: m["templating"]["list"][2].update(multi=False),
-    "template-label-promql-rule": lambda m: m["templating"]["list"][3]["query"].update(query="label_values(up{, job)"),
-    "template-on-time-change-reload-rule": lambda m: m["templating"]["list"][4].update(refresh=1),
+    "template-datasource-rule": lambda m: m["templating"]["list"][1].update(label="Data source"),
+    "template-job-rule": lambda m: m["templating"]["list"][2].update(allValue=".*"),
+    "template-instance-rule": lambda m: m["templating"]["list"][3].update(multi=False),
+    "template-label-promql-rule": lambda m: m["templating"]["list"][4]["query"].update(query="label_values(up{, job)"),
+    "template-on-time-change-reload-rule": lambda m: m["templating"]["list"][5].update(refresh=1),
     "uneditable-dashboard-rule": lambda m: m.pop("editable"),
     "panel-datasource-rule": lambda m: m["panels"][1]["targets"][0]["datasource"].update(uid="prom"),
     "panel-title-description-rule": lambda m: m["panels"][1].update(description=""),
@@ -75,7 +77,23 @@ BREAKS: dict[str, Break] = {
 
 def test_every_rule_has_a_case_that_breaks_it() -> None:
     assert BREAKS.keys() == RULES.keys()
-    assert findings(MODEL) == []
+    assert [findings(model) for model in MODELS.values()] == [[]] * len(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda v: v.pop(1) and v[0].update(name="datasource", label="Data source"), False),  # one may be named so
+        (lambda v: v[0].update(name="datasource", label="Data source"), True),
+        (lambda v: v[1].update(query="grafana-postgresql-datasource"), True),
+        (lambda v: [v.pop(0), v.pop(0)], True),
+    ],
+)
+def test_a_data_source_variable_is_named_after_its_plugin_where_there_are_several(
+    change: Break, expected: bool
+) -> None:
+    found = findings(broken(lambda m: change(m["templating"]["list"])))
+    assert any(finding.startswith("template-datasource-rule") for finding in found) == expected
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -1,4 +1,4 @@
-"""Every query of the overview on a Prometheus that scraped the exporter of a busy and an untouched database."""
+"""Every query of the dashboards: a Prometheus that scraped two exporters of a busy and an untouched database."""
 
 from __future__ import annotations
 
@@ -14,26 +14,50 @@ import yaml
 from exporter.demo.shipped import rule_files
 from exporter.metricmap import load
 from grafana.lint import Dashboard, parse, selectors
-from grafana.overview import overview
 from tests.fix_exporter import becomes, eventually
 from tests.fix_sessions import meddling
 from tests.grafana.conftest import ADMINISTRATION, BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
 from tests.grafana.live import Question, Series, questions
+from tests.grafana.models import MODELS, PANELS
 from tests.postgres_server import Server
 
-MODEL = overview()
-QUESTIONS = questions(MODEL)
+# a panel that several dashboards have once
+QUESTIONS = list({q.same(): q for model in reversed(MODELS.values()) for q in questions(model)}.values())[::-1]
 BY_PLACE = pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.where)
+TABLES = {panel["title"] for _, panel in PANELS if panel["type"] == "table"}
 WITHOUT_TLS = "Certificate ends in"  # a panel that says so
-# What an untouched database cannot know, with the panels' noValue instead of a curve
-UNKNOWN_AT_FIRST = {
-    "Duration",
-    "Duration by type, p95",
-    "Oldest running operation",
-    "Tenants F",  # the last execution
-    "Tracking cost per execution",
-    "Schema changes",  # the annotation marks what happened
+# What this server and these exporters do not have, as the panels say
+ABSENT = {
     WITHOUT_TLS,
+    "Age of the last reading of the log",
+    "Databases found",
+    "Server log to be read",
+}
+# What an untouched database cannot know, with the panels' noValue instead of a curve
+UNKNOWN_AT_FIRST = ABSENT | {
+    "Addresses that are refused",  # it did not opt in to the login wrappers
+    "Classes A",
+    "Duration",
+    "Duration by tenant, p95",
+    "Duration by type, p95",
+    "Duration of schema changes",
+    "Durations, heat map",
+    "E-mails that are locked out",
+    "E-mails tried from one address",
+    "Logins by outcome",
+    "Most frequent class",
+    "Oldest running operation",
+    "Refused logins",
+    "Refused logins of one e-mail",
+    "Running longest",
+    "annotation Schema changes",  # it marks what happened
+    "Tenants H",  # the last execution
+    "Tracking cost per execution",
+    "Types C",  # of the last 24 hours
+    "Types D",
+    "Types E",
+    "Types F",
+    "Types G",
 }
 
 
@@ -52,13 +76,13 @@ WHERE_CONFIGURED = {
 
 def name(question: Question) -> str:
     """Its panel's title, with the letter of a table's column."""
-    title = re.sub(r"^\d+ ", "", question.where)
-    return title if title.startswith("Tenants") else re.sub(r" [A-Z]$", "", title)
+    title = re.sub(r"^[\w-]+ \d+ ", "", question.where)
+    return title if title[:-2] in TABLES else re.sub(r" [A-Z]$", "", title)
 
 
 def question(title: str, letter: str = "A") -> Question:
     """That of the first panel of a title."""
-    return next(q for q in QUESTIONS if re.fullmatch(rf"\d+ {re.escape(title)} {letter}", q.where))
+    return next(q for q in QUESTIONS if re.fullmatch(rf"[\w-]+ \d+ {re.escape(title)} {letter}", q.where))
 
 
 def by(series: list[Series], label: str) -> dict[str, float]:
@@ -71,11 +95,11 @@ def by(series: list[Series], label: str) -> dict[str, float]:
 @BY_PLACE
 def test_a_query_has_finite_values_with_the_labels_that_its_legend_names(scraped: Scraped, question: Question) -> None:
     series = scraped.asker(target=BUSY).ask(question)
-    assert bool(series) == (name(question) != WITHOUT_TLS)
+    assert bool(series) == (name(question) not in ABSENT)
     for one in series:
         assert all(math.isfinite(value) for value in one.values)
         assert question.labels <= one.labels.keys()
-        assert all(one.labels.values())
+        assert all(value for label, value in one.labels.items() if label != "lacks")
     legends = [tuple(one.labels[label] for label in sorted(question.labels)) for one in series]
     assert len(set(legends)) == len(legends), "two series have one legend"
 
@@ -86,7 +110,8 @@ def test_a_query_works_with_a_choice_of_one_and_of_several_tenants(scraped: Scra
         series = scraped.asker(target=BUSY, tenant=choice).ask(question)
         seen = {one.labels["tenant"] for one in series if "tenant" in one.labels}
         assert seen <= {"globex", "initech"}
-        assert series or name(question) in ("Failures by error class", WITHOUT_TLS)
+        never_failed = {"Failures by error class", "Most frequent class", "Classes A"}
+        assert series or name(question) in ABSENT | never_failed
 
 
 @BY_PLACE
@@ -94,8 +119,28 @@ def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped, que
     series = scraped.asker(target=UNTOUCHED).ask(question)
     assert all(math.isfinite(value) for one in series for value in one.values)
     assert (not series) == (name(question) in UNKNOWN_AT_FIRST)
-    if re.search(r"operations_(total|running|24h)|errors_total|lost_records", question.expr):
+    if (
+        re.search(r"operations_(total|running|24h)|errors_total|lost_records", question.expr)
+        and "count(" not in question.expr
+    ):
         assert {value for one in series for value in one.values} <= {0.0}
+
+
+def test_two_exporters_of_one_database_double_nothing(scraped: Scraped) -> None:
+    of_itself = re.compile(r"script_tracking_(exporter|api|config|web)_|by \(instance\)|, instance\)")
+    first = scraped.exporter.url.removeprefix("http://")
+    compared = 0
+    for asked in QUESTIONS:
+        if asked.ranged or of_itself.search(asked.expr) or "time()" in asked.expr:
+            continue
+        both, one = (
+            {(*sorted(s.labels.items()),): s.values[0] for s in scraped.asker(instance=instance).ask(asked)}
+            for instance in (".+", first.replace(".", "[.]"))
+        )
+        for labels, value in one.items():
+            assert both[labels] == pytest.approx(value, rel=0.2, abs=0.05), (asked.where, labels)
+        compared += bool(one)
+    assert compared > 50
 
 
 def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scraped: Scraped) -> None:
@@ -107,24 +152,28 @@ def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scra
         assert {where for where, values in idle.items() if not all(map(math.isfinite, values))} == set()
         return {name(q) for q in QUESTIONS if not idle[q.where]}
 
-    nothing_happens = {
+    nothing_happens = ABSENT | {
         "API duration by route, p95",
-        WITHOUT_TLS,
         "Duration",
+        "Duration by tenant, p95",
         "Duration by type, p95",
-        "Schema changes",
+        "Duration of schema changes",
+        "annotation Schema changes",
         "Tracking cost per execution",
     }
     becomes(nothing_happens, without_a_value)
 
 
 def test_variables_offer_what_is_there(scraped: Scraped) -> None:
-    offered = dict(scraped.asker().variables(MODEL))
+    offered = {k: v for model in MODELS.values() for k, v in scraped.asker(target=BUSY).variables(model)}
     assert offered["job"] == ["script-tracking-exporter"]
-    assert offered["instance"] == [scraped.exporter.url.removeprefix("http://")]
+    assert offered["instance"] == sorted(e.url.removeprefix("http://") for e in (scraped.exporter, scraped.replica))
     assert offered["target"] == [BUSY, UNTOUCHED]
     assert offered["tenant"] == sorted([*TENANTS, "system"])
-    assert dict(scraped.asker(target=UNTOUCHED).variables(MODEL))["tenant"] == ["system"]
+    assert offered["script_type"] == ["ADMINISTRATION", "BATCH", "DDL", "REPORT"]
+    assert {"COMPLETED", "FAILED"} < set(offered["status"])
+    assert offered["error_class"] == ["23", "unknown"]
+    assert dict(scraped.asker(target=UNTOUCHED).variables(MODELS["overview"]))["tenant"] == ["system"]
 
 
 def test_the_verdict_is_true(scraped: Scraped) -> None:
@@ -141,21 +190,27 @@ def test_the_verdict_is_true(scraped: Scraped) -> None:
 
 def test_the_table_of_tenants_counts_what_they_did(scraped: Scraped) -> None:
     ask = scraped.asker(target=BUSY)
-    columns = {letter: by(ask.ask(question("Tenants", letter)), "tenant") for letter in "ABCDEF"}
+    columns = {letter: by(ask.ask(question("Tenants", letter)), "tenant") for letter in "ABCDEFGH"}
     assert columns["A"] == {
         "acme": 4 * ROUNDS,
         "globex": 3 * ROUNDS,
         "initech": 3 * ROUNDS,
         "system": ADMINISTRATION,
     }
-    of_system = f'sum by (script_type) (script_tracking_operations_total{{target="{BUSY}", tenant="system"}})'
+    of_system = (
+        "sum by (script_type) (max by (script_type, status)"
+        f' (script_tracking_operations_total{{target="{BUSY}", tenant="system"}}))'
+    )
     assert by(ask.now(of_system), "script_type") == {"ADMINISTRATION": ADMINISTRATION, "DDL": 0}
     assert columns["B"] == {"acme": ROUNDS, "globex": 0, "initech": 0, "system": 0}
     assert columns["C"] == {"acme": 0.25, "globex": 0, "initech": 0, "system": 0}
-    assert columns["D"]["globex"] == pytest.approx(ROUNDS, rel=0.2)  # increase() extrapolates
-    assert columns["E"] == {"acme": 0, "globex": 1, "initech": 1, "system": 0}
-    assert columns["F"].keys() == {*TENANTS, "system"}
-    assert all(0 <= scraped.ended - value / 1000 < 600 for value in columns["F"].values())
+    # increase() extrapolates
+    assert columns["D"]["globex"] == pytest.approx(3 * ROUNDS, rel=0.2)
+    assert columns["E"]["acme"] == pytest.approx(ROUNDS, rel=0.2)
+    assert columns["F"]["globex"] == pytest.approx(ROUNDS, rel=0.2)
+    assert columns["G"] == {"acme": 0, "globex": 1, "initech": 1, "system": 0}
+    assert columns["H"].keys() == {*TENANTS, "system"}
+    assert all(0 <= scraped.ended - value / 1000 < 600 for value in columns["H"].values())
 
 
 def test_rates_show_types_statuses_and_classes(scraped: Scraped) -> None:
@@ -188,10 +243,17 @@ def metrics_of(expressions: Iterable[str]) -> set[str]:
 
 
 def test_every_metric_of_the_dashboard_is_in_a_scrape(scraped: Scraped) -> None:
-    asked = metrics_of(target.expr for target in Dashboard(MODEL).targets)
-    asked |= {m for v in MODEL["templating"]["list"] for m in re.findall(r"script_tracking_\w+", str(v["query"]))}
-    assert len(asked) > 20
-    becomes({CERTIFICATE}, lambda: asked - live_names(scraped))
+    asked = metrics_of(target.expr for model in MODELS.values() for target in Dashboard(model).targets)
+    variables = [variable for model in MODELS.values() for variable in model["templating"]["list"]]
+    asked |= {m for v in variables for m in re.findall(r"script_tracking_\w+", str(v["query"]))}
+    assert len(asked) > 60
+    absent = {
+        CERTIFICATE,
+        "script_tracking_discovery_databases",
+        "script_tracking_server_log_last_read_timestamp_seconds",
+        "script_tracking_server_log_unread_bytes",
+    }
+    assert asked - scraped.asker().names() == absent
 
 
 def test_every_metric_of_the_rules_is_in_a_scrape(scraped: Scraped) -> None:
@@ -219,9 +281,29 @@ def test_metrics_of_logins_are_those_of_the_database_that_opted_in(scraped: Scra
 
 def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server) -> None:
     # what the exporter still says of a database that does not answer
-    about_collection = {"Targets tracked", "Targets", "Collectors", "Age of the oldest collection"}
-    about_collection |= {"Age of the last archiving"}
-    about_itself = {"Requests by status", "API requests by route", "Sessions with databases", "Event loop lag"}
+    about_collection = {
+        "Age of the last archiving",
+        "Age of the last upkeep",
+        "Age of the oldest collection",
+        "Collectors",
+        "Collectors failing",
+        "Slowest collectors",
+        "Targets",
+        "Targets tracked",
+        "Turns skipped, samples dropped",
+        "Upkeep working",
+    }
+    about_itself = {
+        "API requests by route",
+        "Configurations valid",
+        "Connections ended",
+        "Event loop lag",
+        "Exporters",
+        "Exporters by version",
+        "Requests by status",
+        "Sessions with databases",
+        "Waiting for sessions",
+    }
     triggers = "sum(script_tracking_event_trigger_enabled)"
     (before,) = eventually(lambda: scraped.monitoring.query(triggers), 60)
     postgres.stop()
@@ -235,14 +317,16 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
 
         def still() -> set[str]:
             ask = scraped.asker_of_now(rate_interval="5s")
-            return {name(q) for q in QUESTIONS if "[5m]" not in q.expr and "$__range" not in q.expr and ask.now(q.expr)}
+            # what looks back further than the rates tells of the time before
+            now = [q for q in QUESTIONS if not re.search(r"\[(?!\$__rate_interval)", q.expr)]
+            return {re.sub(r"^[\w-]+ \d+ (.+) [A-Z]$", r"\1", q.where) for q in now if ask.now(q.expr)}
 
         for title in ("Targets tracked", "Targets", "Collectors"):
             becomes({(0.0,)}, partial(told, title))
         becomes(about_collection | about_itself, still)
     finally:
         postgres.start()
-    scraped.wait_for("sum(script_tracking_up) == 2")
+    scraped.wait_for("sum(script_tracking_up) == 4")
     scraped.wait_for(f"{triggers} == {before.value:g}")
 
 

@@ -157,7 +157,7 @@ def test_what_is_run_differs_from_what_is_shipped_in_addresses_and_waits_only(pr
     config = shipped.prometheus_config()
     derived = derive_prometheus(
         config,
-        exporter_address="127.0.0.1:1",
+        exporter_addresses=["127.0.0.1:1"],
         alertmanager_address="127.0.0.1:2",
         rules=shipped.rule_files(),
         interval=0.5,

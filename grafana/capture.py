@@ -1,0 +1,123 @@
+"""Capture and integrity: what is captured, lost and untracked, whether the record keeps its rules, what it costs."""
+
+from __future__ import annotations
+
+from exporter.demo.shipped import alert_thresholds
+from grafana import reconciler, slot, storage, tracker
+from grafana.dashboard import Json, Row, Sized, dashboard
+from grafana.links import CAPTURE, OPERATIONS, SCHEMA_CHANGES, cell, to
+from grafana.panels import NO_DATA, Limit, Query, stat, words
+from grafana.promql import once, select, total
+from grafana.records import Cell, needs, record
+
+HEALTH = words(
+    {
+        "critical": ("critical", "red"),
+        "warning": ("warning", "orange"),
+        "unknown": ("unknown", "text"),
+        "ok": ("ok", "green"),
+    }
+)
+
+
+def _verdict(limits: dict[str, float]) -> list[Json]:
+    levels = once(select("capture_level_info"), "target", "level", "lacks")
+    paused = once(select("paused"), "target")
+    open_losses = once(select("unacknowledged_losses"), "target")
+    return [
+        tracker.event_triggers_on(),
+        tracker.records_lost(limits),
+        tracker.untracked_changes(),
+        reconciler.coverage_now(),
+        tracker.failing_checks(),
+        reconciler.violations_now(),
+        stat(
+            "Capture level",
+            "Targets by their level and what keeps it from being higher. basic: DDL that succeeded. failures: also DDL "
+            "that failed or was rolled back. full: also its SQLSTATE and message.",
+            [Query(f"count by (level, lacks) ({levels})", "{{level}} {{lacks}}")],
+            unit="short",
+            no_value=NO_DATA,
+            text="value_and_name",
+            links=[to(CAPTURE, "Each health check")],
+        ),
+        stat(
+            "Targets paused",
+            "Targets in which a superuser has paused tracking, so that no DDL is recorded: ScriptTrackingPaused.",
+            [Query(total(paused))],
+            unit="short",
+            no_value=NO_DATA,
+            limit=Limit(0, "above"),
+            links=[to(CAPTURE, "Each event trigger")],
+        ),
+        stat(
+            "Losses to acknowledge",
+            "Lost records since script_tracking.acknowledge_losses() was last called, over all targets.",
+            [Query(total(open_losses))],
+            unit="short",
+            no_value=NO_DATA,
+            links=[to(CAPTURE, "Losses over time")],
+        ),
+        slot.dropped(),
+        slot.refused(),
+        slot.gaps(),
+    ]
+
+
+def _record() -> list[Json | Sized]:
+    return [
+        Sized(needs(auditor=True), 24, 4),
+        record(
+            "Health checks with advice",
+            "Each check of script_tracking.get_system_health(), the bad ones first, and what to do about it.",
+            "health",
+            {"Status": Cell(words=HEALTH), "What to do": Cell(width=700)},
+            no_value="no check",
+        ),
+    ]
+
+
+def _for_auditors() -> list[Json]:
+    changes = [to(SCHEMA_CHANGES, "Its history", object=cell("Object"))]
+    key = [to(OPERATIONS, "This execution", execution=cell("Execution"))]
+    return [
+        record(
+            "Changes that went round the record",
+            "Those that are not acknowledged, and those of the time range. For an auditor's data source.",
+            "untracked_changes",
+            {"Object": Cell(links=changes), "Execution": Cell(links=key, width=120)},
+            no_value="none",
+        ),
+        record(
+            "Past partitions",
+            "Partitions that are past, and what keeps each. For an auditor's data source.",
+            "partitions",
+            {},
+            no_value="none is past",
+        ),
+    ]
+
+
+def capture() -> Json:
+    """The dashboard of who looks after the tracker, and of who must trust the record."""
+    limits = alert_thresholds()
+    rows = [
+        Row("Verdict", _verdict(limits), width=4, height=5),
+        Row("Losses and cost", [
+            tracker.losses(limits), tracker.left_out(), tracker.tracking_cost(), tracker.tracking_share(),
+            storage.rollup_lag(limits), storage.links_lag(),
+        ], width=8, height=8),
+        Row("Slot and server log", slot.curves(), width=8, height=8),
+        Row("Comparison of the catalogs", reconciler.curves(limits), width=6, height=8),
+        Row("Rules of the vault", [Sized(reconciler.vault_checks(), 16, 8), reconciler.vault_age()], width=8, height=8),
+        Row("Partitions, retention, archive", [storage.partitions_ahead(limits), *storage.curves()], width=8, height=8),
+        Row("Triggers and checks", [tracker.event_triggers(), tracker.health_checks()], width=12, height=9),
+        Row("From the record", _record(), width=24, height=10),
+        Row("For auditors, from the record", _for_auditors(), width=24, height=9, collapsed=True),
+    ]  # fmt: skip
+    return dashboard(
+        CAPTURE,
+        "Whether every change is on record: event triggers, level of capture, losses, changes that went round the "
+        "record, the rules of the vault, partitions, archive, lag, and what tracking costs the database.",
+        rows,
+    )

@@ -1,0 +1,93 @@
+"""Tables of the record itself, by way of the PostgreSQL data source: who, what, statements, fingerprints.
+
+No label of a metric carries these. The statements are in sql/queries/grafana.sql, named as their tables here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exporter.sqlfiles import query
+from grafana.links import Link
+from grafana.panels import words
+from grafana.tables import OPTIONS, linked, look, override
+from grafana.variables import RECORD
+
+Json = dict[str, Any]
+
+STATUSES: Final = words(
+    {
+        "COMPLETED": ("COMPLETED", "green"),
+        "NOOP": ("NOOP", "text"),
+        "RUNNING": ("RUNNING", "blue"),
+        "FAILED": ("FAILED", "red"),
+        "INTERRUPTED": ("INTERRUPTED", "red"),
+        "ROLLED_BACK": ("ROLLED_BACK", "orange"),
+    }
+)
+_NEEDS: Final = (
+    "The tables below show names and statements, which no metric carries. They ask **one** database, that of the "
+    "*Postgres data source* chosen above, whichever targets are chosen, for the chosen tenants and time. Where no such "
+    "data source is there, add one for the database, with a login role of its own that was granted "
+    "`script_tracking_reader` and its tenants{auditor}; all else on this dashboard does without. Whoever may use the "
+    "data source can run any statement as that role. The exporter's REST API "
+    "gives the same rows to programs."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a column of a statement has of its own: unit, words that colour it, links, width in pixels."""
+
+    unit: str = ""
+    words: Sequence[Json] = ()
+    links: Sequence[Link] = ()
+    width: int = 0
+
+    def properties(self) -> list[Json]:
+        """What the column overrides."""
+        found: list[Json] = [{"id": "unit", "value": self.unit}] if self.unit else []
+        if self.words:
+            found.append({"id": "mappings", "value": list(self.words)})
+            found.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
+        if self.width:
+            found.append({"id": "custom.width", "value": self.width})
+        return found + linked(self.links)
+
+
+def target(statement: str) -> Json:
+    """The query that asks a named statement."""
+    return {
+        "refId": "A",
+        "datasource": RECORD,
+        "editorMode": "code",
+        "format": "table",
+        "rawQuery": True,
+        "rawSql": query("grafana", statement),
+    }
+
+
+def record(title: str, description: str, statement: str, cells: dict[str, Cell], *, no_value: str) -> Json:
+    """The rows of a statement; `cells` by the headings that it gives its columns."""
+    return {
+        "type": "table",
+        "title": title,
+        "description": f"{description} Needs the Postgres data source.",
+        "datasource": RECORD,
+        "targets": [target(statement)],
+        "fieldConfig": look(no_value, [override(heading, found.properties()) for heading, found in cells.items()]),
+        "options": OPTIONS,
+    }
+
+
+def needs(*, auditor: bool = False) -> Json:
+    """What the tables of the record need, in words: they cannot say so themselves where it is missing."""
+    more = " (`script_tracking_auditor` where a table says so, which sees all tenants)" if auditor else ""
+    return {
+        "type": "text",
+        "title": "What these tables need",
+        "description": "What the tables of the record need, which are the only panels that are not from Prometheus.",
+        "options": {"mode": "markdown", "content": _NEEDS.format(auditor=more)},
+    }

@@ -1,0 +1,111 @@
+"""Panels of how far what is derived lags, of partitions, and of what goes and what stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana.links import CAPTURE, label, to
+from grafana.panels import NO_DATA, Limit, Query, timeseries
+from grafana.promql import increase, once, select, total
+
+Json = dict[str, Any]
+
+_HERE = [to(CAPTURE, "This target", target=label("target"))]
+_RECORD = [to(CAPTURE, "All of the record")]
+
+
+def rollup_lag(limits: dict[str, float]) -> Json:
+    """How old what the totals lack is."""
+    return timeseries(
+        "Rollup lag",
+        "Age of the oldest record that the totals do not hold yet. Counters are right all the same; past the line "
+        "ScriptTrackingRollupLag says that a transaction holds the horizon.",
+        [Query(once(select("rollup_lag_seconds"), "target"), "{{target}}")],
+        unit="s",
+        no_value=NO_DATA,
+        limit=Limit(limits["rollup_lag_seconds"], "above"),
+        links=_HERE,
+    )
+
+
+def links_lag() -> Json:
+    """How old what the links lack is."""
+    return timeseries(
+        "Links lag",
+        "Age of the oldest record that the links to objects and parents do not hold yet; the functions that ask them "
+        "read it from the record.",
+        [Query(once(select("links_lag_seconds"), "target"), "{{target}}")],
+        unit="s",
+        no_value=NO_DATA,
+        links=_HERE,
+    )
+
+
+def partitions_ahead(limits: dict[str, float]) -> Json:
+    """What stands ready."""
+    return timeseries(
+        "Partitions ahead",
+        "Partitions that stand ready for the months to come; below the line ScriptTrackingPartitionMissing warns.",
+        [Query(once(select("partitions_ahead"), "target"), "{{target}}")],
+        unit="short",
+        no_value=NO_DATA,
+        limit=Limit(limits["partitions_ahead"], "below"),
+        step=True,
+        links=_HERE,
+    )
+
+
+def curves() -> list[Json]:
+    """Five panels of bytes, retention and archive."""
+    kept = once(select("partitions_kept"), "target", "reason")
+    archived = once(select("archive_last_success_timestamp_seconds"), "target")
+    # of several exporters of a database only one writes an archive
+    written = total(once(increase(select("archive_written_bytes_total"), "$__range"), "target", "instance"), "target")
+    removed = once(increase(select("removed_executions_total"), "$__range"), "target")
+    return [
+        timeseries(
+            "Storage",
+            "Bytes on disk of the record's tables with their indexes, over all partitions.",
+            [Query(total(once(select("storage_bytes"), "target", "relation"), "relation"), "{{relation}}")],
+            unit="bytes",
+            no_value=NO_DATA,
+            stacked=True,
+            links=_RECORD,
+        ),
+        timeseries(
+            "Past periods kept",
+            "Past periods by what keeps their partitions, such as a hold, a retention or an archive that is not "
+            "written yet; due is what goes next.",
+            [Query(total(kept, "reason"), "{{reason}}")],
+            unit="short",
+            no_value=NO_DATA,
+            step=True,
+            links=_RECORD,
+        ),
+        timeseries(
+            "Removed within the time range",
+            "Executions that went with their partitions, up to each moment within a range as long as the dashboard's.",
+            [Query(removed, "{{target}}")],
+            unit="short",
+            no_value=NO_DATA,
+            links=_HERE,
+        ),
+        timeseries(
+            "Age of the last archiving",
+            "Time since a round of archiving last succeeded, also where nothing was to be archived: one every ten "
+            "minutes. Where it fails for an hour ScriptTrackingArchiveFailing warns.",
+            [Query(f"time() - {archived}", "{{target}}")],
+            unit="s",
+            no_value="no archive",
+            links=_HERE,
+        ),
+        timeseries(
+            "Archived within the time range",
+            "Bytes of the archives that were written, after compression, up to each moment within a range as long as "
+            "the dashboard's.",
+            [Query(written, "{{target}}")],
+            unit="bytes",
+            no_value="no archive",
+            links=_HERE,
+        ),
+    ]
