@@ -8,12 +8,14 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg import sql
 
 from exporter import metricmap
 from exporter.apiconfig import ApiToken
+from exporter.changesconfig import ChangesConfig
 from exporter.collect.collector import configured
 from exporter.config import Config
 from exporter.database import Connection, connect
@@ -45,6 +47,8 @@ def describe(config: Config) -> Iterator[str]:
         yield f"api: token {token.name} reads {', '.join(token.targets)} as {token.role}{narrowed}"
     if config.archive is not None:
         yield f"archive: {config.archive.directory}, {_about_archive(config.archive.directory)}"
+    if config.changes is not None:
+        yield f"changes: {'; '.join(_about_changes(config.changes))}"
     yield f"schema: {config.schema_mode}; log: {config.log.format}, {config.log.level}"
     off = sorted(name for name, own in config.collectors.items() if not own.enabled)
     specs = [*metricmap.load(), *config.own_collectors]
@@ -70,6 +74,26 @@ def _about_web(path: Path) -> Iterator[str]:
         with_certificate = settings.context.verify_mode is not ssl.CERT_NONE
         yield "TLS" + (" with client certificates" if with_certificate else "")
     yield f"{len(settings.users)} user(s)" if settings.users else "without passwords"
+
+
+def _about_changes(changes: ChangesConfig) -> Iterator[str]:
+    """What is said of windows and references. Raises ConfigurationError for a broken file of references."""
+    from exporter.changes.calendar import is_in_force, is_open
+    from exporter.changes.references import ReferenceFiles
+    from exporter.changes.rules import Rules
+
+    now = datetime.now(UTC)
+    for window in changes.windows:
+        yield f"window {window.name}{', open now' if is_open(window, now) else ''}"
+    for freeze in changes.freezes:
+        yield f"freeze {freeze.name}{', in force now' if is_in_force(freeze, now) else ''}"
+    files = ReferenceFiles(changes.reference_files, quiet=True)
+    files.look()
+    if files.problems:
+        raise ConfigurationError(problems=files.problems)
+    listed = files.references or ()
+    yield f"{len(changes.references) + len(listed)} reference(s), {len(listed)} of files"
+    yield f"fingerprint {Rules(changes).fingerprint}"
 
 
 def _about_archive(directory: Path) -> str:

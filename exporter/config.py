@@ -12,6 +12,7 @@ from exporter import logs
 from exporter.alertconfig import AlertThresholds
 from exporter.apiconfig import ApiConfig
 from exporter.archiveconfig import ArchiveConfig
+from exporter.changesconfig import ChangesConfig
 from exporter.metricmap import CollectorSpec
 from exporter.probeconfig import ProbeConfig
 from exporter.targetconfig import CaptureConfig, FileSdConfig, TargetConfig
@@ -136,6 +137,10 @@ class Config(Model):
     archive: Annotated[ArchiveConfig | None, BeforeValidator(something)] = Field(
         default=None,
         description="archives past partitions of the record before they go (docs/archive.md); without the key none",
+    )
+    changes: Annotated[ChangesConfig | None, BeforeValidator(something)] = Field(
+        default=None,
+        description="judges captured DDL by change windows and references (docs/changes.md); without the key none is",
     )
     sessions: SessionsConfig = Field(
         default=SessionsConfig(), description="how many sessions with databases the program has"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter import metricmap
+from exporter.changesconfig import ListedReference, ReferenceList
 from exporter.config import Config
 from exporter.dsn import Dsn
 from exporter.dsn import resolve as resolve_dsn
@@ -261,6 +262,11 @@ def read_own(paths: Sequence[Path], taken: Iterable[str]) -> OwnFiles:
 def load_targets(path: Path) -> tuple[TargetConfig, ...]:
     """Reads a file of file_sd, whose paths are relative to its own folder. Raises ConfigurationError as load() does."""
     return validate(TargetList, read(path, os.environ), path).root
+
+
+def load_references(path: Path) -> tuple[ListedReference, ...]:
+    """Reads a file of changes.reference_files. Raises ConfigurationError as load() does."""
+    return validate(ReferenceList, read(path, os.environ), path).root
 
 
 def _single(target: Mapping[str, Any]) -> Config:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from exporter import garbage, metricmap
 from exporter.breakage import Breakage, Breakages
+from exporter.changes.references import RuleBook
 from exporter.collect.collector import configured
+from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.config import Config
 from exporter.logs import get_logger, mistake
@@ -39,6 +41,7 @@ class Fleet:
         self._watches: dict[str, Watch] = {}
         self._ending: set[Watch] = set()
         self._config: Config | None = None
+        self._rule_book: RuleBook | None = None
         self._broken: dict[str, Breakage] = {}  # of targets whose watch has broken
         self._mending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -54,6 +57,7 @@ class Fleet:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
         self._config = config
         self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
+        self._adopt_rules(config)
         before, known = self._collectors, [*self._known, *config.own_collectors]
         self._collectors = configured(known, config.collectors)
         if before == self._collectors:
@@ -65,6 +69,23 @@ class Fleet:
                     f"{metric.documentation} From {spec.function}(), cached, refreshed every {spec.interval:g} s.",
                 )
         return True
+
+    def _adopt_rules(self, config: Config) -> None:
+        """Has the watches judge by what the configuration says; as it was, it keeps what it has read of files."""
+        before = self._rule_book
+        if config.changes is None:
+            self._rule_book = None
+        elif before is None or before.config != config.changes:
+            self._rule_book = RuleBook(config.changes, before, self._tell_references)
+        if self._rule_book is not before:
+            self._tell_references({} if self._rule_book is None else self._rule_book.files.success)
+        for watch in self._watches.values():
+            watch.judge.book = self._rule_book
+
+    def _tell_references(self, success: Mapping[str, bool]) -> None:
+        spec = self._own_metrics["reference_file_success"]
+        family = Family(spec, {(("file", name),): float(well) for name, well in success.items()})
+        self._snapshot.put("", "reference_file_success", [family])
 
     def build(self, config: Config, targets: Sequence[TargetConfig]) -> list[Watch]:
         """Adds watches whose tasks are not begun."""
@@ -82,6 +103,7 @@ class Fleet:
             schema_mode=config.schema_mode,
             capture=config.capture,
             archive=config.archive,
+            rule_book=self._rule_book,
             sessions=self.sessions,
             limits=config.limits,
         )

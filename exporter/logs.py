@@ -19,6 +19,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Module = Literal[
     "api",
     "capture",
+    "changes",
     "collect",
     "daemon",
     "discovery",

@@ -219,6 +219,11 @@ def _of_tasks(watch: Watch) -> Iterator[Problem]:
             "script-tracking-exporter schema upgrade --dsn DSN.",
             "ScriptTrackingCollectionStale", "; ".join(sorted(set(failing.values()))),
         )  # fmt: skip
+    if watch.status.get("change_judging_success") == 0:
+        yield Problem(
+            "warning", "Captured DDL is not judged by change windows",
+            "It is tried again by itself; the log says why (judging_failed, or reference_file_refused).",
+        )  # fmt: skip
     for key, what in (("upkeep_success", "Upkeep fails"), ("capture_success", "Capture fails")):
         if watch.status.get(key) == 0:
             yield Problem(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -13,14 +12,10 @@ from pathlib import Path
 from exporter.configfile import load_targets
 from exporter.errors import ConfigurationError
 from exporter.logs import get_logger
+from exporter.signature import REST_SECONDS, Signature, signature_at_rest, signature_of
 from exporter.targetconfig import FileSdConfig, TargetConfig
 
 log = get_logger("targetfiles")
-
-REST_SECONDS = 0.5  # for which a file has to be left alone: while it is written it may be valid, and half
-MOST_RESTS = 10
-
-Signature = tuple[int, int, int]
 
 
 @dataclass
@@ -59,7 +54,7 @@ class TargetFiles:
     def look(self, *, anew: bool = False) -> None:
         """Reads what has changed, or everything. For a thread of its own: it may take a while."""
         with self._turn:
-            if not anew and any(file.signature and _signature(path) is None for path, file in self._files.items()):
+            if not anew and any(file.signature and signature_of(path) is None for path, file in self._files.items()):
                 time.sleep(REST_SECONDS)  # some write a file anew by removing it first
             patterns = [str(pattern) for pattern in self.settings.files]
             found = {Path(name) for pattern in patterns for name in glob.glob(pattern)}
@@ -71,11 +66,11 @@ class TargetFiles:
             }
 
     def _read(self, path: Path, before: _File, *, anew: bool) -> _File:
-        signature = _signature(path)
+        signature = signature_of(path)
         if not anew and before.signature == signature and not (signature is None and not before.problems):
             return before
         if not anew:
-            signature = _signature_at_rest(path)
+            signature = signature_at_rest(path)
         try:
             read = _File(signature, load_targets(path))
         except ConfigurationError as error:
@@ -87,26 +82,6 @@ class TargetFiles:
         if before.problems:
             log.info("target_file_recovered", file=str(path))
         return read
-
-
-def _signature(path: Path) -> Signature | None:
-    """What differs when a file was written or replaced; None where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _signature_at_rest(path: Path) -> Signature | None:
-    """That of a file that nobody writes at the moment; after some seconds of one that is written without end."""
-    signature = _signature(path)
-    for _ in range(MOST_RESTS):
-        if signature is None or abs(time.time() - signature[0] / 1e9) > REST_SECONDS:
-            break
-        time.sleep(REST_SECONDS)
-        signature = _signature(path)
-    return signature
 
 
 def without_namesakes(targets: Sequence[TargetConfig]) -> tuple[list[TargetConfig], list[str]]:

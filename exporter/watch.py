@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
@@ -13,6 +14,8 @@ from exporter.archiveconfig import ArchiveConfig
 from exporter.capture.reconcile import Reconciler
 from exporter.capture.serverlog import LogReader
 from exporter.capture.wal import AttemptReader
+from exporter.changes.judge import Judge
+from exporter.changes.references import RuleBook
 from exporter.collect.collector import TargetCollector
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import TargetStatus
@@ -37,6 +40,9 @@ END_SECONDS = 1.5  # a task that is slower than that to end loses its session al
 CAPTURE_VERSION = 11  # the migration that brings what capture works with
 ARCHIVE_VERSION = 24  # and what archives
 ARCHIVE_SECONDS = 600.0
+JUDGE_VERSION = 35  # and what judges
+JUDGE_SECONDS = 10.0
+JUDGE_IDLE_SECONDS = 30.0  # where nothing happens
 
 
 class Watch:
@@ -53,6 +59,7 @@ class Watch:
         capture: CaptureConfig,
         sessions: Sessions,
         archive: ArchiveConfig | None = None,
+        rule_book: RuleBook | None = None,
         limits: LimitsConfig | None = None,
     ) -> None:
         self.config = config
@@ -65,6 +72,8 @@ class Watch:
         self.collector = TargetCollector(self.target, collectors, snapshot, self.status, limits)
         self._keeper = Keeper(self.target)
         self._archiver = None if archive is None else Archiver(self.target, archive)
+        self.judge = Judge(self.target, rule_book)
+        self._told: defaultdict[str, set[str]] = defaultdict(set)  # names of windows and freezes, by the metric
         capture = config.capture or capture
         self._log = LogReader(self.target)
         self._readers: tuple[AttemptReader | LogReader | Reconciler, ...] = (
@@ -78,7 +87,7 @@ class Watch:
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begins the tasks; `ended` is called with one that ends by itself, which none of them should."""
         self.target.up = None  # whatever a rest has told: that it does not answer is news
-        jobs = [self.keep(), self.collector.run(), self.capture()]
+        jobs = [self.keep(), self.collector.run(), self.capture(), self.judge_changes()]
         if self._archiver is not None:
             jobs.append(self.archive(self._archiver))
         self._tasks = [asyncio.create_task(job) for job in jobs]
@@ -194,6 +203,42 @@ class Watch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):
                 await self.collector.attempted.wait()
+
+    async def judge_changes(self) -> None:
+        """Judges captured DDL again and again while there are rules, until cancelled; nothing else waits for it."""
+        back_off = BackOff(first=JUDGE_SECONDS)
+        await self.target.schema_known.wait()
+        await self._first_snapshot()
+        while True:
+            self._tell_windows()
+            ready = self.target.schema_version >= JUDGE_VERSION and self.target.may_collect
+            ready = ready and not self.target.standby and self.target.up is not False
+            well = await self.judge.round() if ready and self.judge.book is not None else None
+            if well is not None:
+                self.status.set("change_judging_success", float(well))
+                self.status.set("change_judging_lag", self.judge.lag)
+            if self.judge.last_success is not None:
+                self.status.set("change_judging_last_success", self.judge.last_success)
+            if well is not False:
+                back_off.reset()
+            pause = JUDGE_IDLE_SECONDS if self.target.is_idle else JUDGE_SECONDS
+            await asyncio.sleep(back_off.next() if well is False else pause)
+
+    def _tell_windows(self) -> None:
+        """Tells which windows are open and which freezes in force; nothing of any of it where nothing is judged."""
+        for key, label, states in (
+            ("change_window_open", "window", self.judge.windows()),
+            ("change_freeze", "freeze", self.judge.freezes()),
+        ):
+            for gone in self._told[key] - states.keys():
+                self.status.drop(label, gone)
+            self._told[key] = set(states)
+            for name, state in states.items():
+                self.status.set(key, float(state), **{label: name})
+        if self.judge.book is None:
+            for key in ("change_judging_success", "change_judging_lag", "change_judging_last_success"):
+                self.status.withdraw(key)
+            self.judge.last_success = None
 
     async def archive(self, archiver: Archiver) -> None:
         """Archives what is due, again and again, until cancelled; nothing else waits for it."""

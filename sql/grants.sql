@@ -71,7 +71,7 @@ grant execute on function
 to script_tracking_reader, script_tracking_auditor;
 -- Auditors see every tenant, and query what they like.
 grant select on script_tracking.tenant_h, script_tracking.tenant_s, script_tracking.script_execution_h,
-  script_tracking.script_execution_s
+  script_tracking.script_execution_s, script_tracking.script_execution_change_s
 to script_tracking_auditor;
 -- Derived from it. The views ask themselves what the caller may see.
 grant select on script_tracking.database_object_h, script_tracking.database_object_name_s,
@@ -85,7 +85,7 @@ grant execute on function
 to script_tracking_auditor;
 grant execute on function
   script_tracking.get_retention(), script_tracking.get_holds(), script_tracking.get_cleanup_candidates(integer),
-  script_tracking.get_archives()
+  script_tracking.get_archives(), script_tracking.get_change_rules()
 to script_tracking_auditor;
 -- The read policies and the views call these for whoever reads.
 grant execute on function
@@ -116,6 +116,8 @@ grant execute on function
   script_tracking_internal.storage_report(), script_tracking_internal.keep_retention(), script_tracking_internal.look_at_partitions(),
   script_tracking_internal.ask_archive(), script_tracking_internal.standing_archives(text), script_tracking_internal.note_look(bigint[]),
   script_tracking_internal.open_archive(timestamptz[]), script_tracking_internal.note_archive(timestamptz, jsonb, text),
+  script_tracking_internal.unjudged_ddl(integer), script_tracking_internal.note_judgements(integer, text, text, jsonb, text),
+  script_tracking_internal.collect_changes(),
   script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
   script_tracking_internal.advance_vault_check(double precision, boolean, double precision),
   script_tracking_internal.collect_vault_check(), script_tracking_internal.collect_links(),

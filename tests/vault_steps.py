@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
@@ -96,6 +97,15 @@ def counted(session: Session) -> object:
 def roll_up(session: Session) -> object:
     """Moves the totals up to the horizon; how many versions were added."""
     return value(session, f"select {INTERNAL}.roll_up()")
+
+
+def pass_horizon(session: Session) -> None:
+    """Waits until the transaction horizon has passed all that was written, which others of the server may hold back."""
+    mark = value(session, "select pg_current_xact_id()::text")
+    end = time.monotonic() + 60
+    while not value(session, "select pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", mark):
+        assert time.monotonic() < end, "somebody holds the horizon"
+        time.sleep(0.02)
 
 
 def set_setting(session: Session, name: str, text: str) -> None:

@@ -46,6 +46,11 @@ class TargetStatus:
         """One value; None where there is none."""
         return self._values.get(key, {}).get(tuple(labels.items()))
 
+    def withdraw(self, key: str) -> None:
+        """Removes all values of a metric."""
+        values = self._values.pop(key, {})
+        self._changed.update((key, labels) for labels in values)
+
     def drop(self, label: str, value: str) -> None:
         """Removes the values that have a label, as of a collector that is run no more."""
         for key, values in self._values.items():

@@ -25,7 +25,7 @@ left join pg_roles as r on r.rolname = a.name
 -- name: executions
 select h.execution_hk, h.tenant, h.script_name, h.script_type, h.execution_status, h.execution_timestamp, h.duration_seconds,
   h.db_session_user, host(h.client_ip) as client_ip, h.affected_objects, h.sql_command, h.error_sqlstate, h.error_message,
-  h.evidence, h.metadata - 'pid' as metadata
+  h.evidence, h.metadata - 'pid' as metadata, h.change_verdict, h.change_window, h.change_reference
 from script_tracking.get_execution_history(
   case when {since}::timestamptz is not null
     then greatest(ceil(extract(epoch from now() - {since}::timestamptz) / 86400), 0)::integer + 1 end,
@@ -37,7 +37,7 @@ where {since}::timestamptz is null or h.execution_timestamp >= {since}::timestam
 -- As the list has it: the newest of those that began then with no higher key.
 select h.execution_hk, h.tenant, h.script_name, h.script_type, h.execution_status, h.execution_timestamp, h.duration_seconds,
   h.db_session_user, host(h.client_ip) as client_ip, h.affected_objects, h.sql_command, h.error_sqlstate, h.error_message,
-  h.evidence, h.metadata - 'pid' as metadata
+  h.evidence, h.metadata - 'pid' as metadata, h.change_verdict, h.change_window, h.change_reference
 from script_tracking.get_execution_as_of({execution_hk}, 'infinity') as s
 cross join lateral script_tracking.get_execution_history(
   null, 1, s.execution_timestamp, before_hk => s.script_execution_hk || '\x00'::bytea) as h

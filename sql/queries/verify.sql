@@ -143,6 +143,8 @@ from (
       -- arguments, which end in a zero byte
       join (values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
         ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 may_end\000']),
+        ('script_execution_change_s', array['protect_rows 27', 'protect_truncate 34']),
+        ('change_rules', array['protect_rows 27', 'protect_truncate 34']),
         ('partition_archive', array['protect_rows 27', 'protect_truncate 34']),
         ('tenant_h', array['protect_columns 19 1 3 4', 'protect_deletes 11', 'protect_truncate 34']),  -- all columns but the code
         ('tenant_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 may_end\000']))

@@ -196,7 +196,8 @@ def test_an_error_counter_leads_to_its_newest_execution(installed_database: str,
 def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     installed_database: str, exporter: StartExporter
 ) -> None:
-    running = exporter(installed_database, collectors={"attempts": {"interval": "1s"}})
+    changes = {"references": [{"pattern": "CHG[0-9]{7}"}]}
+    running = exporter(installed_database, collectors={"attempts": {"interval": "1s"}}, changes=changes)
     with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute("select script_tracking.track_operation('long', 'BATCH')")
     eventually(lambda: running.value("script_tracking_capture_slot_lag_bytes") is not None, 20)

@@ -88,6 +88,7 @@ SIGNATURES = {
     "release_hold": ("hold_id bigint, reason text", "boolean"),
     "get_holds": ("", "TABLE"),
     "get_archives": ("", "TABLE"),
+    "get_change_rules": ("", "TABLE"),
     "get_cleanup_candidates": ("retention_days integer DEFAULT NULL::integer", "TABLE"),
     "set_capture_policy": ("tenant text, tag text, fail_closed boolean", "void"),
     "get_capture_policies": ("", "TABLE"),

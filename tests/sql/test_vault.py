@@ -30,7 +30,13 @@ OTHER = {  # what differs from any value of the column
     "jsonb": """'{{"n": 1.00}}'::jsonb""",
     "xid8": "(({0}::text::bigint) + 1)::text::xid8",
 }
-PARTITIONED = ("script_execution_h", "script_execution_object", "script_execution_parent", "script_execution_s")
+PARTITIONED = (
+    "script_execution_change_s",
+    "script_execution_h",
+    "script_execution_object",
+    "script_execution_parent",
+    "script_execution_s",
+)
 SATELLITE, HUB = "script_tracking.script_execution_s", "script_tracking.script_execution_h"
 CHANGES = (
     # the row with a metadata that is equal as jsonb, but not the same bytes

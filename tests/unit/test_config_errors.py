@@ -311,3 +311,43 @@ def test_an_address_of_the_environment_that_is_none_is_told_as_the_environments(
     monkeypatch.setenv("SCRIPT_TRACKING_LISTEN", "10187")
     assert main(["check-config", *words]) == 2
     assert "expected HOST:PORT, found '10187' in the environment: SCRIPT_TRACKING_LISTEN" in capsys.readouterr().err
+
+
+def test_windows_freezes_and_references_are_refused_in_their_place(tmp_path: Path) -> None:
+    text = """\
+        changes:
+          windows:
+            - {name: night, time_zone: Europe/Bern, days: [mon, tues], from: 22:61, to: "04:00", added: [2026-13-05]}
+            - {name: n, from: 22:00, to: 22:00, frozen: [20261224]}
+            - {name: n, frm: "22:00", to: "23:00"}
+          freezes:
+            - {name: year end, from: 2026-12-24, until: 2026-12-23}
+            - {name: noon, from: 2026-12-24T12:00, until: tomorrow}
+          references:
+            - {pattern: (CHG)*}
+            - {pattern: "CHG["}
+            - {}
+        targets: [{name: a, dsn: dbname=a}]
+        """
+    time, moment = (
+        "expected a time of day from 00:00 to 24:00",
+        "expected a date such as 2026-12-24, or a time with its",
+    )
+    plain = "expected a plain regular expression: no group that is repeated, nothing that begins with (?, no reference"
+    assert refused(tmp_path, text) == [
+        "3:32: changes.windows.0.time_zone: expected a time zone of the IANA database such as Europe/Berlin, or UTC, "
+        "found 'Europe/Bern'",
+        "3:57: changes.windows.0.days.1: expected one of mon, tue, wed, thu, fri, sat, sun, found 'tues'",
+        f"3:70: changes.windows.0.from: {time}, found '22:61'",
+        "3:98: changes.windows.0.added.0: expected a date such as 2026-12-24, found '2026-13-05'",
+        "4:34: changes.windows.1.to: expected another time than that of from, which is before 24:00, found 1320",
+        "4:50: changes.windows.1.frozen.0: expected a date such as 2026-12-24, found 2.02612e+07",
+        '5:7: changes.windows.2.from: missing; expected when it opens, such as "22:00"',
+        "5:17: changes.windows.2.frm: unknown key; did you mean from?",
+        "7:49: changes.freezes.0.until: expected none before from, found '2026-12-23'",
+        f"8:26: changes.freezes.1.from: {moment} offset such as 2026-12-24T18:00+01:00, found '2026-12-24T12:00'",
+        f"8:51: changes.freezes.1.until: {moment} offset such as 2026-12-24T18:00+01:00, found 'tomorrow'",
+        f"10:17: changes.references.0.pattern: {plain} to a group, and at most 3 of * + ? {{n,m}}, found '(CHG)*'",
+        "11:17: changes.references.1.pattern: expected a regular expression such as CHG[0-9]{7}, found 'CHG['",
+        "12:7: changes.references.2.pattern: one of reference and pattern is needed, and not both",
+    ]

@@ -18,6 +18,7 @@ FLOORS: dict[str, float] = {
     "logs": 1,
     "fault": 1.5,
     "garbage": 1,
+    "signature": 1.5,
     "systemd": 1,
     "dsn": 1.5,
     "yamlfile": 1.5,
@@ -27,6 +28,7 @@ FLOORS: dict[str, float] = {
     "targetconfig": 1.8,
     "apiconfig": 1.8,
     "archiveconfig": 1.8,
+    "changesconfig": 1.8,
     "archivefile": 2,
     "archivehash": 2,
     "archivecheck": 7,
@@ -61,6 +63,7 @@ FLOORS: dict[str, float] = {
     "schema": 4,
     "collect": 4,
     "capture": 4,
+    "changes": 4,
     "upkeep": 4,
     "track": 3.6,  # runs a command by way of the client
     "breakage": 4.4,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter import targetfiles
+from exporter import signature
 from exporter.targetconfig import FileSdConfig
 from exporter.targetfiles import TargetFiles
 
@@ -65,7 +65,7 @@ def test_a_file_that_stays_away_or_is_written_without_end_is_not_waited_for_for_
     file.write_text(ONE, encoding="utf-8")
     files.look()
     assert [target.name for target in files.targets] == ["a"]
-    assert len(waits) == targetfiles.MOST_RESTS
+    assert len(waits) == signature.MOST_RESTS
     waits = meanwhile(lambda: None)
     file.unlink()
     for _ in range(3):

@@ -28,6 +28,9 @@ EXECUTION = (
     Column("error_message"),
     Column("evidence"),
     Column("metadata", "json", True),
+    Column("change_verdict", description="of captured DDL: inside, approved, outside or frozen; null: not judged"),
+    Column("change_window", description="the window that was open, or the window or freeze by which it is frozen"),
+    Column("change_reference", description="what the claimed reference was worth: approved, expired, unknown, missing"),
 )
 VERSION = (
     Column("recorded_at", "time", True, "when this version was recorded"),

@@ -23,6 +23,8 @@ as $function$
   ), append_only (base, triggers) as (  -- name, tgtype, columns, arguments (may_end), as in sql/queries/verify.sql
     values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
       ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400']),
+      ('script_execution_change_s', array['protect_rows 27', 'protect_truncate 34']),
+      ('change_rules', array['protect_rows 27', 'protect_truncate 34']),
       ('partition_archive', array['protect_rows 27', 'protect_truncate 34']),
       ('tenant_h', array['protect_columns 19 1 3 4', 'protect_deletes 11', 'protect_truncate 34']),
       ('tenant_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400'])

@@ -16,7 +16,8 @@ create or replace function script_tracking.get_execution_history(
 returns table (
   execution_hk bytea, tenant text, script_name varchar, script_type varchar, execution_status varchar,
   execution_timestamp timestamptz, duration_seconds double precision, db_session_user varchar, client_ip inet,
-  affected_objects text[], sql_command text, error_sqlstate text, error_message text, evidence text, metadata jsonb)
+  affected_objects text[], sql_command text, error_sqlstate text, error_message text, evidence text, metadata jsonb,
+  change_verdict text, change_window text, change_reference text)
 language plpgsql stable
 security definer
 set search_path = pg_catalog, pg_temp
@@ -75,7 +76,7 @@ begin
     select e.script_execution_hk, t.tenant_bk::text, e.script_name, e.script_type, e.execution_status, e.execution_timestamp,
       coalesce((e.metadata ->> 'duration_us')::double precision / 1000000, e.execution_duration_ms::double precision / 1000),
       e.db_session_user, e.client_ip, e.affected_objects, e.sql_command, e.metadata ->> 'sqlstate', e.error_message,
-      e.metadata ->> 'evidence', e.metadata
+      e.metadata ->> 'evidence', e.metadata, c.verdict, c.window_name, c.reference_state
     from (
       (select s.script_execution_hk, s.tenant_hk, s.script_name, s.script_type, s.execution_status, s.execution_timestamp,
         s.execution_duration_ms, s.db_session_user, s.client_ip, s.affected_objects, s.sql_command, s.error_message, s.metadata
@@ -123,6 +124,10 @@ begin
       order by s.execution_timestamp desc, s.script_execution_hk desc
       limit v_left)) as e
     join script_tracking.tenant_h as t on t.tenant_hk = e.tenant_hk
+    left join script_tracking.script_execution_change_s as c
+      on e.script_type = 'DDL' and c.execution_timestamp = e.execution_timestamp
+        and c.script_execution_hk = e.script_execution_hk
+        and c.execution_timestamp >= v_lower and c.execution_timestamp < v_upper
     order by e.execution_timestamp desc, e.script_execution_hk desc
     limit v_left;
     get diagnostics v_found = row_count;
@@ -135,4 +140,4 @@ begin
 end
 $function$;
 comment on function script_tracking.get_execution_history(integer, bigint, timestamptz, text, text, text, text, bytea) is
-  'Current version of every execution of the last days (integer >= 0) that the caller may see, newest first; at most max_rows, begun before a time (with before_hk: or then, and of a lower key), and of one tenant, name, type or status alone, NULL for any; durations in seconds; ST003: max_rows is negative, before_hk without before';
+  'Current version of every execution of the last days (integer >= 0) that the caller may see, newest first; at most max_rows, begun before a time (with before_hk: or then, and of a lower key), and of one tenant, name, type or status alone, NULL for any; durations in seconds; change_*: how the exporter judged captured DDL, where it is configured to; ST003: max_rows is negative, before_hk without before';

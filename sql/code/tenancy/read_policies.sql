@@ -7,8 +7,9 @@ declare
   v_table record;
 begin
   for v_table in
-    -- what is derived has no tenant of its own, and is shown by views
-    select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t where t.append_only
+    -- links have no tenant of their own, and are shown by views
+    select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t
+    where t.append_only or t.relation = 'script_execution_change_s'
   loop
     execute format('drop policy if exists read_visible on script_tracking.%I', v_table.relation);
     execute format($policy$

@@ -30,6 +30,23 @@ create trigger protect_truncate before truncate on script_tracking_internal.part
   for each statement execute function script_tracking_internal.protect_record();
 alter table script_tracking_internal.partition_archive enable always trigger protect_rows;
 alter table script_tracking_internal.partition_archive enable always trigger protect_truncate;
+-- Judgements are made once, by rules that are kept.
+drop trigger if exists protect_rows on script_tracking.script_execution_change_s;
+create trigger protect_rows before update or delete on script_tracking.script_execution_change_s
+  for each row execute function script_tracking_internal.protect_record();
+drop trigger if exists protect_truncate on script_tracking.script_execution_change_s;
+create trigger protect_truncate before truncate on script_tracking.script_execution_change_s
+  for each statement execute function script_tracking_internal.protect_record();
+drop trigger if exists protect_rows on script_tracking_internal.change_rules;
+create trigger protect_rows before update or delete on script_tracking_internal.change_rules
+  for each row execute function script_tracking_internal.protect_record();
+drop trigger if exists protect_truncate on script_tracking_internal.change_rules;
+create trigger protect_truncate before truncate on script_tracking_internal.change_rules
+  for each statement execute function script_tracking_internal.protect_record();
+alter table script_tracking.script_execution_change_s enable always trigger protect_rows;
+alter table script_tracking.script_execution_change_s enable always trigger protect_truncate;
+alter table script_tracking_internal.change_rules enable always trigger protect_rows;
+alter table script_tracking_internal.change_rules enable always trigger protect_truncate;
 -- Of a tenant the code may change, by rename_tenant(), which writes the satellite.
 drop trigger if exists protect_columns on script_tracking.tenant_h;
 create trigger protect_columns before update of tenant_hk, load_date, record_source on script_tracking.tenant_h
