@@ -54,10 +54,6 @@ def _point_to_pages(app: Any, failure: Exception | None) -> None:
 def _for_the_site(app: Any, docname: str, source: list[str]) -> None:
     """Fences name their language alone, without what they tell the tests; the alerts lead to their runbooks."""
     source[0] = re.sub(r"(?m)^(\s*```\w+) [\w-]+$", r"\1", source[0])
-    if docname == root_doc:
-        for name in ("changes", "deployment", "replication"):
-            if not (ROOT / "docs" / f"{name}.md").exists():
-                source[0] = source[0].replace(f"\n{name}\n", "\n")
     if docname == "docs/alerts":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\nrunbooks/*\n```\n"
 
