@@ -167,7 +167,7 @@ def test_partitions_may_hold_a_day_and_a_change_applies_to_those_made_from_then_
     assert value(admin, ENSURE) == 0, "months are ready ahead"
     newest = datetime.fromisoformat(str(before[-1][1]))
     set_setting(admin, "partitions.ahead", str((newest - datetime.now(UTC)).days + 3))
-    assert value(admin, ENSURE) == 8  # two of each of the four tables
+    assert value(admin, ENSURE) == 10  # two of each of the five tables
     after = bounds(admin, "script_execution_s")
     assert after[:-3] == before[:-1]
     assert [suffix for suffix, _, _ in after[-3:]] == [f"_{newest + timedelta(days=day):%Y%m%d}" for day in range(3)]
@@ -184,6 +184,6 @@ def test_partitions_may_hold_a_day_and_a_change_applies_to_those_made_from_then_
 def test_a_daily_record_is_ready_some_days_ahead_and_goes_by_the_day(admin: Session) -> None:
     neglected(admin)
     set_setting(admin, "partitions.interval", "day")
-    assert value(admin, ENSURE) == 12, "nothing was recorded, so it is split though it lies in the past"
+    assert value(admin, ENSURE) == 15, "nothing was recorded, so it is split though it lies in the past"
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     assert names(admin)[-3:] == [f"_{tomorrow + timedelta(days=day):%Y%m%d}" for day in range(3)]
