@@ -282,4 +282,6 @@ def test_it_goes_with_its_partition_and_the_totals_stay(disposable: Session) -> 
     set_setting(disposable, "retention.days", "1")
     assert int(str(value(disposable, "select script_tracking.cleanup_old_data(1)"))) > 0
     assert value(disposable, past) == 0
+    assert value(disposable, "select count(*) from (" + HISTORY + ") as h where script_name = 'DROP TABLE'") == 1
+    assert judge_all(disposable) == 0, "that the tracker drops its own partitions is no change of anybody's schema"
     assert value(disposable, f"select n from ({TOTALS}) as t where tenant = 'acme' and verdict = 'outside'") == 1
