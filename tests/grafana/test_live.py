@@ -67,6 +67,7 @@ WHERE_CONFIGURED = {
     "script_tracking_alert_threshold",
     "script_tracking_exporter_alert_threshold",
     CERTIFICATE,
+    "script_tracking_ddl_judged_total",  # where a change window stands, or one approved change
     "script_tracking_discovery_databases_left_out",
     "script_tracking_discovery_success",
     "script_tracking_storage_limit_bytes",
