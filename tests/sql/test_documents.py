@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^```sql\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # by what a statement asks: who reads the record, who collects and keeps house; the rest is a superuser's
 ROLES = {
     r"script_tracking\.get_": "script_tracking_auditor",
-    r"script_tracking_internal\.\w+\(": "script_tracking_daemon",
+    r"script_tracking_internal\.(?!changed_guards)\w+\(": "script_tracking_daemon",
 }
 
 

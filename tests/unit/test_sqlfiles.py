@@ -115,7 +115,9 @@ def test_a_code_file_creates_the_object_that_it_is_named_after() -> None:
 
 def test_no_statement_of_the_queries_is_unused() -> None:
     package = Path(sqlfiles.__file__).parent
-    python = "\n".join(file.read_text() for file in package.rglob("*.py"))
+    python = "\n".join(
+        file.read_text() for folder in (package, package.parent / "grafana") for file in folder.rglob("*.py")
+    )
     for file in (sqlfiles.root() / "queries").glob("*.sql"):
         for name in re.findall(r"^-- name: (\w+)$", file.read_text(), re.MULTILINE):
             assert f'"{name}"' in python, f"queries/{file.name}: {name} is used nowhere"

@@ -70,7 +70,7 @@ as $function$
   select o.name, format('nothing, but has a trigger of somebody else''s (%I)', t.tgname)
   from pg_trigger as t join own as o on o.oid = t.tgrelid
   where not t.tgisinternal and t.tgfoid is distinct from (select to_regprocedure('script_tracking_internal.protect_record()')::oid)
-    and not (t.tgname = 'merge_tenant' and t.tgenabled = 'R' and t.tgtype = 23 and o.relname in ('tenant_h', 'tenant_s')
+    and not (t.tgname = 'merge_tenant' and t.tgenabled in ('R', 'D') and t.tgtype = 23 and o.relname in ('tenant_h', 'tenant_s')
       and t.tgfoid = (select to_regprocedure('script_tracking_internal.merge_tenant()')::oid))
   union all
   select o.name, format('nothing, but has a rule of somebody else''s (%I)', w.rulename)
