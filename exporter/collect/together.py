@@ -32,7 +32,7 @@ def due_together(timers: Timers, now: float, took: Mapping[str, float]) -> list[
         return found
     for timer in later:
         if timer.due > now + min(EARLY_SECONDS, EARLY_SHARE * timer.interval):
-            break
+            continue
         further = _took(timer, took)
         if further is not None and seconds + further <= MOST_SECONDS:
             seconds += further

@@ -229,6 +229,8 @@ def test_who_is_asked_with_others() -> None:
     many = dict.fromkeys(took, QUICK_SECONDS)
     crowd = [timer(one, 100.0) for _ in range(9)]
     assert len(due_together(crowd, 100.0, many)) == MOST_SECONDS / QUICK_SECONDS, "for so long others wait"
+    timers[3].due = 100.3
+    assert names(took) == ["one", "two"], "what may not come early yet keeps no other from it"
     timers[3].due = 99.0
     assert names(took) == ["probe"], "a sign of life is asked for by itself"
     seldom = [timer(spec_of("one", interval="1s"), 100.0), timer(spec_of("two", interval="1s"), 100.2)]
