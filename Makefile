@@ -11,7 +11,7 @@ IMAGE ?= script-tracking-exporter:latest
 COMPOSE ?= docker compose
 PYTEST := $(BIN)/python -m pytest
 # Processes with a server each; they wait more than they work. `WORKERS=0` runs the tests one after the other.
-WORKERS ?= auto
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
 PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 # Which tests `test-all` runs: also those that `test` leaves out.
 MARKS ?= not image and not examples and not pictures
@@ -104,7 +104,7 @@ test-timing: $(VENV)/.with-dev ## somebody else's keys, names and e-mails beside
 	  tests/login/test_timing.py tests/api/test_timing.py
 
 page-latency: $(VENV)/.with-dev ## how long a spike takes from the database to the pager, as shipped: LATENCY_RUNS=10
-	LATENCY_RUNS=$(or $(LATENCY_RUNS),10) $(PYTEST) -s tests/e2e/test_alerts_latency.py
+	LATENCY_RUNS=$(or $(LATENCY_RUNS),10) $(PYTEST) -s -m majors tests/e2e/test_alerts_latency.py
 
 test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000
 	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) tests/daemon/test_session_limits.py

@@ -24,7 +24,7 @@ ADVANCE_INTERVAL_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 300.0
 JUDGE_INTERVAL_SECONDS = 15.0  # of a database in which nothing is announced
 IDLE_PAUSE_SECONDS = 2.0  # between two rounds there
-BASIC_PAUSE_SECONDS = 5.0  # where nothing can be announced
+BASIC_PAUSE_SECONDS = 5.0  # where nothing can be announced, but something happens
 LOCKED_OUT_SECONDS = 60.0  # another exporter has its turn for no longer
 
 OBJECT_IN_USE = "55006"  # another exporter reads the slot at the moment
@@ -55,9 +55,14 @@ class AttemptReader:
         """Seconds from the beginning of a round for which no other one is needed."""
         if self._probe.due <= monotonic():  # also after a fault
             return 0.0
-        if self._found is not None and self._found[0] == "basic":
-            return BASIC_PAUSE_SECONDS
+        if self._is_basic:
+            return JUDGE_INTERVAL_SECONDS if self._target.is_idle else BASIC_PAUSE_SECONDS
         return IDLE_PAUSE_SECONDS if self._target.is_idle else 0.0
+
+    @property
+    def _is_basic(self) -> bool:
+        """Whether nothing can be announced, as far as is known."""
+        return self._found is not None and self._found[0] == "basic"
 
     async def round(self) -> bool:
         """One round; whether it went well. Never raises for a fault of the database."""
@@ -84,13 +89,14 @@ class AttemptReader:
             self._era = era
             self._waits_since = None
         if self._probe.due <= monotonic():
-            await self._guard(None)
+            if not self._is_basic:  # or the round looks after the slot anyway
+                await self._guard(None)
             await self._find_level()
             self._probe.done(monotonic())
         if self._purge.due <= monotonic():
             await self._ask(self._purge.job)
             self._purge.done(monotonic())
-        if self._found is not None and self._found[0] != "basic":
+        if self._found is not None and not self._is_basic:
             await self._read()
         else:
             self._waits_since = None

@@ -10,12 +10,15 @@ import threading
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from tests.api.conftest import Api
 from tests.api.test_refusals import conninfo_of
 from tests.fix_exporter import eventually
 from tests.fix_sessions import value
+
+pytestmark = pytest.mark.majors
 
 MANY = (
     "select script_tracking.track_operations((select jsonb_agg(jsonb_build_object("

@@ -16,6 +16,8 @@ from tests.api.conftest import Api
 from tests.sql import redact_places as generated
 from tests.sql.redact_places import BARE_STATEMENT, EXAMPLES, MISSPELT, STATEMENT, conninfo_of
 
+pytestmark = pytest.mark.majors
+
 SECRET = "hunterxyz7Q"
 
 

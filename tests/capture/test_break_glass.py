@@ -18,6 +18,8 @@ from tests.installing import failed_checks
 from tests.postgres_server import LocalServer, Server
 from tests.schema.steps import program, rows
 
+pytestmark = pytest.mark.majors
+
 S, SI = "script_tracking", "script_tracking_internal"
 # not by DDL: a statement that breaks what its own end calls is undone by it
 RAISING = (

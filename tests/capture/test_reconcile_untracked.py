@@ -233,6 +233,7 @@ def test_roles_databases_and_tablespaces_are_watched_and_passwords_not_told(post
             session.execute("drop tablespace if exists reconcile_joe")
 
 
+@pytest.mark.majors
 def test_the_exporter_serves_the_change_within_its_interval(installed_database: str, exporter: StartExporter) -> None:
     with psycopg.connect(installed_database, autocommit=True) as connection:
         connection.execute("update script_tracking_internal.setting set value = 'off' where name like 'reconcile%'")

@@ -11,6 +11,8 @@ from tests.capture.fix_serverlog import log_database, log_server
 from tests.fix_exporter import eventually
 from tests.fix_sessions import Session, value
 
+pytestmark = pytest.mark.majors
+
 __all__ = ["admin", "log_database", "log_server", "readers"]
 
 

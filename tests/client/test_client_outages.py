@@ -18,6 +18,8 @@ from tests.fix_sessions import Session, meddling, opened, value
 from tests.postgres_server import Server
 from tests.vault_steps import INTERNAL
 
+pytestmark = pytest.mark.majors
+
 # of an operation of type slow-N the start takes N tenths of a second, or of a statement one tenth
 SLOW = f"""
 create function public.slow() returns trigger language plpgsql as $$ begin

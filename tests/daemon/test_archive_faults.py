@@ -20,6 +20,8 @@ from tests.fix_logs import told
 from tests.fix_sessions import Session, meddling, value
 from tests.vault_steps import age_archives, set_setting
 
+pytestmark = pytest.mark.majors
+
 
 @pytest.mark.parametrize("fault", ["missing", "a file", pytest.param("full", marks=pytest.mark.majors)])  # as root
 async def test_a_fault_of_the_disk_is_told_once_and_mends(

@@ -116,6 +116,7 @@ async def test_what_one_transaction_wrote_is_judged_whole(pair: tuple[Judge, Jud
     )
 
 
+@pytest.mark.majors
 def test_it_is_told_and_follows_the_configuration(
     installed_database: str, admin: Session, exporter: StartExporter
 ) -> None:

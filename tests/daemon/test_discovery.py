@@ -20,6 +20,8 @@ from tests.fix_databases import new_database
 from tests.fix_exporter import StartExporter, eventually
 from tests.postgres_server import Server
 
+pytestmark = pytest.mark.majors
+
 
 @dataclass
 class Databases:

@@ -58,6 +58,7 @@ def test_a_function_of_another_shape_fails_its_collector_only(
     assert running.process.poll() is None
 
 
+@pytest.mark.majors
 def test_a_server_that_falls_silent_counts_as_gone_within_seconds(
     installed_database: str, exporter: StartExporter
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_signal_ends_it_within_two_seconds_though_a_name_does_not_resolve(
     assert (code, waited < 2) == (0, True), waited
 
 
+@pytest.mark.majors
 def test_names_that_do_not_resolve_cost_the_other_names_and_a_reload_nothing(
     installed_database: str, exporter: StartExporter, tmp_path: Path
 ) -> None:
@@ -173,6 +175,7 @@ def test_names_that_do_not_resolve_cost_the_other_names_and_a_reload_nothing(
     assert running.stop() == 0
 
 
+@pytest.mark.majors
 def test_a_slot_whose_log_can_never_be_decoded_is_dropped(
     postgres: Server, installed_database: str, exporter: StartExporter
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_sign_of_life_that_the_server_refuses_is_no_sign_of_life(
     alive(running)
 
 
+@pytest.mark.majors
 def test_a_schema_that_is_missing_is_one_line_of_the_log_and_not_one_for_each_collector(
     database: str, exporter: StartExporter
 ) -> None:

@@ -59,6 +59,7 @@ def test_installs_into_an_empty_database_and_counts_what_happens_there(database:
     running.wait_for_value(1, "script_tracking_capture_level_info", level="failures")
 
 
+@pytest.mark.majors
 def test_an_operation_whose_session_is_gone_is_counted_as_interrupted(
     installed_database: str, exporter: StartExporter
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_signal_ends_it_within_two_seconds(
     assert (code, waited < 2) == (0, True), waited
 
 
+@pytest.mark.majors
 def test_a_signal_ends_it_within_two_seconds_though_the_database_hangs(
     installed_database: str, exporter: StartExporter
 ) -> None:
@@ -136,6 +138,7 @@ def test_a_signal_ends_it_within_two_seconds_though_the_database_hangs(
         assert (code, waited < 2) == (0, True), waited
 
 
+@pytest.mark.majors
 def test_a_locked_table_fails_its_collectors_and_not_the_scrape(
     installed_database: str, exporter: StartExporter
 ) -> None:
@@ -232,6 +235,7 @@ def test_every_declared_metric_is_served_and_promtool_finds_nothing(
     assert (check.returncode, check.stdout + check.stderr) == (0, b"")
 
 
+@pytest.mark.majors
 def test_a_role_that_may_not_install_is_told_once_what_is_missing(database: str, exporter: StartExporter) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("drop role if exists lowly_exporter")

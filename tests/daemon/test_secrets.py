@@ -24,6 +24,8 @@ from exporter.daemon import Daemon
 from exporter.errors import ConfigurationError
 from tests.fix_exporter import StartExporter, eventually
 
+pytestmark = pytest.mark.majors
+
 MARK = "Zq7"  # begins, parts and ends each secret, so that a part of one is found too
 EXAMPLES = int(os.environ.get("SECRET_EXAMPLES", "16"))
 

@@ -74,6 +74,7 @@ async def settled(condition: object, within: float = 120.0) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.majors
 def test_a_daemon_that_does_everything_has_two_sessions(
     installed_database: str, watcher: psycopg.Connection, exporter: StartExporter
 ) -> None:
@@ -117,6 +118,7 @@ async def test_a_long_job_of_upkeep_holds_up_neither_capture_nor_collection(inst
             await job
 
 
+@pytest.mark.majors
 async def test_silence_is_told_although_others_wait_in_both_sessions(
     installed_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

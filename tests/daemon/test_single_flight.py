@@ -23,6 +23,8 @@ from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, becomes, eventually
 from tests.fix_sessions import Session
 
+pytestmark = pytest.mark.majors
+
 SKIPPED = "script_tracking_collections_skipped_total"
 # a second one at the same time would be refused
 SLOW = """

@@ -13,6 +13,8 @@ import pytest
 from exporter.cli import main
 from tests.fix_exporter import Exporter, StartExporter, eventually
 
+pytestmark = pytest.mark.majors
+
 NOWHERE = "host=127.0.0.1 port=1 dbname=x"
 
 

@@ -52,6 +52,7 @@ def test_the_end_of_the_certificate_is_a_metric_and_follows_the_file(
     assert code == 0 and "certificate ends on" not in output
 
 
+@pytest.mark.majors
 def test_a_certificate_that_has_ended_is_told_of_once(secured: StartSecured, authority: Authority) -> None:
     running = secured(tls_server_config=TLS)
     exporter = running.exporter
@@ -142,6 +143,7 @@ def in_force(running: Secured) -> float | None:
     return float(lines[0].rpartition(" ")[2]) if lines else None
 
 
+@pytest.mark.majors
 def test_a_new_certificate_is_used_without_a_restart_and_a_broken_one_refused(
     secured: StartSecured, authority: Authority
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_new_certificate_is_used_without_a_restart_and_a_broken_one_refused(
     kept.close()
 
 
+@pytest.mark.majors
 def test_a_password_changes_without_a_restart_and_protection_never_goes(secured: StartSecured) -> None:
     running = secured(tls_server_config=TLS, basic_auth_users=ALICE)
     new = {"alice": bcrypt.hashpw(b"changed", bcrypt.gensalt(4)).decode()}

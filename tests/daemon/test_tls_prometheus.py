@@ -18,6 +18,8 @@ from tests.fix_certificates import Authority, need
 from tests.fix_exporter import eventually
 from tests.fix_secured import ALICE, MUTUAL, TLS, StartSecured
 
+pytestmark = pytest.mark.majors
+
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, object]], str]]:

@@ -131,6 +131,7 @@ async def test_those_that_are_quick_are_asked_by_one_message(
         assert (made.target.sessions.count, made.status.get("collections_skipped")) == (1, 0)
 
 
+@pytest.mark.majors
 async def test_who_is_asked_together_gives_a_sign_of_life(
     admin: Session, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +153,7 @@ async def test_who_is_asked_together_gives_a_sign_of_life(
         await made.until(lambda: probes >= 2)
 
 
+@pytest.mark.majors
 @pytest.mark.parametrize(
     ("amiss", "mended"),
     [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import Session, value
 from tests.vault_steps import INTERNAL
+
+pytestmark = pytest.mark.majors
 
 LINKED = "select count(*) from script_tracking.script_execution_object"
 TAMPER = """

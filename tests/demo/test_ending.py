@@ -11,6 +11,8 @@ import pytest
 
 from tests.demo.fix_demo import run_demo
 
+pytestmark = pytest.mark.majors
+
 
 @pytest.mark.majors  # half a minute of its story
 def test_a_signal_in_the_middle_of_the_story_ends_it_with_a_summary() -> None:

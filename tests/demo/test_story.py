@@ -22,6 +22,8 @@ from exporter.demo.shipped import alert_thresholds
 from tests.demo.fix_demo import Demo, facts, run_demo
 from tests.postgres_server import Server
 
+pytestmark = pytest.mark.majors
+
 OUTCOME = re.compile(r"ratio (0\.\d\d): (under|over) the threshold")
 
 

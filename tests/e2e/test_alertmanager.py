@@ -122,6 +122,7 @@ def test_an_exporter_that_stalls_explains_what_is_skipped(source: Monitoring) ->
     becomes(expected, lambda: inhibited(source, "stalls"), 30)
 
 
+@pytest.mark.majors
 def test_the_dead_mans_switch_is_told_from_the_start(source: Monitoring) -> None:
     told = eventually(source.heartbeats, 60)
     assert {(one.receiver, one.path, one.status) for one in told} == {

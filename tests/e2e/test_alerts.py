@@ -186,6 +186,7 @@ def test_a_spike_pages_and_resolves_while_a_prepared_transaction_is_left_open(
         wait_for_counters(source, "neighbour", expected(completed, FAILURES))
 
 
+@pytest.mark.majors
 def test_a_stopped_database_pages_and_resolves(
     postgres: Server, installed_database: str, exporter: StartExporter, monitoring: StartMonitoring
 ) -> None:

@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 
+import pytest
+
 from exporter.demo.monitoring import Monitoring
 from exporter.demo.shipped import prometheus_config
 from tests.e2e.test_alerts import FAILURES, SPIKE, counted, operate, register
@@ -21,6 +23,8 @@ from tests.fix_databases import installed_clone
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_monitoring import StartMonitoring
 from tests.postgres_server import Server
+
+pytestmark = pytest.mark.majors
 
 RUNS = int(os.environ.get("LATENCY_RUNS", "1"))
 MOST_SECONDS = 60

@@ -13,6 +13,8 @@ import pytest
 
 from exporter import __version__
 
+pytestmark = pytest.mark.majors
+
 ROOT = Path(__file__).resolve().parents[2]
 SIGNER = "releases@script-tracking-exporter"
 

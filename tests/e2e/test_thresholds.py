@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from exporter.demo.monitoring import Monitoring
 from exporter.demo.shipped import alert_thresholds
 from tests.daemon.test_reload import change, sighup
@@ -9,6 +11,8 @@ from tests.e2e.test_alerts import COLLECTORS, SPIKE, expected, operate, pages_ab
 from tests.e2e.test_alerts import wait_for_page as page_comes
 from tests.fix_exporter import StartExporter, becomes
 from tests.fix_monitoring import StartMonitoring
+
+pytestmark = pytest.mark.majors
 
 FAILURES = 3
 

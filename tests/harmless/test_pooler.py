@@ -66,6 +66,7 @@ async def _everything(target: Target, connection: Connection) -> None:
     assert await uninstall(connection, with_records=False)
 
 
+@pytest.mark.majors
 async def test_the_next_client_finds_none_of_our_settings(
     pooler: Pooler, database: str, next_client: NextClient
 ) -> None:
@@ -101,6 +102,7 @@ async def test_what_others_set_in_the_session_is_not_for_us(
         assert await fetch(connection, "show jit", timeout=60) == [{"jit": "off"}]
 
 
+@pytest.mark.majors
 def test_the_daemon_installs_collects_and_keeps_house_through_it(
     pooler: Pooler, database: str, next_client: NextClient, exporter: StartExporter
 ) -> None:

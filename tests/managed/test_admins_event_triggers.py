@@ -10,6 +10,8 @@ from tests.fix_sessions import history, meddling, opened
 from tests.managed.service import BAD_HEALTH, TARGET, TRIGGERS, Service
 from tests.schema.steps import rows
 
+pytestmark = pytest.mark.majors
+
 
 def test_ddl_of_anybody_is_recorded_and_the_schema_verified(tracked: Service) -> None:
     found = rows(tracked.superuser, TRIGGERS)

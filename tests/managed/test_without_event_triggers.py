@@ -13,6 +13,8 @@ from tests.fix_sessions import history, opened, value
 from tests.managed.service import BAD_HEALTH, TARGET, TRIGGERS, WITHOUT, Service
 from tests.schema.steps import rows
 
+pytestmark = pytest.mark.majors
+
 TOKEN = "t" * 40
 
 

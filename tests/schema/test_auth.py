@@ -22,6 +22,8 @@ from tests.schema.steps import SI, program, rows, seen_wrongly
 from tests.schema.test_command import PSQL, psql
 from tests.schema.test_verify import pg_dump_for
 
+pytestmark = pytest.mark.majors
+
 WRAPPERS = (
     "select p.oid::regprocedure::text as name, p.prosecdef, p.proowner::regrole::text as owner from pg_proc as p"
     " where p.pronamespace = to_regnamespace('auth') order by 1"

@@ -48,6 +48,7 @@ def lowly(cluster: Server) -> Iterator[str]:
     rows(cluster.dsn, "drop role lowly")
 
 
+@pytest.mark.majors
 @pytest.mark.skipif(PSQL is None, reason="needs psql")
 async def test_the_printed_script_installs_the_same(empty: str, make_database: MakeDatabase) -> None:
     printed = program("schema", "install", "--print")
@@ -119,6 +120,7 @@ def test_without_a_server_is_1_and_the_password_unsaid(action: str, monkeypatch:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.majors
 def test_from_nothing_to_nothing(empty: str) -> None:
     def state() -> tuple[int, object]:
         result = program("schema", "status", "--json", "--dsn", empty)

@@ -155,6 +155,7 @@ SETTINGS = (
 )
 
 
+@pytest.mark.majors
 async def test_a_databases_own_settings_change_nothing(empty: str, make_database: MakeDatabase) -> None:
     name = rows(empty, "select current_database() as name")[0]["name"]
     rows(empty, "create schema evil")
@@ -172,6 +173,7 @@ async def test_a_databases_own_settings_change_nothing(empty: str, make_database
     assert dump(empty) == dump(plain)
 
 
+@pytest.mark.majors
 async def test_objects_that_stood_before_are_the_baseline_taken_once(empty: str) -> None:
     rows(empty, "create schema shop; create table shop.orders (id int primary key, note text)")
     rows(empty, "create function shop.\"odd name\"(a int, b text) returns int language sql as 'select 1'")

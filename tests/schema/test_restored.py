@@ -9,6 +9,8 @@ from tests.fix_sessions import meddling
 from tests.installing import failed_checks
 from tests.schema.steps import REPLACED, SI, S, program, rows
 
+pytestmark = pytest.mark.majors
+
 RESTORED = (
     "alter publication script_tracking_capture owner to joe",  # as a restore by an ordinary owner leaves it
     f"{REPLACED} as $$ select p_text $$",

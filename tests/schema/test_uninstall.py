@@ -13,6 +13,8 @@ from tests.installing import failed_checks, installed, uninstalled
 from tests.schema.conftest import ROLES, MakeDatabase
 from tests.schema.steps import program, rows
 
+pytestmark = pytest.mark.majors
+
 RECORD = "select * from script_tracking.script_execution_s order by version_number"
 HUB = "select * from script_tracking.script_execution_h order by script_execution_bk"
 

@@ -29,6 +29,8 @@ from tests.schema.releases import (
 )
 from tests.schema.steps import program, rows
 
+pytestmark = pytest.mark.majors
+
 NEXT = len(migrations()) + 1
 OLDER = (older_result, older_arguments, older_view, more_functions, more_grants, fewer_functions, older_trigger)
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.fix_browser import Browser
 
+pytestmark = pytest.mark.majors
+
 ROOT = Path(__file__).resolve().parents[2]
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 

@@ -21,6 +21,8 @@ from tests.fix_sessions import opened
 from tests.postgres_server import Server
 from tests.site.played import Stage, play
 
+pytestmark = pytest.mark.majors
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "trace.md"
 ROLES = ("acme_dev", "auditor", "exporter")

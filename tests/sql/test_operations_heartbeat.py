@@ -85,6 +85,7 @@ def test_a_restart_gives_everybody_time_to_come_back(
         assert value(again, COMPLETE, beating) is True
 
 
+@pytest.mark.majors
 def test_a_crash_counts_as_a_restart(installed_database: str, admin: Session) -> None:
     """The postmaster lives on through it, so its start says nothing."""
     age = "extract(epoch from clock_timestamp() - pg_postmaster_start_time())"
