@@ -8,9 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
-
-from jsonschema import Draft7Validator
+from typing import TYPE_CHECKING, Any, Final
 
 from grafana.capture import capture
 from grafana.errors import errors
@@ -20,6 +18,9 @@ from grafana.operations import operations
 from grafana.overview import overview
 from grafana.schema_changes import schema_changes
 from grafana.tenants import tenants
+
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
 
 Json = dict[str, Any]
 HERE: Final = Path(__file__).parent
@@ -45,6 +46,8 @@ def text(model: Json) -> str:
 
 @cache
 def _validator() -> Draft7Validator:
+    from jsonschema import Draft7Validator  # takes seconds to import, for its checkers of formats
+
     return Draft7Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 

@@ -16,11 +16,12 @@ PANELS: list[tuple[str, Json]] = [(name, panel) for name, model in BY_NAME for p
 TARGETS: list[tuple[str, Target]] = [(name, target) for name, model in BY_NAME for target in Dashboard(model).targets]
 
 
-def place(found: Any) -> str:
-    """Name of a case."""
-    if isinstance(found, Target):
-        return found.where
-    return f"{found['id']} {found['title']}" if isinstance(found, dict) and "id" in found else str(found)
+def place(found: tuple[str, Json] | tuple[str, Target]) -> str:
+    """Where a panel or a query is."""
+    name, shown = found
+    if isinstance(shown, Target):
+        return f"{name}: {shown.where}"
+    return f"{name}: {shown['id']} {shown['title']}"
 
 
 def panel(dashboard: str, title: str) -> Json:

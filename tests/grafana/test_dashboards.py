@@ -17,6 +17,7 @@ from exporter.demo.shipped import rule_files
 from grafana.links import TITLES
 from grafana.lint import Dashboard, Target, parse, selectors
 from grafana.overview import overview
+from tests.grafana.faults import faults
 from tests.grafana.models import BY_NAME, MODELS, PANELS, TARGETS, folder, place
 
 Json = dict[str, Any]
@@ -93,8 +94,8 @@ def test_the_overview_has_verdict_then_rate_errors_duration_then_tenants() -> No
     ]
 
 
-@pytest.mark.parametrize(("name", "shown"), PANELS, ids=place)
-def test_every_panel_says_what_it_shows_and_what_nothing_means(name: str, shown: Json) -> None:
+def says_what_it_shows(found: tuple[str, Json]) -> None:
+    _, shown = found
     assert len(shown["description"]) > 20
     assert shown["description"].endswith(".")
     if shown["type"] == "text":
@@ -114,6 +115,10 @@ def test_every_panel_says_what_it_shows_and_what_nothing_means(name: str, shown:
         assert target["instant"] != target["range"]
         assert target["range"] == (shown["type"] in ("timeseries", "heatmap"))
         assert target["format"] == {"table": "table", "heatmap": "heatmap"}.get(shown["type"], "time_series")
+
+
+def test_every_panel_says_what_it_shows_and_what_nothing_means() -> None:
+    assert faults(says_what_it_shows, PANELS, place) == {}
 
 
 @BY_DASHBOARD
@@ -139,9 +144,8 @@ def labels_by_metric() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "target"), TARGETS, ids=place)
-def test_every_selector_is_a_metric_of_the_map_filtered_by_its_variables(name: str, target: Target) -> None:
-    known = labels_by_metric()
+def is_filtered(found: tuple[str, Target]) -> None:
+    target, known = found[1], labels_by_metric()
     tree = target.parsed()
     assert tree is not None
     for selector, _ in selectors(tree):
@@ -154,9 +158,12 @@ def test_every_selector_is_a_metric_of_the_map_filtered_by_its_variables(name: s
         assert matchers.keys() <= known[str(selector.name)] | {"job", "instance"}
 
 
-@pytest.mark.parametrize(("name", "target"), TARGETS, ids=place)
-def test_replicas_are_folded_before_anything_is_added_up(name: str, target: Target) -> None:
-    tree = target.parsed()
+def test_every_selector_is_a_metric_of_the_map_filtered_by_its_variables() -> None:
+    assert faults(is_filtered, TARGETS, place) == {}
+
+
+def folds_replicas(found: tuple[str, Target]) -> None:
+    tree = found[1].parsed()
     assert tree is not None
     for selector, parents in selectors(tree):
         around = [p for p in parents if isinstance(p, AggregateExpr)]
@@ -166,6 +173,10 @@ def test_replicas_are_folded_before_anything_is_added_up(name: str, target: Targ
         assert fold.modifier is not None
         assert fold.modifier.type == AggModifierType.By
         assert ("instance" if OF_THE_PROCESS.match(str(selector.name)) else "target") in fold.modifier.labels
+
+
+def test_replicas_are_folded_before_anything_is_added_up() -> None:
+    assert faults(folds_replicas, TARGETS, place) == {}
 
 
 def test_a_window_is_grafanas_or_the_alerts() -> None:

@@ -6,10 +6,9 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from grafana.links import TITLES
 from grafana.variables import KEPT
+from tests.grafana.faults import faults
 from tests.grafana.models import MODELS, PANELS, place
 
 Json = dict[str, Any]
@@ -37,8 +36,8 @@ def headings(shown: Json) -> set[str]:
     return {*renamed, *re.findall(r' as "([^"]+)"', sql)}
 
 
-@pytest.mark.parametrize(("name", "shown"), DRAWN, ids=place)
-def test_from_every_number_a_link_leads_on(name: str, shown: Json) -> None:
+def leads_on(drawn: tuple[str, Json]) -> None:
+    _, shown = drawn
     found = links(shown)
     key = [heading for heading in headings(shown) if heading == "Execution"]
     if any("rawSql" in target for target in shown["targets"]):
@@ -47,8 +46,12 @@ def test_from_every_number_a_link_leads_on(name: str, shown: Json) -> None:
         assert found
 
 
-@pytest.mark.parametrize(("name", "shown"), DRAWN, ids=place)
-def test_a_link_keeps_time_and_variables_and_leads_to_what_is_there(name: str, shown: Json) -> None:
+def test_from_every_number_a_link_leads_on() -> None:
+    assert faults(leads_on, DRAWN, place) == {}
+
+
+def keeps_time_and_variables(drawn: tuple[str, Json]) -> None:
+    _, shown = drawn
     for on, link in links(shown):
         if link["url"].startswith("http://${__data.fields.Instance}"):
             continue  # the exporter's own page
@@ -66,6 +69,10 @@ def test_a_link_keeps_time_and_variables_and_leads_to_what_is_there(name: str, s
             assert bool(label) == (shown["type"] != "table" and not value.isupper())
             assert cell is None or cell[1] in headings(shown)
         assert not on or on in headings(shown)
+
+
+def test_a_link_keeps_time_and_variables_and_leads_to_what_is_there() -> None:
+    assert faults(keeps_time_and_variables, DRAWN, place) == {}
 
 
 def test_every_dashboard_is_reached_from_the_overview() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import psycopg
@@ -17,13 +17,14 @@ from grafana.lint import Dashboard, parse, selectors
 from tests.fix_exporter import becomes, eventually
 from tests.fix_sessions import meddling
 from tests.grafana.conftest import ADMINISTRATION, BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
+from tests.grafana.faults import faults
 from tests.grafana.live import Question, Series, questions
 from tests.grafana.models import MODELS, PANELS
 from tests.postgres_server import Server
 
 # a panel that several dashboards have once
 QUESTIONS = list({q.same(): q for model in reversed(MODELS.values()) for q in questions(model)}.values())[::-1]
-BY_PLACE = pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.where)
+AT_ONCE = 4  # what waits for an answer leaves the processor to the others
 TABLES = {panel["title"] for _, panel in PANELS if panel["type"] == "table"}
 WITHOUT_TLS = "Certificate ends in"  # a panel that says so
 # What this server and these exporters do not have, as the panels say
@@ -93,56 +94,75 @@ def by(series: list[Series], label: str) -> dict[str, float]:
     return found
 
 
-@BY_PLACE
-def test_a_query_has_finite_values_with_the_labels_that_its_legend_names(scraped: Scraped, question: Question) -> None:
-    series = scraped.asker(target=BUSY).ask(question)
-    assert bool(series) == (name(question) not in ABSENT)
-    for one in series:
-        assert all(math.isfinite(value) for value in one.values)
-        assert question.labels <= one.labels.keys()
-        assert all(value for label, value in one.labels.items() if label != "lacks")
-    legends = [tuple(one.labels[label] for label in sorted(question.labels)) for one in series]
-    assert len(set(legends)) == len(legends), "two series have one legend"
+def of_each(check: Callable[[Question], None]) -> dict[str, str]:
+    """What is wrong, by the query."""
+    return faults(check, QUESTIONS, lambda q: q.where, at_once=AT_ONCE)
 
 
-@BY_PLACE
-def test_a_query_works_with_a_choice_of_one_and_of_several_tenants(scraped: Scraped, question: Question) -> None:
-    for choice in ("globex", "(globex|initech)"):
-        series = scraped.asker(target=BUSY, tenant=choice).ask(question)
+def test_queries_have_finite_values_with_the_labels_that_their_legends_name(scraped: Scraped) -> None:
+    ask = scraped.asker(target=BUSY)
+
+    def check(asked: Question) -> None:
+        series = ask.ask(asked)
+        assert bool(series) == (name(asked) not in ABSENT)
+        for one in series:
+            assert all(math.isfinite(value) for value in one.values)
+            assert asked.labels <= one.labels.keys()
+            assert all(value for label, value in one.labels.items() if label != "lacks")
+        legends = [tuple(one.labels[label] for label in sorted(asked.labels)) for one in series]
+        assert len(set(legends)) == len(legends), "two series have one legend"
+
+    assert of_each(check) == {}
+
+
+@pytest.mark.parametrize("choice", ["globex", "(globex|initech)"])
+def test_queries_work_with_a_choice_of_one_and_of_several_tenants(scraped: Scraped, choice: str) -> None:
+    ask = scraped.asker(target=BUSY, tenant=choice)
+
+    def check(asked: Question) -> None:
+        series = ask.ask(asked)
         seen = {one.labels["tenant"] for one in series if "tenant" in one.labels}
         assert seen <= {"globex", "initech"}
         never_failed = {"Failures by error class", "Most frequent class", "Classes A"}
-        assert series or name(question) in ABSENT | never_failed
+        assert series or name(asked) in ABSENT | never_failed
+
+    assert of_each(check) == {}
 
 
-@BY_PLACE
-def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped, question: Question) -> None:
-    series = scraped.asker(target=UNTOUCHED).ask(question)
-    assert all(math.isfinite(value) for one in series for value in one.values)
-    assert (not series) == (name(question) in UNKNOWN_AT_FIRST)
-    if (
-        re.search(r"operations_(total|running|24h)|errors_total|lost_records", question.expr)
-        and "count(" not in question.expr
-    ):
-        assert {value for one in series for value in one.values} <= {0.0}
+def test_an_untouched_database_shows_zeros_or_says_why_not(scraped: Scraped) -> None:
+    ask = scraped.asker(target=UNTOUCHED)
+    counts = re.compile(r"operations_(total|running|24h)|errors_total|lost_records")
+
+    def check(asked: Question) -> None:
+        series = ask.ask(asked)
+        values = {value for one in series for value in one.values}
+        assert all(map(math.isfinite, values))
+        assert (not series) == (name(asked) in UNKNOWN_AT_FIRST)
+        if counts.search(asked.expr) and "count(" not in asked.expr:
+            assert values <= {0.0}
+
+    assert of_each(check) == {}
 
 
 def test_two_exporters_of_one_database_double_nothing(scraped: Scraped) -> None:
     of_itself = re.compile(r"script_tracking_(exporter|api|config|web)_|by \(instance\)|, instance\)")
-    first = scraped.exporter.url.removeprefix("http://")
-    compared = 0
-    for asked in QUESTIONS:
-        # how long a collector took, and since when, each exporter has its own answer
-        if asked.ranged or of_itself.search(asked.expr) or re.search(r"time\(\)|collector_duration", asked.expr):
-            continue
+    # how long a collector took, and since when, each exporter has its own answer
+    of_a_run = re.compile(r"time\(\)|collector_duration")
+    compared = [q for q in QUESTIONS if not (q.ranged or of_itself.search(q.expr) or of_a_run.search(q.expr))]
+    first = scraped.exporter.url.removeprefix("http://").replace(".", "[.]")
+    answered = 0
+
+    def check(asked: Question) -> None:
+        nonlocal answered
         both, one = (
             {(*sorted(s.labels.items()),): s.values[0] for s in scraped.asker(instance=instance).ask(asked)}
-            for instance in (".+", first.replace(".", "[.]"))
+            for instance in (".+", first)
         )
-        for labels, value in one.items():
-            assert both[labels] == pytest.approx(value, rel=0.2, abs=0.05), (asked.where, labels)
-        compared += bool(one)
-    assert compared > 50
+        assert {labels: both.get(labels) for labels in one} == pytest.approx(one, rel=0.2, abs=0.05)
+        answered += bool(one)
+
+    assert faults(check, compared, lambda q: q.where) == {}
+    assert answered > 50
 
 
 def test_a_database_where_nothing_happens_any_more_has_no_quotient_of_zeros(scraped: Scraped) -> None:
@@ -282,6 +302,7 @@ def test_metrics_of_logins_are_those_of_the_database_that_opted_in(scraped: Scra
     becomes({(name, BUSY) for name in declared}, told)
 
 
+@pytest.mark.majors
 def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server) -> None:
     # what the exporter still says of a database that does not answer
     about_collection = {
@@ -338,6 +359,7 @@ def tracked(scraped: Scraped, target: str) -> list[tuple[float, ...]]:
     return [s.values for s in scraped.asker_of_now(target=target).ask(question("Targets tracked"))]
 
 
+@pytest.mark.majors
 def test_a_database_without_the_schema_counts_as_not_tracked(scraped: Scraped) -> None:
     """The untouched database loses its schema, and the tests after this one, if there are any, do without."""
     with psycopg.connect(scraped.dsns[UNTOUCHED], autocommit=True) as session:

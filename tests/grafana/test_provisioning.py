@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 PROVISIONING = ROOT / "grafana" / "provisioning"
@@ -76,6 +75,13 @@ def load(kind: str) -> dict[str, Any]:
     return content
 
 
+def validate(kind: str, schema: dict[str, Any]) -> None:
+    """Holds the file of a kind to a schema."""
+    from jsonschema import Draft202012Validator  # takes seconds to import, for its checkers of formats
+
+    Draft202012Validator(schema).validate(load(kind))
+
+
 def grafana() -> dict[str, Any]:
     """The service of deploy/compose.yaml."""
     service: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))[
@@ -96,11 +102,11 @@ def references(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_data_sources_have_the_keys_that_grafana_reads_and_no_others() -> None:
-    Draft202012Validator(DATASOURCES).validate(load("datasources"))
+    validate("datasources", DATASOURCES)
 
 
 def test_providers_have_the_keys_that_grafana_reads_and_no_others() -> None:
-    Draft202012Validator(PROVIDERS).validate(load("dashboards"))
+    validate("dashboards", PROVIDERS)
 
 
 def test_a_password_comes_from_a_file() -> None:
