@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.demo.shipped import alert_thresholds
 from grafana import reconciler, slot, storage, tracker
 from grafana.dashboard import Json, Row, Sized, dashboard
-from grafana.links import CAPTURE, OPERATIONS, SCHEMA_CHANGES, cell, to
+from grafana.links import CAPTURE, to
 from grafana.panels import NO_DATA, Limit, Query, stat, words
 from grafana.promql import once, select, total
 from grafana.records import Cell, needs, record
@@ -78,16 +78,8 @@ def _record() -> list[Json | Sized]:
 
 
 def _for_auditors() -> list[Json]:
-    changes = [to(SCHEMA_CHANGES, "Its history", object=cell("Object"))]
-    key = [to(OPERATIONS, "This execution", execution=cell("Execution"))]
     return [
-        record(
-            "Changes that went round the record",
-            "Those that are not acknowledged, and those of the time range. For an auditor's data source.",
-            "untracked_changes",
-            {"Object": Cell(links=changes), "Execution": Cell(links=key, width=120)},
-            no_value="none",
-        ),
+        reconciler.went_round(),
         record(
             "Past partitions",
             "Partitions that are past, and what keeps each. For an auditor's data source.",

@@ -8,17 +8,16 @@ from exporter.demo.shipped import alert_thresholds
 from grafana import activity, logins
 from grafana.activity import CHOSEN
 from grafana.dashboard import Json, Row, Sized, dashboard
-from grafana.links import ERRORS, OPERATIONS, cell, label, to
+from grafana.links import ERRORS, cell, label, to
 from grafana.panels import NO_DATA, Query, stat, timeseries
 from grafana.promql import by_type, increase, once, ratio, select, total
-from grafana.records import STATUSES, Cell, needs, record
+from grafana.records import Cell, needs, record
 from grafana.tables import Column, table
 from grafana.variables import error_class, script_type
 
 _CLASS: Final = 'error_class=~"$error_class"'
 FAILED: Final = select("errors_total", CHOSEN, _CLASS, tenant=True)
 _EACH: Final = ("target", "tenant", "script_type", "error_class")
-KEY: Final = [to(OPERATIONS, "This execution", execution=cell("Execution"))]
 
 
 def _within(selector: str, *labels: str) -> str:
@@ -161,19 +160,14 @@ def _record() -> list[Json | Sized]:
             "Failures of the time range by their fingerprint, which leaves out what stands in quotes, numbers and "
             "UUIDs of a message. Counted by hours: from the full hour on in which the time range begins.",
             "error_kinds",
-            {"Newest message": Cell(width=420), "Class": Cell(links=kind), "Execution": Cell(links=KEY, width=120)},
+            {"Newest message": Cell(width=420), "Class": Cell(links=kind)},
             no_value="no failure in this time",
         ),
         record(
             "Failed executions",
             "The newest 500 executions of the time range that failed or were interrupted, with what was said.",
             "failures",
-            {
-                "Status": Cell(words=STATUSES),
-                "Duration": Cell("s"),
-                "Message": Cell(width=420),
-                "Execution": Cell(links=KEY, width=120),
-            },
+            {"Message": Cell(width=420)},
             no_value="no failure in this time",
         ),
     ]

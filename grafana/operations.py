@@ -10,14 +10,14 @@ from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import ERRORS, OPERATIONS, Link, cell, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Query, heatmap, stat, timeseries
 from grafana.promql import FAILED, increase, once, ratio, select, total, zero_if
-from grafana.records import STATUSES, Cell, needs, record
+from grafana.records import Cell, execution, needs, record
 from grafana.tables import Column, table
 from grafana.variables import entry, script_type, status
 
 ENDED: Final = select("operations_total", CHOSEN, tenant=True)
 FAILURES: Final = select("operations_total", FAILED, CHOSEN, tenant=True)
 BLOCKED: Final = once(select("operations_blocked", CHOSEN, tenant=True), "target", "tenant", "script_type")
-KEY: Final = [to(OPERATIONS, "What it is part of", execution=cell("Execution"))]
+KEY: Final = {"Execution": execution("What it is part of")}
 BUCKETS: Final = select("operation_duration_seconds_bucket", CHOSEN, tenant=True)
 
 
@@ -135,7 +135,7 @@ def _record() -> list[Json | Sized]:
             "Declared operations that were begun and not completed, the oldest first, with what their session does and "
             "which process holds it up.",
             "running",
-            {"Running": Cell("s"), "Progress": Cell("percentunit"), "Execution": Cell(links=KEY, width=120)},
+            {"Running": Cell("s"), "Progress": Cell("percentunit"), **KEY},
             no_value="nothing is running",
         ),
         record(
@@ -143,12 +143,7 @@ def _record() -> list[Json | Sized]:
             "The newest 500 executions of the chosen types and statuses that began within the time range, of the "
             "newest 5,000 of each tenant.",
             "executions",
-            {
-                "Status": Cell(words=STATUSES),
-                "Duration": Cell("s"),
-                "SQLSTATE": Cell(links=errors),
-                "Execution": Cell(links=KEY, width=120),
-            },
+            {"SQLSTATE": Cell(links=errors), **KEY},
             no_value="nothing ran in this time",
         ),
         Sized(
@@ -157,7 +152,7 @@ def _record() -> list[Json | Sized]:
                 "The execution whose key stands above, what it is part of, and what is part of it, the outermost "
                 "first.",
                 "execution_tree",
-                {"Status": Cell(words=STATUSES), "Duration": Cell("s"), "Execution": Cell(links=KEY, width=120)},
+                KEY,
                 no_value="click the key of an execution",
             ),
             12,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from grafana.links import CAPTURE, cell, label, to
+from grafana.links import CAPTURE, SCHEMA_CHANGES, cell, label, to
 from grafana.panels import NO_DATA, Limit, Query, stat, timeseries
 from grafana.promql import once, select
+from grafana.records import Cell, record
 from grafana.tables import Column, table
 
 Json = dict[str, Any]
@@ -85,6 +86,17 @@ def curves(limits: dict[str, float]) -> list[Json]:
             links=_HERE,
         ),
     ]
+
+
+def went_round() -> Json:
+    """Each change that no record accounts for."""
+    return record(
+        "Changes that went round the record",
+        "Those that are not acknowledged, and those of the time range. For an auditor's data source.",
+        "untracked_changes",
+        {"Object": Cell(links=[to(SCHEMA_CHANGES, "Its history", object=cell("Object"))])},
+        no_value="none",
+    )
 
 
 def vault_checks() -> Json:

@@ -5,12 +5,13 @@ No label of a metric carries these. The statements are in sql/queries/grafana.sq
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter.sqlfiles import query
-from grafana.links import Link
+from grafana.links import OPERATIONS, Link, cell, to
 from grafana.panels import words
 from grafana.tables import OPTIONS, linked, look, override
 from grafana.variables import RECORD
@@ -69,15 +70,29 @@ def target(statement: str) -> Json:
     }
 
 
+def execution(title: str = "This execution") -> Cell:
+    """The key of one, which leads to what it is part of."""
+    return Cell(links=[to(OPERATIONS, title, execution=cell("Execution"))], width=120)
+
+
+def _look(statement: str, cells: dict[str, Cell]) -> dict[str, Cell]:
+    """`cells`, and the usual ones of the columns that the statement has."""
+    headings = re.findall(r' as "([^"]+)"', query("grafana", statement))
+    first, last = {"Status": Cell(words=STATUSES), "Duration": Cell("s")}, {"Execution": execution()}
+    usual_first, usual_last = ({k: v for k, v in usual.items() if k in headings} for usual in (first, last))
+    return {**usual_first, **cells, **{k: v for k, v in usual_last.items() if k not in cells}}
+
+
 def record(title: str, description: str, statement: str, cells: dict[str, Cell], *, no_value: str) -> Json:
-    """The rows of a statement; `cells` by the headings that it gives its columns."""
+    """The rows of a statement; `cells` by the headings that it gives its columns, without those that look as usual."""
+    look_of = _look(statement, cells)
     return {
         "type": "table",
         "title": title,
         "description": f"{description} Needs the Postgres data source.",
         "datasource": RECORD,
         "targets": [target(statement)],
-        "fieldConfig": look(no_value, [override(heading, found.properties()) for heading, found in cells.items()]),
+        "fieldConfig": look(no_value, [override(heading, found.properties()) for heading, found in look_of.items()]),
         "options": OPTIONS,
     }
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.demo.shipped import alert_thresholds
-from grafana import activity, tracker
+from grafana import activity, reconciler, tracker
 from grafana.dashboard import Json, Row, Sized, dashboard
-from grafana.links import CAPTURE, OPERATIONS, SCHEMA_CHANGES, cell, label, to
+from grafana.links import CAPTURE, SCHEMA_CHANGES, cell, label, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, timeseries
 from grafana.promql import by_type, once, select, total
-from grafana.records import STATUSES, Cell, needs, record
+from grafana.records import Cell, needs, record
 from grafana.variables import entry, status
 
 CHANGES: Final = select("operations_total", activity.DDL, tenant=True)
 WITHOUT_EFFECT: Final = select(
     "operations_total", activity.DDL, 'status=~"FAILED|INTERRUPTED|ROLLED_BACK"', tenant=True
 )
-KEY: Final = [to(OPERATIONS, "This execution", execution=cell("Execution"))]
 
 
 def _verdict(limits: dict[str, float]) -> list[Json]:
@@ -154,13 +153,7 @@ def _record() -> list[Json | Sized]:
                 "The newest 500 DDL statements of the time range that the chosen tenants have on record, with who, "
                 "from where, and how long they took.",
                 "schema_changes",
-                {
-                    "Status": Cell(words=STATUSES),
-                    "Duration": Cell("s"),
-                    "Objects": Cell(links=objects, width=240),
-                    "Statement": Cell(width=420),
-                    "Execution": Cell(links=KEY, width=120),
-                },
+                {"Objects": Cell(links=objects, width=240), "Statement": Cell(width=420)},
                 no_value="no schema change in this time",
             ),
             24,
@@ -170,14 +163,14 @@ def _record() -> list[Json | Sized]:
             "Who changes how much",
             "DDL statements of the time range by the role that logged in, of the newest 5,000 of each tenant.",
             "schema_changes_by_user",
-            {"Duration": Cell("s")},
+            {},
             no_value="no schema change in this time",
         ),
         record(
             "History of an object",
             "Every record that touched the object whose name stands above, whenever it was, by any name that it had.",
             "object_history",
-            {"Status": Cell(words=STATUSES), "Statement": Cell(width=320), "Execution": Cell(links=KEY, width=120)},
+            {"Statement": Cell(width=320)},
             no_value="name an object above, or click one",
         ),
     ]
@@ -193,16 +186,7 @@ def _for_auditors() -> list[Json]:
             {"Waiting": Cell("s"), "Statement": Cell(width=420)},
             no_value="nothing waits",
         ),
-        record(
-            "Changes that went round the record",
-            "Those that are not acknowledged, and those of the time range. For an auditor's data source.",
-            "untracked_changes",
-            {
-                "Object": Cell(links=[to(SCHEMA_CHANGES, "Its history", object=cell("Object"))]),
-                "Execution": Cell(links=KEY, width=120),
-            },
-            no_value="none",
-        ),
+        reconciler.went_round(),
     ]
 
 
