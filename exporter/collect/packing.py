@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from exporter.collect import checksum
@@ -46,13 +47,26 @@ def in_parts(texts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Some lines, with what gzip makes of them: blocks, checksum, and what puts the checksum behind another one."""
+class Packed:
+    """What gzip makes of some lines: blocks, checksum, and what puts the checksum behind another one."""
 
-    text: bytes
     blocks: bytes
     checksum: int
     shift: int
+
+
+@dataclass(eq=False)
+class Piece:
+    """Some lines, which are compressed once: when they arrive, or when they are first asked for."""
+
+    text: bytes
+    known: Packed | None = None
+
+    def packed(self) -> Packed:
+        """As it goes into a stream."""
+        if self.known is None:
+            self.known = Packed(_deflate([self.text]), zlib.crc32(self.text), checksum.shift(len(self.text)))
+        return self.known
 
 
 Part = bytes | Piece  # a small one as it is: there are a hundred thousand, and bytes are nothing that may be garbage
@@ -62,7 +76,21 @@ def part(text: bytes) -> Part:
     """A part of a text, ready to be joined."""
     if len(text) < READY_FROM_BYTES:
         return text
-    return Piece(text, _deflate([text]), zlib.crc32(text), checksum.shift(len(text)))
+    piece = Piece(text)
+    piece.packed()
+    return piece
+
+
+def together(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The same text in fewer parts: small ones that follow each other are one, and no more compressed each time."""
+    found = list[Part]()
+    for is_piece, some in groupby(parts, key=lambda one: isinstance(one, Piece)):
+        if is_piece:
+            found += some
+        else:
+            text = b"".join(map(plain, some))
+            found.append(text if len(text) < READY_FROM_BYTES else Piece(text))
+    return tuple(found)
 
 
 def plain(one: Part) -> bytes:
@@ -89,7 +117,7 @@ class Packer:
         """The whole; nothing can be added any more."""
         text = b"".join(self._texts)
         blocks = b"".join([*self._blocks, self._compressor.flush(zlib.Z_SYNC_FLUSH)])
-        return Piece(text, blocks, self._checksum, checksum.shift(len(text)))
+        return Piece(text, Packed(blocks, self._checksum, checksum.shift(len(text))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +144,7 @@ class Text:
     @property
     def unready_bytes(self) -> int:
         """What packing it has yet to compress."""
-        return sum(len(text) for text in self.texts if isinstance(text, bytes))
+        return sum(len(plain(one)) for one in self.texts if isinstance(one, bytes) or one.known is None)
 
     def packed(self) -> bytes:
         """As gzip."""
@@ -129,8 +157,9 @@ class Text:
                 blocks.append(_deflate(small))
                 total = _crc32(small, total)
                 small = []
-            blocks.append(text.blocks)
-            total = checksum.joined(total, text.checksum, text.shift)
+            packed = text.packed()
+            blocks.append(packed.blocks)
+            total = checksum.joined(total, packed.checksum, packed.shift)
         if small:
             blocks.append(_deflate(small))
             total = _crc32(small, total)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from exporter.collect import render
 from exporter.collect.families import Family
-from exporter.collect.packing import Part, Text, part, plain
+from exporter.collect.packing import Part, Text, part, plain, together
 from exporter.metricmap import MetricSpec
 from exporter.schedule import monotonic
 
@@ -15,6 +15,8 @@ NEVER = float("inf")
 # until when, how many samples, and the lines in both formats. A plain tuple, and plain bytes where they are few: Python
 # need not look whether they are garbage, which held up everything for long where there are hundreds of targets
 _Told = tuple[float, int, Part, Part]
+# until when, how many pieces, and the lines of a family in one format
+_Section = tuple[float, int, tuple[Part, ...]]
 
 
 def _told(texts: render.Texts, end: float, size: int = 0) -> _Told:
@@ -33,7 +35,9 @@ class Snapshot:
         self._told: dict[str, dict[str, dict[str, None]]] = {}  # families by target and source
         self._documentation: dict[str, tuple[str, str]] = {}  # type and text, by family
         self.samples = 0  # all together
-        self._texts: dict[bool, tuple[float, Text]] = {}  # by format, until something changes or the first piece ends
+        # by format, until something changes or the first piece ends: the whole, and each family where pieces are many
+        self._texts: dict[bool, tuple[float, Text]] = {}
+        self._sections: dict[bool, dict[str, _Section]] = {False: {}, True: {}}
 
     def declare(self, spec: MetricSpec, documentation: str) -> None:
         """Makes a family known, or gives it another text; families are handed out in the order of their declaration."""
@@ -46,7 +50,7 @@ class Snapshot:
         self._documentation[spec.name] = spec.type, documentation
         self._headers[spec.name] = _told(render.header(spec, documentation), NEVER)
         self._pieces.setdefault(spec.name, {})
-        self._texts.clear()
+        self._changed(spec.name)
 
     def put(self, target: str, source: str, families: Iterable[Family], end: float = NEVER) -> None:
         """Replaces what a source said of a target; `end` is in seconds of the monotonic clock."""
@@ -69,10 +73,10 @@ class Snapshot:
             known = pieces.get((target, source))
             self.samples += family.size - (0 if known is None else known[1])
             if known is not None and (plain(known[2]), plain(known[3])) == (texts.text, texts.openmetrics):
-                pieces[target, source] = self._prolonged(known, end, now)
+                pieces[target, source] = self._prolonged(family.spec.name, known, end, now)
             else:
                 pieces[target, source] = _told(texts, end, family.size)
-                self._texts.clear()
+                self._changed(family.spec.name)
 
     def prolong(self, target: str, source: str, end: float) -> None:
         """What a source said of a target holds until another end."""
@@ -80,31 +84,35 @@ class Snapshot:
         for name in self._told.get(target, {}).get(source, ()):
             known = self._pieces[name].get((target, source))
             if known is not None:
-                self._pieces[name][target, source] = self._prolonged(known, end, now)
+                self._pieces[name][target, source] = self._prolonged(name, known, end, now)
 
-    def _prolonged(self, told: _Told, end: float, now: float) -> _Told:
+    def _prolonged(self, name: str, told: _Told, end: float, now: float) -> _Told:
         if told[0] <= now or end < told[0]:  # the text does not have it, or may hold too long
-            self._texts.clear()
+            self._changed(name)
         return (end, *told[1:])
+
+    def _changed(self, name: str) -> None:
+        self._texts.clear()
+        for sections in self._sections.values():
+            sections.pop(name, None)
 
     def withdraw(self, target: str, sources: Iterable[str]) -> None:
         """Removes what these sources said of a target."""
         for source in sources:
             for name in self._told.get(target, {}).get(source, ()):
                 self._remove(name, target, source)
-        self._texts.clear()
 
     def _remove(self, name: str, target: str, source: str) -> None:
         told = self._pieces[name].pop((target, source), None)
         if told is not None:
             self.samples -= told[1]
+            self._changed(name)
 
     def forget(self, target: str) -> None:
         """Removes all that was said of a target."""
         for source, names in self._told.pop(target, {}).items():
             for name in names:
                 self._remove(name, target, source)
-        self._texts.clear()
 
     def text(self, *, openmetrics: bool) -> Text:
         """The whole in one of the two formats; the same object as before while nothing of it has changed."""
@@ -114,16 +122,31 @@ class Snapshot:
             return known[1]
         until = NEVER
         texts: list[Part] = []
-        for name, heading in self._headers.items():
-            lines = [told for told in self._pieces[name].values() if told[0] > now and told[2]]
-            if lines:
-                texts += [told[3] if openmetrics else told[2] for told in (heading, *lines)]
-                until = min(until, *(told[0] for told in lines))
+        for name in self._headers:
+            ends, _, lines = self._section(name, now, openmetrics=openmetrics)
+            texts += lines
+            until = min(until, ends)
         if openmetrics:
             texts.append(b"# EOF\n")
         text = Text(texts)
         self._texts[openmetrics] = (until, text)
         return text
+
+    def _section(self, name: str, now: float, *, openmetrics: bool) -> _Section:
+        """The lines of a family, with its heading; the same as before while none of its pieces changed or ended."""
+        known = self._sections[openmetrics].get(name)
+        if known is not None and known[0] > now:
+            return known
+        told = [told for told in self._pieces[name].values() if told[0] > now and told[2]]
+        until = min((one[0] for one in told), default=NEVER)
+        if known is not None and known[1] == len(told):  # they are the same: one that came or changed is told of
+            lines = known[2]
+        elif told:
+            lines = together(one[3] if openmetrics else one[2] for one in (self._headers[name], *told))
+        else:
+            lines = ()
+        section = self._sections[openmetrics][name] = (until, len(told), lines)
+        return section
 
     def exposition(self, *, openmetrics: bool) -> bytes:
         """The whole as bytes."""

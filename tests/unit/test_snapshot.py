@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import zlib
+from collections.abc import Iterable
 
 import pytest
 
+from exporter.collect import packing
 from exporter.collect import snapshot as snapshots
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
@@ -92,3 +95,56 @@ def test_what_is_told_is_nothing_that_may_be_garbage() -> None:
     gc.collect()
     assert snapshot.samples == 2000
     assert len(gc.get_objects()) - before < 300, "one or two for a target, and none for each of its families"
+
+
+def test_a_family_of_many_pieces_is_joined_and_compressed_again_only_where_one_changed(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a scrape costs goes with what has changed since the one before, not with the number of targets."""
+    joined: list[int] = []
+    compressed: list[int] = []
+    together, deflate = packing.together, packing._deflate
+
+    def counted(parts: Iterable[packing.Part]) -> tuple[packing.Part, ...]:
+        some = list(parts)
+        joined.append(len(some) - 1)
+        return together(some)
+
+    def measured(texts: list[bytes]) -> bytes:
+        compressed.append(sum(map(len, texts)))
+        return deflate(texts)
+
+    monkeypatch.setattr(snapshots, "together", counted)
+    monkeypatch.setattr(packing, "_deflate", measured)
+    snapshot = Snapshot()
+    specs = [SPEC.model_copy(update={"name": f"script_tracking_{number}"}) for number in range(3)]
+    for spec in specs:
+        snapshot.declare(spec, "X.")
+
+    def tell(targets: range, some: list[MetricSpec], value: float, end: float) -> None:
+        for number in targets:
+            target = f"target {number}"
+            snapshot.put(target, "a", [Family(spec, {(("target", target),): value}) for spec in some], end)
+
+    def scraped() -> tuple[list[int], int]:
+        """Of the families that were joined anew their pieces, and how many times a large text was compressed."""
+        joined.clear()
+        compressed.clear()
+        packed = snapshot.text(openmetrics=False).packed()
+        assert zlib.decompress(packed, wbits=31) == snapshot.exposition(openmetrics=False)
+        return list(joined), sum(size > packing.READY_FROM_BYTES for size in compressed)
+
+    tell(range(200), specs, 1, 110)
+    assert scraped() == ([200, 200, 200], 3)
+    tell(range(200), specs, 1, 120)
+    clock[0] = 115  # past the end that the first texts had
+    assert scraped() == ([], 0)
+    tell(range(7), specs[1:2], 2, 130)
+    assert scraped() == ([200], 1)
+    tell(range(120), specs, 2, 150)
+    assert scraped() == ([200, 200, 200], 3)
+    clock[0] = 125  # only these are left
+    assert scraped() == ([120, 120, 120], 3)
+    snapshot.forget("target 3")
+    assert scraped() == ([119, 119, 119], 3)
+    assert snapshot.exposition(openmetrics=False).count(b'target 3"') == 0
