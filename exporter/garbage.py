@@ -1,9 +1,9 @@
 """When Python looks for cyclic garbage, which connections and targets leave that end.
 
-By itself it lets 70,000 objects come together, which are seven megabytes. What is at work counts too, until it is done:
-with hundreds of targets there are as many objects all the time, and to look through them over and over would be a good
-part of what the process does. To look through all of them would hold up everything for a tenth of a second: what has
-been found to be at work is left out until targets have come or gone, or for some minutes.
+By itself it lets 70,000 objects come together, which are seven megabytes, and looks through what is older the more
+often the more of it there is. With hundreds of targets a quarter of a million objects are at work all the time: to look
+through them over and over would be a good part of what the process does, and each look would hold up everything for
+long. So each object is looked at once while it is new, and all of them together once a minute.
 """
 
 from __future__ import annotations
@@ -12,45 +12,46 @@ import gc
 from math import inf
 from time import monotonic
 
-LEAST = 700  # new objects, of more than were freed, before the newest are looked through
-OF_A_TARGET = 4
-OLDER, OLDEST = 4, 2  # looks at the newest before those that stayed are looked through, and looks at these before all
-WHOLE_SECONDS = 600.0  # after so long all are looked through, whatever was found to be at work
-
-ALL = 2  # the generation of the oldest
+LEAST = 700  # new objects, of more than were freed, before they are looked through
+OF_A_TARGET = 5
+WHOLE_SECONDS = 60.0  # after so long all are looked through
 
 
 class _Looks:
-    """Python's own looks at all objects, told of them before and after."""
+    """Python's own looks, told of them afterwards; and those at all objects."""
 
     def __init__(self) -> None:
-        self.whole_due = -inf
-        self.whole = 0  # how many there were
+        self._due = -inf
 
     def __call__(self, phase: str, info: dict[str, int]) -> None:
-        """Called by Python."""
-        if info["generation"] != ALL:
-            return
+        """Leaves what was found to be at work out of the next looks; called by Python."""
         if phase == "stop":
             gc.freeze()
-        elif monotonic() >= self.whole_due:
+
+    def at_all(self) -> None:
+        """Looks through all, where it is time."""
+        if monotonic() >= self._due:
             gc.unfreeze()
-            self.whole_due = monotonic() + WHOLE_SECONDS
-            self.whole += 1
+            gc.collect()
+            self._due = monotonic() + WHOLE_SECONDS
 
 
 looks = _Looks()
 
 
 def look_for(targets: int) -> None:
-    """Has garbage looked for as often as suits so many targets, of which some may have gone."""
-    gc.set_threshold(max(LEAST, OF_A_TARGET * targets), OLDER, OLDEST)
-    looks.whole_due = -inf
+    """Has garbage looked for as often as suits so many targets."""
+    gc.set_threshold(max(LEAST, OF_A_TARGET * targets))
+
+
+def look_at_all() -> None:
+    """To be called now and then, from where a tenth of a second does no harm with hundreds of targets."""
+    looks.at_all()
 
 
 def start(targets: int) -> None:
     """Begins to look for garbage, so many targets being watched."""
     look_for(targets)
     gc.callbacks.append(looks)
-    gc.collect()
+    looks.at_all()
     gc.enable()

@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from exporter import garbage
 from exporter.collect.families import Family
 from exporter.collect.snapshot import Snapshot
 from exporter.collect.status import publish_values
@@ -59,6 +60,7 @@ class SelfWatch:
 
     async def _window(self) -> None:
         self._tell()
+        garbage.look_at_all()
         self._lags.append(0.0)
         end = time.monotonic() + TELL_SECONDS
         while (due := time.monotonic() + TICK_SECONDS) < end:

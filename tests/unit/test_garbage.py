@@ -33,36 +33,40 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
 
 def looked_through() -> int:
-    """Objects that the next look at all begins with."""
+    """Objects that the next look begins with."""
     return len(gc.get_objects())
 
 
-def test_what_was_found_at_work_is_left_out(clock: list[float]) -> None:
+@pytest.mark.parametrize("generation", [0, 1, 2])
+def test_what_was_found_at_work_is_left_out(clock: list[float], generation: int) -> None:
     kept = [Knot() for _ in range(1000)]
     garbage.start(1)
     assert looked_through() < 1000 < gc.get_freeze_count()
     more = [Knot() for _ in range(1000)]
-    clock[0] += 1
-    gc.collect()
+    gc.collect(generation)
     assert looked_through() < 1000
-    assert garbage.looks.whole == 1
     del kept, more
 
 
 def test_garbage_is_found_though_it_was_at_work(clock: list[float]) -> None:
-    knots = [Knot() for _ in range(3)]
+    knots = [Knot() for _ in range(2)]
     seen = [weakref.ref(knot) for knot in knots]
     garbage.start(1)
     del knots[0]
-    gc.collect()
+    clock[0] += garbage.WHOLE_SECONDS - 1
+    garbage.look_at_all()
     assert seen[0]() is not None, "it was left out"
-    clock[0] += garbage.WHOLE_SECONDS
-    gc.collect()
-    assert [one() is None for one in seen] == [True, False, False]
-    del knots[0]
-    garbage.look_for(1)  # a target has gone
-    gc.collect()
-    assert [one() is None for one in seen] == [True, True, False]
+    clock[0] += 1
+    garbage.look_at_all()
+    assert [one() is None for one in seen] == [True, False]
+
+
+def test_new_garbage_is_found_at_once(clock: list[float]) -> None:
+    garbage.start(1)
+    knot = weakref.ref(Knot())
+    kept = [Knot() for _ in range(2 * garbage.LEAST)]
+    assert knot() is None
+    del kept
 
 
 def test_looks_are_the_rarer_the_more_targets_there_are(clock: list[float]) -> None:
