@@ -51,7 +51,11 @@ class Target:
     @property
     def is_idle(self) -> bool:
         """Whether nothing has been seen to happen in the database for a while."""
-        return monotonic() - self._seen_at > IDLE_AFTER_SECONDS
+        return not self.was_seen(IDLE_AFTER_SECONDS)
+
+    def was_seen(self, within: float) -> bool:
+        """Whether something has been seen to happen in the last so many seconds."""
+        return monotonic() - self._seen_at <= within
 
     def saw(self) -> None:
         """Notes that something happens: it is asked at the full pace from now on."""

@@ -32,6 +32,7 @@ STALL_SECONDS = 10.0  # after so long nobody goes on writing half an entry
 IDLE_PAUSE_SECONDS = 2.0  # between two rounds while nothing happens in the database
 UNREADABLE_PAUSE_SECONDS = 5.0  # where there is no log to be read, which is looked into when the probe is due
 IDLE_SECONDS = 10.0  # how often the position is confirmed while nothing is written
+FAILURES_WAIT_SECONDS = 5.0  # after something has happened the position is confirmed in each round
 LOCKED_OUT_SECONDS = 60.0  # after so long without handing anything over, not even the least, capture fails
 BUSY = ("55P03", "57014")
 
@@ -42,6 +43,7 @@ class Stretch:
 
     begin: Place | None  # None the first time
     end: Place
+    looked_at: str  # when it was read, by the server's clock: what was logged before is in it, or behind
     behind: int = 0
     unparsed: int = 0
     gaps: int = 0
@@ -123,6 +125,8 @@ class LogReader:
         if held is None:
             return True
         idle = held.begin == held.end and not (held.entries or held.unparsed or held.gaps or self._unsettled)
+        # failures may wait for a log that was read after them, also where nothing is in it
+        idle = idle and not self._target.was_seen(FAILURES_WAIT_SECONDS)
         if idle and monotonic() < self._merged_at + IDLE_SECONDS:
             self._held = None
             return True
@@ -144,6 +148,7 @@ class LogReader:
                     "mark": held.end.mark.hex(),
                     "marked": held.end.mark_length,
                     "modified": held.end.modified_at.isoformat(),
+                    "looked_at": held.looked_at,
                 },
                 "behind": held.behind,
                 "unparsed": held.unparsed,
@@ -171,8 +176,9 @@ class LogReader:
         return unsettled
 
     async def _read(self) -> None:
-        files = [LogFile(**row) for row in await self._ask("files")]
         (row,) = await self._ask("position")
+        files = [LogFile(**row) for row in await self._ask("files")]  # what was logged by then is there
+        looked_at = row.pop("looked_at")
         if not files:
             self._missing = None
             return
@@ -180,12 +186,12 @@ class LogReader:
         if row["file_name"] is None:
             newest = files[-1]
             mark = await self._bytes(newest.file_name, max(newest.size - MARK_BYTES, 0), min(newest.size, MARK_BYTES))
-            self._held = Stretch(None, Place.of(newest, newest.size, mark))
+            self._held = Stretch(None, Place.of(newest, newest.size, mark), looked_at)
             return
         begin = Place(
             row["log_format"], row["file_name"], row["read_to"], row["mark"], row["mark_length"], row["modified_at"]
         )
-        stretch = Stretch(begin, begin)
+        stretch = Stretch(begin, begin, looked_at)
         here, at, tail = await self._find(begin, files, stretch)
         budget = self._budget
         while budget > 0:

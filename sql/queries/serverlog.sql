@@ -4,7 +4,7 @@
 select script_tracking_internal.probe_log() as missing
 
 -- name: position
-select * from script_tracking_internal.log_position()
+select p.*, pg_catalog.clock_timestamp()::text as looked_at from script_tracking_internal.log_position() as p
 
 -- name: files
 select * from script_tracking_internal.log_files()

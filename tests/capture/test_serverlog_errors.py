@@ -201,9 +201,14 @@ def test_a_log_that_is_read_late_adds_to_the_record_what_it_knows(admin: Session
 
     def by_the_write_ahead_log() -> bool:
         assert readers.loop.run_until_complete(readers.wal.round())
+        # a minute goes by once the verdict is known
+        minute = f"update {SI}.attempt set judged_at = clock_timestamp() - interval '61 s' where recorded_at is null"
+        admin.execute(minute.encode())
         return bool(admin.execute(versions.encode(), ("DROP TABLE",)).fetchall())
 
     eventually(by_the_write_ahead_log, 10)
+    # the verdict was not before the error in truth
+    admin.execute(f"update {SI}.attempt set judged_at = clock_timestamp() where sqlstate is null".encode())
     (row,) = failures(admin, readers, 1, "%/* late */")
     assert told(row) == ("DROP TABLE", "FAILED", "42P01", 'table "nowhere" does not exist')
     first, last = admin.execute(versions.encode(), ("DROP TABLE",)).fetchall()

@@ -25,7 +25,7 @@ declare
   v_before  script_tracking_internal.capture_reading;
   v_now     script_tracking_internal.capture_reading;
   v_judged  bigint := 0;
-  v_patience interval;
+  v_log_read timestamptz;  -- to its end
   v_server_began timestamptz := script_tracking_internal.server_began();
   v_known   boolean;
   -- what there is no time for comes next: cut off by a timeout it would all be undone, and begun again for ever
@@ -110,16 +110,20 @@ begin
     perform script_tracking_internal.settle_overdue_errors();
   end if;
 
-  -- at level full the server's log adds SQLSTATE and message within seconds, later where its reader is behind: then one
-  -- version tells all; what had announced its end may have failed all the same, in the commit
-  select case when p.bytes_behind > 0 or p.read_at < clock_timestamp() - interval '15 seconds' then interval '1 minute' end
-  into v_patience from script_tracking_internal.log_position as p;
-  v_patience := coalesce(v_patience, '2 seconds');
+  -- At level full the server's log adds SQLSTATE and message: then one version tells all, and is counted by what it failed of. What
+  -- had announced its end may have failed all the same, in the commit. So a record waits until the log was read after the verdict,
+  -- a minute at most, and for an error of its process that waits to be handed over, as long as that does (settle_log_errors()).
+  select case when p.bytes_behind = 0 then p.read_at end into v_log_read from script_tracking_internal.log_position as p;
   for v_attempt in
     select a.* from script_tracking_internal.attempt as a
     where a.verdict in ('FAILED', 'INTERRUPTED', 'ROLLED_BACK') and a.recorded_at is null
-      and (not v_full or a.sqlstate is not null
-        or a.judged_at < clock_timestamp() - v_patience)
+      and (not v_full or a.sqlstate is not null or (
+        -- who writes the log is another process
+        (a.judged_at < v_log_read - interval '1 second' or a.judged_at < clock_timestamp() - interval '1 minute')
+        and not exists (
+          select from script_tracking_internal.log_error as e
+          where e.pid = a.pid and e.settled_at is null and e.logged_at > a.started_at - interval '2 milliseconds'
+            and e.seen_at > clock_timestamp() - interval '15 minutes')))
     order by a.judged_at, a.started_at limit 2000
   loop
     v_row := script_tracking_internal.record_attempt(v_attempt.attempt_id);

@@ -2,7 +2,8 @@
 -- For the daemon: takes over what it found in a stretch of the log, and that the log was read so far. One that read from
 -- where another has read on meanwhile changes nothing: moved is then false. unsettled: errors that still wait for their
 -- attempt; NULL where another reader of capture is at it, and nothing was looked at.
--- p_batch: from (file, at; null the first time), to (format, file, at, mark, marked, modified), behind, unparsed, gaps,
+-- p_batch: from (file, at; null the first time), to (format, file, at, mark, marked, modified, looked_at: what was logged before that
+-- is in what was handed over, or behind), behind, unparsed, gaps,
 -- entries (at, user, pid, host, session, line, session_start, tag, txid, ends_session, sqlstate, message, detail, hint, query,
 -- context, statement, position, application).
 create or replace function script_tracking_internal.merge_log_errors(p_batch jsonb)
@@ -76,7 +77,8 @@ begin
       values
         (v_incarnation, v_to ->> 'format', v_to ->> 'file', (v_to ->> 'at')::bigint, decode(v_to ->> 'mark', 'hex'),
          (v_to ->> 'marked')::integer, (v_to ->> 'modified')::timestamptz, (p_batch ->> 'behind')::bigint,
-         (p_batch ->> 'unparsed')::bigint, (p_batch ->> 'gaps')::bigint, clock_timestamp())
+         (p_batch ->> 'unparsed')::bigint, (p_batch ->> 'gaps')::bigint,
+         coalesce((v_to ->> 'looked_at')::timestamptz, clock_timestamp()))
       on conflict (singleton) do update set
         incarnation = excluded.incarnation, log_format = excluded.log_format, file_name = excluded.file_name,
         read_to = excluded.read_to, mark = excluded.mark, mark_length = excluded.mark_length,
