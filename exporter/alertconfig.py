@@ -97,6 +97,9 @@ class TargetThresholds(Model):
         default=0.5, description="share of what the replication slot may hold back, 0 to 1, above which it is at risk"
     )
     upkeep_age_seconds: Span = Field(default=3600, description="age of a job of upkeep above which it is missing")
+    judging_age_seconds: Span = Field(
+        default=600, description="age of the last success in judging DDL by change windows above which it is told"
+    )
     horizon_held_seconds: Span = Field(
         default=1800, description="age of the oldest transaction that has written something above which it is told"
     )

@@ -223,6 +223,7 @@ def _of_tasks(watch: Watch) -> Iterator[Problem]:
         yield Problem(
             "warning", "Captured DDL is not judged by change windows",
             "It is tried again by itself; the log says why (judging_failed, or reference_file_refused).",
+            "ScriptTrackingChangeJudgingFailing",
         )  # fmt: skip
     for key, what in (("upkeep_success", "Upkeep fails"), ("capture_success", "Capture fails")):
         if watch.status.get(key) == 0:

@@ -214,15 +214,23 @@ class Watch:
             ready = self.target.schema_version >= JUDGE_VERSION and self.target.may_collect
             ready = ready and not self.target.standby and self.target.up is not False
             well = await self.judge.round() if ready and self.judge.book is not None else None
-            if well is not None:
-                self.status.set("change_judging_success", float(well))
-                self.status.set("change_judging_lag", self.judge.lag)
-            if self.judge.last_success is not None:
-                self.status.set("change_judging_last_success", self.judge.last_success)
+            if self._judges:
+                if well is not None:
+                    self.status.set("change_judging_success", float(well))
+                    self.status.set("change_judging_lag", self.judge.lag)
+                elif not ready and self.target.up:  # the schema is too old, or newer than can be read
+                    self.status.set("change_judging_success", 0.0)
+                if self.judge.last_success is not None:
+                    self.status.set("change_judging_last_success", self.judge.last_success)
             if well is not False:
                 back_off.reset()
             pause = JUDGE_IDLE_SECONDS if self.target.is_idle else JUDGE_SECONDS
             await asyncio.sleep(back_off.next() if well is False else pause)
+
+    @property
+    def _judges(self) -> bool:
+        """Whether it is to judge here: on a standby nobody can, and the primary's exporter does."""
+        return self.judge.book is not None and not self.target.standby
 
     def _tell_windows(self) -> None:
         """Tells which windows are open and which freezes in force; nothing of any of it where nothing is judged."""
@@ -235,7 +243,7 @@ class Watch:
             self._told[key] = set(states)
             for name, state in states.items():
                 self.status.set(key, float(state), **{label: name})
-        if self.judge.book is None:
+        if not self._judges:
             for key in ("change_judging_success", "change_judging_lag", "change_judging_last_success"):
                 self.status.withdraw(key)
             self.judge.last_success = None
