@@ -122,8 +122,8 @@ class Monitoring:
 
     Enter it in a thread that lives as long: the kernel ends the two with the thread that started them.
     `alert_for` replaces the `for` of alerts by their names; the others keep the shipped one. `change_rules` makes
-    another of each rule file. `alertmanager_wait` None leaves Alertmanager's waits as shipped. `replicas` are
-    addresses of further exporters.
+    another of each rule file, `change_config` another configuration of Prometheus. `alertmanager_wait` None leaves
+    Alertmanager's waits as shipped. `replicas` are addresses of further exporters.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class Monitoring:
         alertmanager_wait: str | None = "1s",
         alert_for: Mapping[str, str] | None = None,
         change_rules: Callable[[shipped.Yaml], shipped.Yaml] | None = None,
+        change_config: Callable[[shipped.Yaml], shipped.Yaml] | None = None,
         replicas: Sequence[str] = (),
     ) -> None:
         self._binaries = binaries
@@ -143,6 +144,7 @@ class Monitoring:
         self._wait = alertmanager_wait
         self._alert_for = alert_for
         self._change_rules = change_rules
+        self._change_config = change_config or (lambda config: config)
         self._webhook = Webhook()
         self._stack = ExitStack()
         self.prometheus_url = ""
@@ -196,7 +198,7 @@ class Monitoring:
             rules=self._rules(folder),
             interval=self._interval,
         )
-        file = _write(folder / "prometheus.yaml", config)
+        file = _write(folder / "prometheus.yaml", self._change_config(config))
         options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'prometheus'}"]
         return _start(stack, [self._binaries.prometheus, *options], folder / "prometheus.log")
 
