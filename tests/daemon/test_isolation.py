@@ -26,6 +26,7 @@ RUNNING = "script_tracking_internal.collect_running"
 SIGN = "\N{REPLACEMENT CHARACTER}"
 UP = "script_tracking_up"
 SUCCESS = "script_tracking_collector_success"
+JUDGING = "script_tracking_change_judging_success"
 FAILURES = "script_tracking_exporter_task_failures_total"
 RESULTS = {"keep": "upkeep", "capture": "capture", "archive": "archive"}  # what tells of a task's success
 NOWHERE = {"name": "nowhere", "dsn": "postgresql://nobody@127.0.0.1:1/none"}
@@ -81,10 +82,13 @@ def test_an_older_schema_costs_what_it_does_not_have_and_nothing_else(
     admin.execute(f"create table public.newer as select * from {ledger} where version > 15".encode())
     admin.execute(meddling(f"delete from {ledger} where version > 15").encode())
     targets = [{"name": "old", "dsn": installed_database}, {"name": "new", "dsn": second_database}]
-    running = exporter("", schema="off", targets=targets)
+    never = {"name": "never", "days": [], "from": "00:00", "to": "24:00"}
+    running = exporter("", schema="off", targets=targets, changes={"windows": [never]})
     for name in ("old", "new"):
         running.wait_for_value(1, SUCCESS, target=name, collector="operations")
     running.wait_for_value(1, SUCCESS, target="new", collector="retention")
+    running.wait_for_value(1, JUDGING, target="new")
+    running.wait_for_value(0, JUDGING, target="old")
     failed = {
         str(line["collector"]): str(line["reason"])
         for line in eventually(lambda: running.events("collector_failed"), 40)
@@ -96,6 +100,7 @@ def test_an_older_schema_costs_what_it_does_not_have_and_nothing_else(
     assert not [line for line in running.events("collector_failed") if line["target"] == "new"]
     admin.execute(meddling(f"insert into {ledger} select * from public.newer").encode())
     running.wait_for_value(1, SUCCESS, 90, target="old", collector="retention")
+    running.wait_for_value(1, JUDGING, target="old")
     alive(running)
 
 

@@ -25,6 +25,7 @@ WRITERS = 3
 DONE = {"script_type": "BATCH", "status": "COMPLETED"}
 DDL = {"script_type": "DDL", "status": "COMPLETED"}
 TOTAL = "script_tracking_operations_total"
+JUDGING = "script_tracking_change_judging_success"
 TRACKED = "(select script_tracking.track_operation(%s, 'BATCH') as k) as t"
 ONCE = f"select script_tracking.complete_operation(k, true) from {TRACKED}"
 
@@ -100,7 +101,8 @@ def watched(start: StartExporter, pair: Streaming) -> Exporter:
         {"name": "second", "dsn": pair.dsn(pair.standby, **settings)},
     ]
     fast = {name: {"interval": "1s"} for name in ("operations", "capture", "health")}
-    return start(pair.shop, targets=targets, collectors=fast)
+    never = {"name": "never", "days": [], "from": "00:00", "to": "24:00"}
+    return start(pair.shop, targets=targets, collectors=fast, changes={"windows": [never]})
 
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
@@ -121,6 +123,8 @@ async def test_what_was_replicated_is_kept_and_the_exporter_goes_on_by_itself(
     running.wait_for_value(1, "script_tracking_capture_level_info", target="shop", level="failures")
     running.wait_for_value(1, "script_tracking_standby", target="second")
     running.wait_for_value(0, "script_tracking_standby", target="first")
+    running.wait_for_value(1, JUDGING, target="first")
+    assert running.value(JUDGING, target="second") is None, "of a standby nobody is to miss it"
     work = Work(pair.shop)
     with (
         sampled(running, TOTAL, target="shop", **DONE) as totals,
@@ -163,6 +167,7 @@ async def test_what_was_replicated_is_kept_and_the_exporter_goes_on_by_itself(
     running.wait_for_value(1, "script_tracking_up", target="second")
     running.wait_for_value(0, "script_tracking_standby", target="second")
     running.wait_for_value(1, "script_tracking_upkeep_success", target="shop")
+    running.wait_for_value(1, JUDGING, target="second")
     # the slot does not come along: another one is made on the new primary
     running.wait_for_value(1, "script_tracking_capture_level_info", target="shop", level="failures")
     with opened(pair.shop) as session:
