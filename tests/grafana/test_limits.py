@@ -100,7 +100,8 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
         "error_spike_failures", "login_unavailable", "login_usual_factor",
         "slo_objective_ratio", "burn_rate_failures", "unusual_failures", "unusual_failures_factor", "new_kind_failures",
         "running_operation_seconds", "collections_skipped", "event_loop_lag_seconds",
-        "slot_lag_ratio", "upkeep_age_seconds", "horizon_held_seconds", "storage_bytes", "storage_forecast_seconds",
+        "slot_lag_ratio", "upkeep_age_seconds", "judging_age_seconds", "horizon_held_seconds", "storage_bytes",
+        "storage_forecast_seconds",
     }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"
