@@ -97,12 +97,14 @@ def capture() -> Json:
         Row("Verdict", _verdict(limits), width=4, height=5),
         Row("Losses and cost", [
             tracker.losses(limits), tracker.left_out(), tracker.tracking_cost(), tracker.tracking_share(),
-            storage.rollup_lag(limits), storage.links_lag(),
-        ], width=8, height=8),
-        Row("Slot and server log", slot.curves(), width=8, height=8),
+        ], width=12, height=8),
+        Row("Lag", [storage.rollup_lag(limits), storage.links_lag(), storage.horizon_held(limits)], width=8, height=8),
+        Row("Slot and server log", slot.curves(limits), width=8, height=8),
         Row("Comparison of the catalogs", reconciler.curves(limits), width=6, height=8),
         Row("Rules of the vault", [Sized(reconciler.vault_checks(), 16, 8), reconciler.vault_age()], width=8, height=8),
-        Row("Partitions, retention, archive", [storage.partitions_ahead(limits), *storage.curves()], width=8, height=8),
+        Row("Storage, partitions, retention, archive", [
+            Sized(storage.forecast(limits), 24, 8), storage.partitions_ahead(limits), *storage.curves(),
+        ], width=8, height=8),
         Row("Triggers and checks", [tracker.event_triggers(), tracker.health_checks()], width=12, height=9),
         Row("From the record", _record(), width=24, height=10),
         Row("For auditors, from the record", _for_auditors(), width=24, height=9, collapsed=True),

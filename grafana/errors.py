@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.demo.shipped import alert_thresholds
-from grafana import activity, logins
+from grafana import activity, budget, logins
 from grafana.activity import CHOSEN
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import ERRORS, cell, label, to
@@ -78,7 +78,7 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
     ]
 
 
-def _curves(limits: dict[str, float]) -> list[Json]:
+def _curves(limits: dict[str, float]) -> list[Json | Sized]:
     failing = by_type(FAILED, "error_class")
     return [
         timeseries(
@@ -109,25 +109,19 @@ def _curves(limits: dict[str, float]) -> list[Json]:
             links=[to(ERRORS, "This tenant's failures", target=label("target"), tenant=label("tenant"))],
         ),
         activity.failure_ratio(limits),
-        timeseries(
-            "Burn of the worst tenant",
-            "Failure ratio, without logins, of the tenant that has the highest, within windows of five minutes to "
-            "three days: divided by the share of failures that an objective allows, how many times faster than "
-            "allowed its budget burns.",
-            [Query(f"max({activity.judged_ratio(window)})", window) for window in ("5m", "1h", "6h", "1d", "3d")],
-            unit="percentunit",
-            no_value=NO_DATA,
-            links=[to(ERRORS, "Each class")],
-        ),
-        timeseries(
-            "Failures within an hour",
-            "Failed and interrupted executions of the chosen types and classes within the hour up to each "
-            "moment, by class.",
-            [Query(total(once(increase(FAILED, "1h"), *_EACH), "error_class"), "{{error_class}}")],
-            unit="short",
-            no_value=NO_DATA,
-            stacked=True,
-            links=[to(ERRORS, "Failures of this class", error_class=label("error_class"))],
+        Sized(
+            timeseries(
+                "Failures within an hour",
+                "Failed and interrupted executions of the chosen types and classes within the hour up to each "
+                "moment, by class.",
+                [Query(total(once(increase(FAILED, "1h"), *_EACH), "error_class"), "{{error_class}}")],
+                unit="short",
+                no_value=NO_DATA,
+                stacked=True,
+                links=[to(ERRORS, "Failures of this class", error_class=label("error_class"))],
+            ),
+            16,
+            8,
         ),
     ]
 
@@ -178,8 +172,9 @@ def errors() -> Json:
     limits = alert_thresholds()
     rows = [
         Row("Verdict", _verdict(limits), width=4, height=5),
-        Row("Failures", _curves(limits), width=12, height=8),
-        Row("By tenant, type and class", [_classes()], width=24, height=8),
+        Row("Failures", _curves(limits), width=8, height=8),
+        Row("What is allowed, and what is usual", budget.curves(), width=8, height=8),
+        Row("By tenant, type and class", [_classes(), budget.new_kinds()], width=12, height=8),
         Row("From the record", _record(), width=24, height=10),
         Row("Logins", logins.logins(limits), width=8, height=8),
     ]

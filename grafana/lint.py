@@ -2,7 +2,9 @@
 
 Each rule gives sentences on what breaks it. Nothing is excluded; but the rules on PromQL are held to the queries that
 are PromQL, where the program takes every query of a table for one: those of the PostgreSQL data source are SQL.
-Panels of text ask nothing, as there.
+Panels of text ask nothing, as there. The rules on job and instance are not held to series that Prometheus makes
+itself, by a recording rule or as ALERTS: what folds the replicas of all jobs has neither label, and a matcher of one
+finds nothing.
 """
 
 from __future__ import annotations
@@ -194,10 +196,17 @@ def target_promql(dashboard: Dashboard) -> Iterator[str]:
     yield from (f"{t.where} does not parse: {t.expr}" for t in dashboard.targets if t.parsed() is None)
 
 
+def is_made_by_rules(metric: str) -> bool:
+    """Whether Prometheus makes the series itself, from those of all jobs and replicas."""
+    return ":" in metric or metric in ("ALERTS", "ALERTS_FOR_STATE")
+
+
 def target_required_matcher(dashboard: Dashboard, name: str) -> Iterator[str]:
     """Every selector is filtered by the label, by regular expression, with its variable."""
     for target, selector, _ in _selected(dashboard):
         matchers = selector.matchers.matchers
+        if is_made_by_rules(str(selector.name)):
+            continue
         if not any((m.name, m.value) == (name, f"${name}") and m.op == MatchOp.Re for m in matchers):
             yield f"{target.where}: {selector.name} is not filtered by {name}"
 

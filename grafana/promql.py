@@ -3,6 +3,7 @@
 from typing import Final
 
 PREFIX: Final = "script_tracking_"
+RECORDED: Final = "script_tracking:"
 FAILED: Final = 'status=~"FAILED|INTERRUPTED"'
 _INSTANCE: Final = 'job=~"$job", instance=~"$instance"'
 
@@ -19,6 +20,15 @@ def select(metric: str, *matchers: str, tenant: bool = False) -> str:
 def select_exporter(metric: str) -> str:
     """Selector of a metric of the exporter itself, which has no target."""
     return f"{PREFIX}{metric}{{{_INSTANCE}}}"
+
+
+def recorded(name: str, *matchers: str, tenant: bool = False) -> str:
+    """Selector of what a recording rule has made of all jobs and replicas: it has no labels to filter these by.
+
+    `name` is the rule's without its prefix.
+    """
+    labels = ['target=~"$target"', *(['tenant=~"$tenant"'] if tenant else []), *matchers]
+    return f"{RECORDED}{name}{{{', '.join(labels)}}}"
 
 
 def once(expression: str, *labels: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from exporter.demo.shipped import alert_thresholds
-from grafana import activity, reconciler, tracker
+from grafana import activity, reconciler, tracker, windows
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import CAPTURE, SCHEMA_CHANGES, cell, label, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, timeseries
@@ -159,6 +159,7 @@ def _record() -> list[Json | Sized]:
             24,
             12,
         ),
+        Sized(windows.outside(), 24, 9),
         record(
             "Who changes how much",
             "DDL statements of the time range by the role that logged in, of the newest 5,000 of each tenant.",
@@ -196,6 +197,7 @@ def schema_changes() -> Json:
     rows = [
         Row("Verdict", _verdict(limits), width=4, height=5),
         Row("Rate, outcome, duration, waits", _rates(), width=8, height=8),
+        Row("Change windows", windows.panels(), width=6, height=8),
         Row("From the record", _record(), width=12, height=10),
         Row("For auditors, from the record", _for_auditors(), width=24, height=9, collapsed=True),
     ]

@@ -62,7 +62,7 @@ def gaps() -> Json:
     )
 
 
-def curves() -> list[Json]:
+def curves(limits: dict[str, float]) -> list[Json]:
     """Three panels."""
     held, bound = (once(select(f"capture_slot_{name}_bytes"), "target") for name in ("lag", "bound"))
     read = once(select("server_log_last_read_timestamp_seconds"), "target")
@@ -70,10 +70,12 @@ def curves() -> list[Json]:
     return [
         timeseries(
             "Slot, of what it may hold back",
-            "Write-ahead log that the replication slot holds back, as a share of what it may; at 1 it is dropped.",
+            "Write-ahead log that the replication slot holds back, as a share of what it may; past the line "
+            "ScriptTrackingCaptureSlotAtRisk warns, at 1 it is dropped.",
             [Query(f"{held} / ({bound} > 0)", "{{target}}")],
             unit="percentunit",
             no_value=_NO_SLOT,
+            limit=Limit(limits["slot_lag_ratio"], "above"),
             links=here,
         ),
         timeseries(

@@ -6,7 +6,7 @@ from typing import Any
 
 from grafana.links import CAPTURE, label, to
 from grafana.panels import NO_DATA, Limit, Query, timeseries
-from grafana.promql import increase, once, select, total
+from grafana.promql import increase, once, recorded, select, total
 
 Json = dict[str, Any]
 
@@ -37,6 +37,42 @@ def links_lag() -> Json:
         [Query(once(select("links_lag_seconds"), "target"), "{{target}}")],
         unit="s",
         no_value=NO_DATA,
+        links=_HERE,
+    )
+
+
+def horizon_held(limits: dict[str, float]) -> Json:
+    """For how long a transaction has kept totals and links, and vacuum, from going on."""
+    return timeseries(
+        "Horizon held",
+        "For how long the oldest transaction that wrote something, in any database of the server, has been open, "
+        "prepared ones included: totals and links wait for it, and so does vacuum. Past the line "
+        "ScriptTrackingHorizonHeld warns.",
+        [Query(once(select("horizon_held_seconds"), "target"), "{{target}}")],
+        unit="s",
+        no_value=NO_DATA,
+        limit=Limit(limits["horizon_held_seconds"], "above"),
+        links=_HERE,
+    )
+
+
+def forecast(limits: dict[str, float]) -> Json:
+    """What the record will take."""
+    now = total(once(select("storage_bytes"), "target", "relation"), "target")
+    return timeseries(
+        "Storage forecast",
+        f"Bytes of the record now, and in {limits['storage_forecast_seconds'] / 86400:g} days if it grows on as it did "
+        "within a day, as the recording rule script_tracking:storage_forecast_bytes says; and the limit, where the "
+        "database has one (storage.warning_bytes). Past that, else past the line, ScriptTrackingStorageForecast "
+        "warns.",
+        [
+            Query(now, "{{target}} now"),
+            Query(once(recorded("storage_forecast_bytes"), "target"), "{{target}} forecast"),
+            Query(once(select("storage_limit_bytes"), "target"), "{{target}} limit"),
+        ],
+        unit="bytes",
+        no_value=NO_DATA,
+        limit=Limit(limits["storage_bytes"], "above"),
         links=_HERE,
     )
 

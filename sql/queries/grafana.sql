@@ -31,6 +31,20 @@ where d.tenant ~ ('^(?:' || $q$${tenant:regex}$q$ || ')$') and e.execution_statu
   and e.execution_timestamp >= $__timeFrom()
 order by e.execution_timestamp desc limit 500
 
+-- name: outside_windows
+-- What was changed outside of every change window, or within a freeze, without an approved reference.
+select e.execution_timestamp as "When", e.tenant as "Tenant", e.db_session_user as "Who", e.script_name as "Command",
+  array_to_string(e.affected_objects, ', ') as "Objects", e.execution_status as "Status", e.change_verdict as "Verdict",
+  e.change_window as "Window", e.change_reference as "Reference", e.metadata ->> 'claimed_change_ref' as "Change (claimed)",
+  left(coalesce(e.metadata ->> 'statement', e.sql_command), 500) as "Statement", encode(e.execution_hk, 'hex') as "Execution"
+from script_tracking.get_enterprise_dashboard() as d
+cross join lateral script_tracking.get_execution_history(
+  ceil(extract(epoch from now() - $__timeFrom()::timestamptz) / 86400)::integer + 1, 5000, $__timeTo(), d.tenant,
+  only_script_type => 'DDL') as e
+where d.tenant ~ ('^(?:' || $q$${tenant:regex}$q$ || ')$') and e.change_verdict in ('outside', 'frozen')
+  and e.execution_timestamp >= $__timeFrom()
+order by e.execution_timestamp desc limit 500
+
 -- name: schema_changes_by_user
 -- Who changes how much, of the newest of each tenant.
 select e.db_session_user as "Who", count(*) as "Statements",

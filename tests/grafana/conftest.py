@@ -16,6 +16,7 @@ from exporter import metricmap
 from exporter.demo.monitoring import Monitoring, find_monitoring, missing_monitoring
 from tests.fix_databases import new_database
 from tests.fix_exporter import Exporter, eventually
+from tests.grafana.hastened import hastened
 from tests.grafana.live import STEP_SECONDS, Asker
 from tests.postgres_server import Server
 
@@ -25,6 +26,15 @@ TENANTS = ("acme", "globex", "initech")
 ROUNDS = 12
 TOKEN = "0123456789abcdef" * 4
 ARCHIVED = "update script_tracking_internal.setting set value = 'on' where name = 'retention.archive'"
+LIMIT_BYTES = 10 << 30
+LIMITED = (
+    "insert into script_tracking_internal.setting (name, value, description)"
+    f" values ('storage.warning_bytes', '{LIMIT_BYTES}', 'test')"
+)
+CHANGES = {
+    "windows": [{"name": "always", "from": "00:00", "to": "24:00", "tenants": ["acme"]}],
+    "freezes": [{"name": "long", "from": "2020-01-01", "until": "2099-12-31", "tenants": ["globex"]}],
+}
 ADMINISTRATION = 2 * len(TENANTS)  # each is registered and granted to the session's role, on record at `system`
 
 
@@ -105,6 +115,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "collectors": {spec.name: {"interval": "1s"} for spec in metricmap.load()},
             "web": {"config_file": "web.yml"},  # it asks for nothing, and has metrics
             "archive": {"directory": str(folder)},
+            "changes": CHANGES,
             "api": {"tokens": [{"name": "reader", "token_sha256": sha256(TOKEN.encode()).hexdigest(), "role": "r"}]},
         }
         (folder / "web.yml").touch()
@@ -124,11 +135,14 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for dsn in dsns.values():
             with psycopg.connect(dsn, autocommit=True) as session:
                 session.execute(ARCHIVED)
+                session.execute(LIMITED)
         with psycopg.connect(dsns[BUSY], autocommit=True) as session:
             for tenant in TENANTS:
                 session.execute("select script_tracking.register_tenant(%s)", (tenant,))
         first, second = (one.url.removeprefix("http://") for one in (exporter, replica))
-        monitoring = stack.enter_context(Monitoring(programs, first, scrape_interval=1.0, replicas=[second]))
+        monitoring = stack.enter_context(
+            Monitoring(programs, first, scrape_interval=1.0, replicas=[second], change_rules=hastened)
+        )
         found = Scraped(exporter, replica, monitoring, time.time(), dsns)
         found.wait_for('script_tracking_operations_total{tenant="initech"}')
         asked = 'script_tracking_api_requests_total{route="/api/v1/targets"}'
@@ -145,6 +159,7 @@ def scraped(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             ' (script_tracking_operation_duration_seconds_count{target="busy", tenant="acme"}))'
             f" == {4 * ROUNDS}"
         )  # fmt: skip
+        found.wait_for(f'sum(script_tracking_ddl_judged_total{{target="{BUSY}", verdict="frozen"}}) == {2 * ROUNDS}')
         # where the other database's installation kept the slot waiting for too long, it is made a minute later
         for name in dsns:
             found.wait_for(f'script_tracking_capture_level_info{{target="{name}", level="failures"}} == 1')

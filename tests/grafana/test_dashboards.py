@@ -135,12 +135,17 @@ OF_THE_PROCESS = re.compile("script_tracking_(exporter|api|config|target_file|we
 
 @cache
 def labels_by_metric() -> dict[str, set[str]]:
-    """Labels of each series name, target aside, as the metric map declares them; `target` where it has one."""
+    """Labels of each series name as the metric map and the rules have them; `target` where it has one."""
     found: dict[str, set[str]] = {}
+    text = "".join(file.read_text(encoding="utf-8") for file in rule_files())
+    recorded = set(re.findall(r"record: (\S+)", text))
     for metric in (*(metric for spec in metricmap.load() for metric in spec.metrics), *metricmap.load_own().values()):
         suffixes = ("_bucket", "_sum", "_count") if metric.type == "histogram" else ("",)
         target = () if OF_THE_PROCESS.match(metric.name) else ("target",)
         found.update({metric.name + suffix: {*target, *metric.labels} for suffix in suffixes})
+    found.update({name: {"target", "tenant"} for name in recorded if "failure" in name})
+    found.update({name: {"target"} for name in recorded if name not in found})
+    found["ALERTS_FOR_STATE"] = {"alertname", "target", "tenant", "script_type", "error_class"}
     return found
 
 
@@ -182,8 +187,7 @@ def test_replicas_are_folded_before_anything_is_added_up() -> None:
 def test_a_window_is_grafanas_or_the_alerts() -> None:
     windows = {window for _, target in TARGETS for window in re.findall(r"\[(.+?)\]", target.expr)}
     alerts = {w for file in rule_files() for w in re.findall(r"increase\(\w+_total\[(\w+)\]", file.read_text())}
-    burn = {"1h", "6h", "1d", "3d"}  # the windows of burn rates
-    assert windows == {"$__rate_interval", "$__range", "5m"} | burn
+    assert windows == {"$__rate_interval", "$__range", "5m", "1h"}
     assert "5m" in alerts
 
 

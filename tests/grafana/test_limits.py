@@ -35,6 +35,9 @@ LIMITS = {
     "Refused logins": ("login_tenant_failures", "at or above"),
     "Refused logins of one e-mail": ("login_account_failures", "at or above"),
     "E-mails tried from one address": ("login_address_accounts", "at or above"),
+    "Slot, of what it may hold back": ("slot_lag_ratio", "above"),
+    "Horizon held": ("horizon_held_seconds", "above"),
+    "Storage forecast": ("storage_bytes", "above"),
     "Certificate ends in": ("certificate_ends_in_seconds", "below"),
 }
 
@@ -79,12 +82,14 @@ def test_a_limit_is_the_alerts(title: str) -> None:
 def test_no_limit_is_of_the_dashboards_own_making() -> None:
     # these have no number in the rules: they compare with 0 or 1 there, or are no alert
     assert shown_limits().keys() - LIMITS.keys() == {
+        "Burn rate by tenant, one hour",
         "Collectors failing",
         "Configurations valid",
         "Event triggers on",
         "Failing health checks",
         "Forged messages",
         "Gaps of the server log",
+        "Outside a window",
         "Slots dropped",
         "Targets paused",
         "Targets tracked",
@@ -100,13 +105,19 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
         "error_spike_failures", "login_unavailable", "login_usual_factor",
         "slo_objective_ratio", "burn_rate_failures", "unusual_failures", "unusual_failures_factor", "new_kind_failures",
         "running_operation_seconds", "collections_skipped", "event_loop_lag_seconds",
-        "slot_lag_ratio", "upkeep_age_seconds", "judging_age_seconds", "horizon_held_seconds", "storage_bytes",
-        "storage_forecast_seconds",
+        "upkeep_age_seconds", "judging_age_seconds", "storage_forecast_seconds",
     }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"
         in (panel("overview", "Worst tenant's failure ratio")["description"])
     )
+
+
+def test_the_burn_rate_that_pages_is_the_rules() -> None:
+    steps, _ = shown_limits()["Burn rate by tenant, one hour"]
+    rules = "".join(file.read_text(encoding="utf-8") for file in rule_files())
+    factors = [float(factor) for factor in re.findall(r"\(([0-9.]+) \* script_tracking:error_budget:ratio\)", rules)]
+    assert steps[1]["value"] == max(factors)
 
 
 def test_a_limit_follows_the_rules_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,14 @@ from exporter.metricmap import load
 from grafana.lint import Dashboard, parse, selectors
 from tests.fix_exporter import becomes, eventually
 from tests.fix_sessions import meddling
-from tests.grafana.conftest import ADMINISTRATION, BUSY, ROUNDS, TENANTS, UNTOUCHED, Scraped
+from tests.grafana.asked import QUESTIONS, name, question
+from tests.grafana.conftest import BUSY, TENANTS, UNTOUCHED, Scraped
 from tests.grafana.faults import faults
-from tests.grafana.live import Question, Series, questions
-from tests.grafana.models import MODELS, PANELS
+from tests.grafana.live import Question
+from tests.grafana.models import MODELS
 from tests.postgres_server import Server
 
-# a panel that several dashboards have once
-QUESTIONS = list({q.same(): q for model in reversed(MODELS.values()) for q in questions(model)}.values())[::-1]
 AT_ONCE = 4  # what waits for an answer leaves the processor to the others
-TABLES = {panel["title"] for _, panel in PANELS if panel["type"] == "table"}
 WITHOUT_TLS = "Certificate ends in"  # a panel that says so
 # What this server and these exporters do not have, as the panels say
 ABSENT = {
@@ -37,6 +35,8 @@ ABSENT = {
 # What an untouched database cannot know, with the panels' noValue instead of a curve
 UNKNOWN_AT_FIRST = ABSENT | {
     "Addresses that are refused",  # it did not opt in to the login wrappers
+    "Burn rate by tenant, one hour",  # nothing ended
+    "Burn rate of the worst tenant",
     "Classes A",
     "Duration",
     "Duration by tenant, p95",
@@ -47,6 +47,7 @@ UNKNOWN_AT_FIRST = ABSENT | {
     "E-mails tried from one address",
     "Logins by outcome",
     "Most frequent class",
+    "New kinds of failures A",
     "Oldest running operation",
     "Refused logins",
     "Refused logins of one e-mail",
@@ -68,30 +69,10 @@ WHERE_CONFIGURED = {
     "script_tracking_alert_threshold",
     "script_tracking_exporter_alert_threshold",
     CERTIFICATE,
-    "script_tracking_ddl_judged_total",  # where a change window stands, or one approved change
     "script_tracking_discovery_databases_left_out",
     "script_tracking_discovery_success",
-    "script_tracking_storage_limit_bytes",
     "script_tracking_target_file_success",
 }
-
-
-def name(question: Question) -> str:
-    """Its panel's title, with the letter of a table's column."""
-    title = re.sub(r"^[\w-]+ \d+ ", "", question.where)
-    return title if title[:-2] in TABLES else re.sub(r" [A-Z]$", "", title)
-
-
-def question(title: str, letter: str = "A") -> Question:
-    """That of the first panel of a title."""
-    return next(q for q in QUESTIONS if re.fullmatch(rf"[\w-]+ \d+ {re.escape(title)} {letter}", q.where))
-
-
-def by(series: list[Series], label: str) -> dict[str, float]:
-    """Value of each series by one label."""
-    found = {one.labels[label]: one.values[-1] for one in series}
-    assert len(found) == len(series)
-    return found
 
 
 def of_each(check: Callable[[Question], None]) -> dict[str, str]:
@@ -123,7 +104,7 @@ def test_queries_work_with_a_choice_of_one_and_of_several_tenants(scraped: Scrap
         series = ask.ask(asked)
         seen = {one.labels["tenant"] for one in series if "tenant" in one.labels}
         assert seen <= {"globex", "initech"}
-        never_failed = {"Failures by error class", "Most frequent class", "Classes A"}
+        never_failed = {"Failures by error class", "Most frequent class", "Classes A", "New kinds of failures A"}
         assert series or name(asked) in ABSENT | never_failed
 
     assert of_each(check) == {}
@@ -198,61 +179,6 @@ def test_variables_offer_what_is_there(scraped: Scraped) -> None:
     assert dict(scraped.asker(target=UNTOUCHED).variables(MODELS["overview"]))["tenant"] == ["system"]
 
 
-def test_the_verdict_is_true(scraped: Scraped) -> None:
-    ask = scraped.asker(target=BUSY)
-    assert [s.values for s in ask.ask(question("Targets tracked"))] == [(1.0,)]
-    assert [s.values for s in ask.ask(question("Event triggers on"))] == [(1.0,)]
-    assert [s.values for s in ask.ask(question("Records lost"))] == [(0.0,)]
-    assert [s.values for s in ask.ask(question("Failing health checks"))] == [(0.0,)]
-    assert [s.labels["level"] for s in ask.ask(question("Capture level"))] == ["failures"]
-    (worst,) = ask.ask(question("Worst tenant's failure ratio"))
-    assert worst.labels == {"target": BUSY, "tenant": "acme"}
-    assert worst.values[0] == pytest.approx(0.25, abs=0.05)  # one of four of each round
-
-
-def test_the_table_of_tenants_counts_what_they_did(scraped: Scraped) -> None:
-    ask = scraped.asker(target=BUSY)
-    columns = {letter: by(ask.ask(question("Tenants", letter)), "tenant") for letter in "ABCDEFGH"}
-    assert columns["A"] == {
-        "acme": 4 * ROUNDS,
-        "globex": 3 * ROUNDS,
-        "initech": 3 * ROUNDS,
-        "system": ADMINISTRATION,
-    }
-    of_system = (
-        "sum by (script_type) (max by (script_type, status)"
-        f' (script_tracking_operations_total{{target="{BUSY}", tenant="system"}}))'
-    )
-    assert by(ask.now(of_system), "script_type") == {"ADMINISTRATION": ADMINISTRATION, "DDL": 0}
-    assert columns["B"] == {"acme": ROUNDS, "globex": 0, "initech": 0, "system": 0}
-    assert columns["C"] == {"acme": 0.25, "globex": 0, "initech": 0, "system": 0}
-    # increase() extrapolates, and does not see what a series was born with: of each type a round or two, more where
-    # scrapes are late
-    assert columns["D"]["globex"] == pytest.approx(3 * ROUNDS, rel=0.35)
-    assert columns["E"]["acme"] == pytest.approx(ROUNDS, rel=0.35)
-    assert columns["F"]["globex"] == pytest.approx(ROUNDS, rel=0.2)
-    assert columns["G"] == {"acme": 0, "globex": 1, "initech": 1, "system": 0}
-    assert columns["H"].keys() == {*TENANTS, "system"}
-    assert all(0 <= scraped.ended - value / 1000 < 600 for value in columns["H"].values())
-
-
-def test_rates_show_types_statuses_and_classes(scraped: Scraped) -> None:
-    ask = scraped.asker(target=BUSY)
-    statuses = {s.labels["status"]: max(s.values) for s in ask.ask(question("Executions by status"))}
-    assert statuses.keys() == {"COMPLETED", "FAILED", "INTERRUPTED", "NOOP", "ROLLED_BACK"}
-    assert statuses["COMPLETED"] > statuses["FAILED"] > 0 == statuses["INTERRUPTED"]
-    types = {s.labels["script_type"]: max(s.values) for s in ask.ask(question("Executions by type"))}
-    assert types.keys() == {"ADMINISTRATION", "BATCH", "DDL", "REPORT"}
-    assert min(types.values()) > 0
-    classes = {s.labels["error_class"]: max(s.values) for s in ask.ask(question("Failures by error class"))}
-    assert classes["23"] > 0 == classes["unknown"]
-    p50, p95 = (ask.ask(question("Duration", letter))[0].values for letter in "AB")
-    assert 0 < max(p50) <= max(p95) < 10
-    changes = {s.labels["tenant"]: max(s.values) for s in ask.ask(question("Schema changes by tenant"))}
-    a_minute = 60 * ROUNDS / scraped.worked  # one in each round, which takes a second and a bit, or more
-    assert all(a_minute / 2 < changes[tenant] < 120 for tenant in TENANTS)
-
-
 def live_names(scraped: Scraped) -> set[str]:
     """Names of the samples in one scrape."""
     return set(re.findall(r"^(\w+)[ {]", scraped.exporter.get("/metrics").body.decode(), re.MULTILINE))
@@ -311,11 +237,13 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
         "Age of the oldest collection",
         "Collectors",
         "Collectors failing",
+        "Lag of judging",  # of the last round
         "Slowest collectors",
         "Targets",
         "Targets tracked",
         "Turns skipped, samples dropped",
         "Upkeep working",
+        "Windows open, freezes in force",
     }
     about_itself = {
         "API requests by route",
@@ -341,8 +269,9 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
 
         def still() -> set[str]:
             ask = scraped.asker_of_now(rate_interval="5s")
-            # what looks back further than the rates tells of the time before
-            now = [q for q in QUESTIONS if not re.search(r"\[(?!\$__rate_interval)", q.expr)]
+            # what looks back further than the rates, as what is recorded of failures does, tells of the time before
+            back = re.compile(r"\[(?!\$__rate_interval)|script_tracking:failure")
+            now = [q for q in QUESTIONS if not back.search(q.expr)]
             return {re.sub(r"^[\w-]+ \d+ (.+) [A-Z]$", r"\1", q.where) for q in now if ask.now(q.expr)}
 
         for title in ("Targets tracked", "Targets", "Collectors"):

@@ -12,6 +12,7 @@ import pytest
 from tests.fix_sessions import Login, MakeRole, Session
 from tests.grafana.faults import faults
 from tests.grafana.models import MODELS, PANELS
+from tests.sql.test_changes import judge_all, unjudged
 
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]
@@ -61,6 +62,7 @@ class Asker:
 @pytest.fixture
 def ask(admin: Session, make_role: MakeRole, login: Login) -> Asker:
     """A database in which two tenants, one with a quote in its code, changed and ran something, and its readers."""
+    unjudged(admin)
     for tenant in TENANTS:
         admin.execute("select script_tracking.register_tenant(%s)", (tenant,))
         admin.execute("select script_tracking.grant_tenant(%s, current_user)", (tenant,))
@@ -73,6 +75,7 @@ def ask(admin: Session, make_role: MakeRole, login: Login) -> Asker:
                 (kind, tenant, sqlstate is None, sqlstate and "duplicate key of 'x'", sqlstate),
             )
         admin.execute("select script_tracking.track_operation('long', 'BATCH', %s)", (tenant,))
+    assert judge_all(admin, "outside") == len(TENANTS)
     roles = {
         "reader": make_role("script_tracking_reader"),
         "stranger": make_role("script_tracking_reader"),
@@ -126,6 +129,13 @@ def test_who_changed_what_is_told(ask: Asker) -> None:
     marks = ask.rows("auditor", MARKS, tenant="acme")
     assert [mark["tags"] for mark in marks] == ["acme,CREATE TABLE"]
     assert marks[0]["text"].startswith('CREATE TABLE public."of acme" by ')
+
+
+def test_what_was_changed_outside_a_window_is_told(ask: Asker) -> None:
+    (change,) = ask.rows("auditor", statement("Outside a change window"), tenant="acme")
+    assert (change["Verdict"], change["Reference"], change["Objects"]) == ("outside", "missing", 'public."of acme"')
+    (same,) = ask.rows("auditor", statement("Who changed what"), tenant="acme")
+    assert change["Execution"] == same["Execution"]
 
 
 def test_kinds_of_failures_have_their_fingerprint_and_lead_to_the_execution(ask: Asker) -> None:

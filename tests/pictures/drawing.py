@@ -14,6 +14,8 @@ from tests.fix_browser import Browser
 WIDTH = 1500
 NOTE = "Drawn with Grafana's own components from a real Prometheus' data; not a screenshot of a Grafana server."
 DRAWN_WITHIN_SECONDS = 180.0
+TALLEST, MARGIN = 8000, 16  # pixels
+BOTTOM = "Math.ceil(document.querySelector('#page > div').lastElementChild.getBoundingClientRect().bottom)"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class NotDrawn(AssertionError):
 
 def draw(browser: Browser, address: str, asked: Asked) -> Picture:
     """Opens the page, waits until every panel is drawn, and takes the whole of it."""
-    _resize(browser, asked.width, 900)
+    # tables are filled only where they are in sight
+    _resize(browser, asked.width, TALLEST)
     browser.open(f"{address}?{asked.query()}")
     end = time.monotonic() + DRAWN_WITHIN_SECONDS
     while (told := browser.value("window.drawn")) is None:
@@ -81,8 +84,7 @@ def draw(browser: Browser, address: str, asked: Asked) -> Picture:
         time.sleep(0.2)
     if "error" in told:
         raise NotDrawn(told["error"])
-    # the window as high as the page, so that nothing is left out for being out of sight
-    height = browser.value("document.documentElement.scrollHeight")
+    height = browser.value(BOTTOM) + MARGIN
     _resize(browser, asked.width, height)
     time.sleep(0.5)
     png = base64.b64decode(browser.ask("Page.captureScreenshot", format="png")["data"])

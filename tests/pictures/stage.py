@@ -21,6 +21,7 @@ from exporter.demo.monitoring import Monitoring, find_monitoring, missing_monito
 from exporter.demo.playground import TENANTS, Playground, open_playground
 from exporter.demo.workload import Workload
 from tests.fix_exporter import Exporter
+from tests.grafana.hastened import without_a_past
 
 SCRAPE_SECONDS = 5
 SHOP, BILLING = "shop", "billing"
@@ -30,6 +31,14 @@ COUNTERS_START_SECONDS = 25.0  # what is scraped in the first of them has no rat
 _BILLED = (("invoice-run", "BATCH"), ("dunning", "BATCH"), ("ledger-export", "REPORT"))
 READER = "dashboards"
 _ARCHIVED = "update script_tracking_internal.setting set value = 'on' where name = 'retention.archive'"
+_LIMITED = (
+    "insert into script_tracking_internal.setting (name, value, description)"
+    " values ('storage.warning_bytes', '67108864', 'made for a picture')"
+)
+_CHANGES = {
+    "windows": [{"name": "always", "from": "00:00", "to": "24:00", "tenants": [TENANTS[0]]}],
+    "freezes": [{"name": "year end", "from": "2020-01-01", "until": "2099-12-31", "tenants": [TENANTS[1]]}],
+}
 _ACKNOWLEDGED = """
 select script_tracking.acknowledge_change(change_id, 'made for a picture') from script_tracking.get_untracked_changes()
 where acknowledged_at is null
@@ -70,8 +79,11 @@ async def set_stage(folder: Path, seconds: float) -> AsyncIterator[Stage]:
         for dsn in (playground.dsn().secret(), billing):
             with psycopg.connect(dsn, autocommit=True) as session:
                 session.execute(_ARCHIVED)
+                session.execute(_LIMITED)
         address = exporter.url.removeprefix("http://")
-        monitoring = stack.enter_context(Monitoring(programs, address, scrape_interval=SCRAPE_SECONDS))
+        monitoring = stack.enter_context(
+            Monitoring(programs, address, scrape_interval=SCRAPE_SECONDS, change_rules=without_a_past)
+        )
         workload = await stack.enter_async_context(Workload(playground))
         start = time.time() + COUNTERS_START_SECONDS
         workload.start()
@@ -127,6 +139,7 @@ def _configuration(folder: Path, playground: Playground, billing: str) -> Path:
         "log": {"format": "json"},
         "targets": targets,
         "collectors": {spec.name: {"interval": f"{SCRAPE_SECONDS}s"} for spec in metricmap.load()},
+        "changes": _CHANGES,
         "archive": {"directory": str(folder / "archive")},
         "api": {"tokens": [{"name": "report", "token_sha256": sha256(TOKEN.encode()).hexdigest(), "role": READER}]},
     }

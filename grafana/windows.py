@@ -1,0 +1,99 @@
+"""Panels of change windows: what is made of schema changes by them, and whether judging goes on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from grafana.dashboard import Sized
+from grafana.links import SCHEMA_CHANGES, cell, label, to
+from grafana.panels import Limit, Query, stat, timeseries, words
+from grafana.promql import increase, once, rate, select, total
+from grafana.records import Cell, record
+
+Json = dict[str, Any]
+
+VERDICTS: Final = words(
+    {
+        "outside": ("outside", "red"),
+        "frozen": ("frozen", "red"),
+        "approved": ("approved", "blue"),
+        "inside": ("inside", "green"),
+    }
+)
+_NOT_JUDGED: Final = "nothing is judged"
+_EACH: Final = ("target", "tenant", "verdict")
+JUDGED: Final = select("ddl_judged_total", tenant=True)
+OUTSIDE: Final = select("ddl_judged_total", 'verdict=~"outside|frozen"', tenant=True)
+
+
+def panels() -> list[Json | Sized]:
+    """A number and three curves."""
+    here = [to(SCHEMA_CHANGES, "This target", target=label("target"))]
+    opened, frozen = (
+        once(select(name), "target", kind)
+        for name, kind in (("change_window_open", "window"), ("change_freeze_in_force", "freeze"))
+    )
+    judged = once(rate(JUDGED), *_EACH)
+    return [
+        Sized(
+            stat(
+                "Outside a window",
+                "DDL statements within the time range that began while no change window was open or a freeze was in "
+                "force, and without an approved reference: ScriptTrackingDdlOutsideWindow.",
+                [Query(total(once(increase(OUTSIDE, "$__range"), *_EACH)))],
+                no_value=_NOT_JUDGED,
+                unit="short",
+                limit=Limit(0, "above"),
+                links=[to(SCHEMA_CHANGES, "Which, from the record")],
+            ),
+            4,
+            8,
+        ),
+        Sized(
+            timeseries(
+                "Judged schema changes",
+                "Captured DDL statements each minute by what the exporter's change windows and references make of "
+                "them.",
+                [Query(f"60 * {total(judged, 'verdict')}", "{{verdict}}")],
+                unit="opm",
+                no_value=_NOT_JUDGED,
+                stacked=True,
+                links=[to(SCHEMA_CHANGES, "Which, from the record")],
+            ),
+            8,
+            8,
+        ),
+        timeseries(
+            "Windows open, freezes in force",
+            "1 while a change window is open, or a freeze in force, be it for some tenants.",
+            [Query(opened, "{{window}} on {{target}}"), Query(frozen, "{{freeze}} on {{target}}, freeze")],
+            unit="short",
+            no_value=_NOT_JUDGED,
+            step=True,
+            links=here,
+        ),
+        timeseries(
+            "Lag of judging",
+            "How long the oldest record that judging has not reached had been there in the last round.",
+            [Query(f"min by (target) ({select('change_judging_lag_seconds')})", "{{target}}")],
+            unit="s",
+            no_value=_NOT_JUDGED,
+            links=here,
+        ),
+    ]
+
+
+def outside() -> Json:
+    """The newest of them."""
+    return record(
+        "Outside a change window",
+        "The newest 500 DDL statements of the time range that began outside of every change window or within a "
+        "freeze, without an approved reference, of the newest 5,000 of each tenant.",
+        "outside_windows",
+        {
+            "Verdict": Cell(words=VERDICTS),
+            "Objects": Cell(links=[to(SCHEMA_CHANGES, "History of this object", object=cell("Objects"))], width=240),
+            "Statement": Cell(width=420),
+        },
+        no_value="none, or nothing is judged",
+    )
