@@ -71,7 +71,12 @@ def _record() -> list[Json | Sized]:
             "Health checks with advice",
             "Each check of script_tracking.get_system_health(), the bad ones first, and what to do about it.",
             "health",
-            {"Status": Cell(words=HEALTH), "What to do": Cell(width=700)},
+            {
+                "Status": Cell(words=HEALTH),
+                "Value": Cell("short"),
+                "Bad from": Cell("short"),
+                "What to do": Cell(width=700),
+            },
             no_value="no check",
         ),
     ]

@@ -28,6 +28,8 @@ STATUSES: Final = words(
         "ROLLED_BACK": ("ROLLED_BACK", "orange"),
     }
 )
+# what stands for a cell without a value; the table's own word is for one without a row
+_EMPTY: Json = {"matcher": {"id": "byRegexp", "options": "/.*/"}, "properties": [{"id": "noValue", "value": "-"}]}
 _NEEDS: Final = (
     "The tables below show names and statements, which no metric carries. They ask **one** database, that of the "
     "*Postgres data source* chosen above, whichever targets are chosen, for the chosen tenants and time. Where no such "
@@ -85,14 +87,16 @@ def _look(statement: str, cells: dict[str, Cell]) -> dict[str, Cell]:
 
 def record(title: str, description: str, statement: str, cells: dict[str, Cell], *, no_value: str) -> Json:
     """The rows of a statement; `cells` by the headings that it gives its columns, without those that look as usual."""
-    look_of = _look(statement, cells)
+    overrides = [override(heading, found.properties()) for heading, found in _look(statement, cells).items()]
+    shown = look(no_value, [_EMPTY, *overrides])
+    shown["defaults"]["unit"] = "string"  # or Grafana makes 23.5 K of the SQLSTATE 23505
     return {
         "type": "table",
         "title": title,
         "description": f"{description} Needs the Postgres data source.",
         "datasource": RECORD,
         "targets": [target(statement)],
-        "fieldConfig": look(no_value, [override(heading, found.properties()) for heading, found in look_of.items()]),
+        "fieldConfig": shown,
         "options": OPTIONS,
     }
 

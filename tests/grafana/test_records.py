@@ -115,6 +115,15 @@ def test_tables_for_auditors_answer_these_and_say_that_a_reader_may_not(ask: Ask
     assert faults(check, OF_AUDITORS, str) == {}
 
 
+def test_a_text_of_digits_stays_one_and_a_cell_without_a_value_does_not_say_that_there_is_no_row() -> None:
+    for _, panel in PANELS:
+        if any("rawSql" in target for target in panel.get("targets", [])):
+            defaults, overrides = panel["fieldConfig"]["defaults"], panel["fieldConfig"]["overrides"]
+            assert defaults["unit"] == "string", panel["title"]
+            assert overrides[0]["properties"] == [{"id": "noValue", "value": "-"}]
+            assert overrides[0]["properties"][0]["value"] != defaults["noValue"]
+
+
 def test_who_changed_what_is_told(ask: Asker) -> None:
     changes = ask.rows("auditor", statement("Who changed what"), tenant="acme|o'brien")
     assert [(row["Tenant"], row["Command"], row["Status"]) for row in changes] == [
