@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from exporter.archivefile import DATA, DataFile, Manifest, manifests, read_manifest
-from exporter.archivehash import hash_diff, hash_key, row_of, time_of
+from exporter.archivehash import hash_diff, hash_key, judgement_hash_diff, row_of, rules_hash, time_of
 from exporter.config import Config
 from exporter.database import connect
 from exporter.errors import ConfigurationError, ScriptTrackingError
@@ -21,7 +21,7 @@ from exporter.targetconfig import TargetConfig
 
 LEDGER_SECONDS = 60.0
 MOST_PROBLEMS = 5  # of one file; a broken one may have a million
-HUB, SATELLITE = "script_execution_h", "script_execution_s"
+HUB, SATELLITE, JUDGEMENTS = "script_execution_h", "script_execution_s", "script_execution_change_s"
 
 
 @dataclass
@@ -33,6 +33,7 @@ class _Contents:
     rows: int = 0
     executions: int = 0
     keys: int = 0  # sum of the executions' keys: equal where hub and satellite tell of the same ones
+    judged: set[str] = field(default_factory=set)  # of executions that were judged, those that no hub row was read of
     times: list[datetime] = field(default_factory=list)  # first and last load_date
     problems: list[str] = field(default_factory=list)
 
@@ -52,19 +53,24 @@ class _Contents:
             return "has other columns than the manifest"
         loaded = time_of(row["load_date"])
         self.times = [min([loaded, *self.times]), max([loaded, *self.times])]
-        is_hub = self.described.relation == HUB
-        if is_hub or row["load_end_date"] is None:
+        relation, key = self.described.relation, row["script_execution_hk"]
+        if relation == JUDGEMENTS:
+            self.judged.add(key)
+        elif relation == HUB or row["load_end_date"] is None:
             self.executions += 1
-            self.keys = (self.keys + int(row["script_execution_hk"].removeprefix("\\x"), 16)) % 2**256
-        began = loaded if is_hub else time_of(row["execution_timestamp"])
+            self.keys = (self.keys + int(key.removeprefix("\\x"), 16)) % 2**256
+        if relation == HUB:
+            self.judged.discard(key)
+        began = loaded if relation == HUB else time_of(row["execution_timestamp"])
         since, until = self.manifest.partition_from, self.manifest.partition_until
         if began >= time_of(until) or (since is not None and began < time_of(since)):
             return "began at another time than the partition is for"
-        if is_hub:
-            return (
-                None if row["script_execution_hk"] == hash_key(row) else "has a hash key that is not its business key's"
-            )
-        return None if row["hash_diff"] == hash_diff(row) else "has a hash_diff that is not that of its fields"
+        if relation == HUB:
+            return None if key == hash_key(row) else "has a hash key that is not its business key's"
+        if relation == JUDGEMENTS and row["rules_hash"].removeprefix("\\x") not in self.manifest.change_rules:
+            return "was judged by a configuration that its manifest does not have"
+        expected = judgement_hash_diff(row) if relation == JUDGEMENTS else hash_diff(row)
+        return None if row["hash_diff"] == expected else "has a hash_diff that is not that of its fields"
 
     def judge(self) -> None:
         """Compares the whole with what the manifest says."""
@@ -75,9 +81,9 @@ class _Contents:
             self.problems.append("was not loaded from and until when its manifest says")
 
 
-def _check_file(path: Path, described: DataFile, manifest: Manifest) -> _Contents:
+def _check_file(path: Path, described: DataFile, manifest: Manifest, judged: set[str]) -> _Contents:
     """What is in a file and wrong with it. What is not the file that was written is not looked into."""
-    contents = _Contents(described, manifest)
+    contents = _Contents(described, manifest, judged=judged)
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -101,7 +107,9 @@ def _check_file(path: Path, described: DataFile, manifest: Manifest) -> _Content
 
 def check_period(path: Path, manifest: Manifest) -> list[str]:
     """What is wrong with the files of a manifest."""
-    found = {file.relation: _check_file(path.parent / Path(file.file).name, file, manifest) for file in manifest.files}
+    judged: set[str] = set()
+    files = sorted(manifest.files, key=lambda file: file.relation != JUDGEMENTS)  # these first: they are fewer
+    found = {file.relation: _check_file(path.parent / Path(file.file).name, file, manifest, judged) for file in files}
     problems = [f"{one.described.file} {problem}" for one in found.values() for problem in one.problems]
     missing = sorted({HUB, SATELLITE} - found.keys())
     problems += [f"has no file of {relation}" for relation in missing]
@@ -109,6 +117,10 @@ def check_period(path: Path, manifest: Manifest) -> list[str]:
         hub, satellite = found[HUB], found[SATELLITE]
         if (hub.executions, hub.keys) != (satellite.executions, satellite.keys):
             problems.append("its hub and its satellite do not tell of the same executions")
+        if judged:
+            problems.append(f"{len(judged)} of its judgements are of executions that its hub does not tell of")
+    if any(rules_hash(rules) != name for name, rules in manifest.change_rules.items()):
+        problems.append("has a configuration of changes whose sha256 is another one")
     return problems
 
 

@@ -75,6 +75,7 @@ class Manifest(_Part):
     source: Source
     partition_from: str | None
     partition_until: str
+    change_rules: dict[str, str] = {}  # by which DDL was judged: JSON by its sha256; none in an archive of before
     files: tuple[DataFile, ...]
 
     def is_of(self, source: Source, partition_from: str | None, partition_until: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,15 +34,45 @@ def hash_diff(row: Mapping[str, Any]) -> str:
     """The hash of a satellite's row, as text."""
     objects, address = row["affected_objects"], row["client_ip"]
     fields = [
-        _json(str(row["tenant_hk"]).removeprefix("\\x")),
+        _bytes(row["tenant_hk"]),
         *(_json(row[name]) for name in ("script_name", "script_type", "execution_status")),
-        str((time_of(row["execution_timestamp"]) - _EPOCH) // timedelta(microseconds=1)),
+        _microseconds(row["execution_timestamp"]),
         *(_json(row[name]) for name in ("execution_duration_ms", "db_session_user")),
         _json(None if address is None else str(address).partition("/")[0]),
         "null" if objects is None else f"[{','.join(map(_json, objects))}]",
         *(_json(row[name]) for name in ("sql_command", "error_message", "metadata")),
     ]
+    return _hash(fields)
+
+
+def judgement_hash_diff(row: Mapping[str, Any]) -> str:
+    """The hash of a judgement's row, as text: as script_tracking_internal.judgement_hash_diff does it."""
+    fields = [
+        _bytes(row["script_execution_hk"]),
+        _microseconds(row["execution_timestamp"]),
+        _bytes(row["tenant_hk"]),
+        *(_json(row[name]) for name in ("verdict", "reference_state", "window_name", "approved_by")),
+        _bytes(row["rules_hash"]),
+        _json(row["judged_by"]),
+    ]
+    return _hash(fields)
+
+
+def rules_hash(text: str) -> str:
+    """The sha256 of a configuration, as text without a prefix."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hash(fields: Sequence[str]) -> str:
     return "\\x" + hashlib.sha256(f"[{', '.join(fields)}]".encode()).hexdigest()
+
+
+def _bytes(value: Any) -> str:
+    return _json(str(value).removeprefix("\\x"))
+
+
+def _microseconds(text: str) -> str:
+    return str((time_of(text) - _EPOCH) // timedelta(microseconds=1))
 
 
 def _json(value: Any) -> str:

@@ -117,7 +117,7 @@ grant execute on function
   script_tracking_internal.ask_archive(), script_tracking_internal.standing_archives(text), script_tracking_internal.note_look(bigint[]),
   script_tracking_internal.open_archive(timestamptz[]), script_tracking_internal.note_archive(timestamptz, jsonb, text),
   script_tracking_internal.unjudged_ddl(integer), script_tracking_internal.note_judgements(integer, text, text, jsonb, text),
-  script_tracking_internal.collect_changes(),
+  script_tracking_internal.collect_changes(), script_tracking_internal.archived_rules(timestamptz), script_tracking_internal.legible_json(text),
   script_tracking_internal.interrupt_operations(), script_tracking_internal.derive_links(double precision, integer),
   script_tracking_internal.advance_vault_check(double precision, boolean, double precision),
   script_tracking_internal.collect_vault_check(), script_tracking_internal.collect_links(),

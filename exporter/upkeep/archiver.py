@@ -38,7 +38,7 @@ from exporter.target import Target
 log = get_logger("upkeep")
 
 ASK_SECONDS = 60.0
-STEP_SECONDS = 3600.0  # counts, and so reads, two partitions
+STEP_SECONDS = 3600.0  # counts, and so reads, three partitions
 PORTION_BYTES = 2 * 1024**2  # of lines that are in memory at a time, about
 MOST_ROWS = 1000
 
@@ -161,6 +161,8 @@ class Archiver:
         """Writes the files of a period. Raises OSError, ArchiveFailed or like the driver."""
         source = Source.model_validate(parts[0]["source"])
         bounds = parts[0]["partition_from"], parts[0]["partition_until"]
+        statement = sql.SQL(query("archive", "rules")).format(until=parts[0]["until"])
+        (judged,) = await _in_time(lambda: _rows(connection, statement))
         partitions = [(part["relation"], part["partition_name"]) for part in parts]
         files = []
         for part in parts:
@@ -180,6 +182,7 @@ class Archiver:
             source=source,
             partition_from=bounds[0],
             partition_until=bounds[1],
+            change_rules=judged["rules"],
             files=tuple(_described(part, draft, sha256, names) for part, draft, sha256 in files),
         )
         named = [(draft, names[part["relation"]]) for part, draft, _ in files]

@@ -30,6 +30,9 @@ select o.relation, o.partition_name, o.portal, o.row_count, o.columns, o.source,
   to_jsonb(o.first_load_date) #>> '{{}}' as first_load_date, to_jsonb(o.last_load_date) #>> '{{}}' as last_load_date
 from script_tracking_internal.open_archive({again}::timestamptz[]) as o
 
+-- name: rules
+select script_tracking_internal.archived_rules({until}) as rules
+
 -- name: fetch
 fetch forward {rows} from {portal}
 

@@ -5,4 +5,4 @@ select u.incarnation, u.from_xid, u.to_xid, u.executions, u.is_due, u.more, u.la
 from script_tracking_internal.unjudged_ddl({versions}) as u
 
 -- name: note
-select script_tracking_internal.note_judgements({incarnation}, {from_xid}, {to_xid}, {judgements}::jsonb, {rules}) as noted
+select script_tracking_internal.note_judgements({incarnation}, {from_xid}, {to_xid}, script_tracking_internal.legible_json({judgements}), {rules}) as noted

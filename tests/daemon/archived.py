@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +19,8 @@ STANDS = f"select to_regclass('{INTERNAL}.script_execution_s_past') is not null"
 COUNTED = f"select sum(operations_total) from {INTERNAL}.collect_operations() where script_type = 'BATCH'"
 KEEP = f"select {INTERNAL}.keep_retention()"
 MANIFEST = "script_execution_past.manifest.json"
-FILES = ["script_execution_h_past.ndjson.gz", MANIFEST, "script_execution_s_past.ndjson.gz"]
+JUDGEMENTS = "script_execution_change_s_past.ndjson.gz"
+FILES = ["script_execution_h_past.ndjson.gz", MANIFEST, "script_execution_s_past.ndjson.gz", JUDGEMENTS]
 
 
 def names(folder: Path) -> list[str]:
@@ -25,6 +29,19 @@ def names(folder: Path) -> list[str]:
 
 def manifest_of(folder: Path) -> archivefile.Manifest:
     return archivefile.read_manifest(folder / MANIFEST)
+
+
+def forge(folder: Path, name: str, old: bytes, new: bytes) -> None:
+    """Changes a file once, and the manifest as whoever knows of it would."""
+    lines = gzip.decompress((folder / name).read_bytes())
+    assert old in lines
+    content = gzip.compress(lines.replace(old, new, 1))
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    for file in manifest["files"]:
+        if file["file"] == name:
+            file |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def verify(place: Path) -> int:

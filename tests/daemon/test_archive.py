@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hashlib
 import json
 import os
 import tracemalloc
@@ -15,14 +14,28 @@ from structlog.testing import capture_logs
 
 from exporter import archivefile
 from exporter.archiveconfig import ArchiveConfig
+from exporter.archivehash import judgement_hash_diff
 from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from exporter.upkeep.archiver import Archiver
-from tests.daemon.archived import COUNTED, FILES, KEEP, MANIFEST, STANDS, manifest_of, names, verify, verify_by_ledger
+from tests.daemon.archived import (
+    COUNTED,
+    FILES,
+    JUDGEMENTS,
+    KEEP,
+    MANIFEST,
+    STANDS,
+    forge,
+    manifest_of,
+    names,
+    verify,
+    verify_by_ledger,
+)
 from tests.fix_logs import told
 from tests.fix_sessions import Session, value
-from tests.vault_steps import INTERNAL, LONG_AGO, roll_up
+from tests.sql.test_changes import RULES, judge_all, unjudged
+from tests.vault_steps import INTERNAL, LONG_AGO, pass_horizon, roll_up
 
 
 async def test_it_archives_verifies_and_removes(
@@ -33,7 +46,7 @@ async def test_it_archives_verifies_and_removes(
         assert await archiving.round() is True
         assert await archiving.round() is True
     (line,) = told(logs)
-    assert (line["event"], line["rows"]) == ("archived", {FILES[0]: 121, FILES[2]: 121})
+    assert (line["event"], line["rows"]) == ("archived", {FILES[0]: 121, FILES[2]: 121, JUDGEMENTS: 0})
     folder = tmp_path / "shop"
     assert sorted(names(folder)) == sorted(FILES)
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
@@ -49,7 +62,8 @@ async def test_it_archives_verifies_and_removes(
     code, said = await asyncio.to_thread(verify_by_ledger, tmp_path, installed_database)
     assert (code, said) == (
         0,
-        f"ok     shop/{MANIFEST}: 121 rows of script_execution_h, 121 rows of script_execution_s\n",
+        f"ok     shop/{MANIFEST}: 121 rows of script_execution_h, 121 rows of script_execution_s, "
+        "0 rows of script_execution_change_s\n",
     )
     assert (value(past, KEEP), value(past, STANDS), value(past, COUNTED)) == (121, False, before)
     assert archiving.target.archiving.count == 0, "no session is kept"
@@ -86,6 +100,7 @@ async def test_another_record_s_archive_is_never_overwritten(
     assert await archiving.round() is True
     assert {name: (folder / name).read_bytes() for name in FILES} == kept
     assert sorted(set(names(folder)) - set(FILES)) == [
+        "script_execution_change_s_past.2.ndjson.gz",
         "script_execution_h_past.2.ndjson.gz",
         "script_execution_past.2.manifest.json",
         "script_execution_s_past.2.ndjson.gz",
@@ -120,35 +135,69 @@ async def test_verify_finds_what_is_not_as_it_was_written(
             (folder / name).write_bytes(content)
         return capsys.readouterr().out
 
-    def forge(name: str, old: bytes, new: bytes) -> None:
-        """As one would who changes the manifest as well."""
-        lines = gzip.decompress(saved[name])
-        assert old in lines
-        content = gzip.compress(lines.replace(old, new, 1))
-        (folder / name).write_bytes(content)
-        manifest = json.loads(saved[MANIFEST])
-        for file in manifest["files"]:
-            if file["file"] == name:
-                file |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-        (folder / MANIFEST).write_text(json.dumps(manifest))
-
     (folder / FILES[0]).write_bytes(saved[FILES[0]][:-9])
     assert "is not the file that was written" in found()
-    forge(FILES[2], b'"FAILED"', b'"COMPLETED"')
+    forge(folder, FILES[2], b'"FAILED"', b'"COMPLETED"')
     assert "has a hash_diff that is not that of its fields" in found()
-    forge(FILES[0], b'"job_', b'"jab_')
+    forge(folder, FILES[0], b'"job_', b'"jab_')
     assert "has a hash key that is not its business key's" in found()
-    forge(FILES[0], gzip.decompress(saved[FILES[0]]).splitlines(keepends=True)[0], b"")
+    forge(folder, FILES[0], gzip.decompress(saved[FILES[0]]).splitlines(keepends=True)[0], b"")
     assert "holds 120 rows, by its manifest 121" in found()
     first, second = gzip.decompress(saved[FILES[0]]).splitlines(keepends=True)[1:3]
-    forge(FILES[0], second, first)
+    forge(folder, FILES[0], second, first)
     assert "do not tell of the same executions" in found()
-    forge(FILES[2], b'"xid":', b'"xyd":')
+    forge(folder, FILES[2], b'"xid":', b'"xyd":')
     assert "has other columns than the manifest" in found()
     (folder / MANIFEST).write_text("{}")
     assert "is no manifest" in found()
     assert verify(tmp_path) == 0
     assert verify(tmp_path / "nowhere") == 2
+
+
+async def test_judgements_are_archived_with_what_they_were_made_by(
+    past: Session, archiving: Archiver, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unjudged(past)
+    past.execute(f"update {INTERNAL}.change_state set since = '-infinity'".encode())
+    with past.transaction():
+        past.execute("set local role script_tracking_owner")
+        past.execute(
+            f"select {INTERNAL}.record_execution(tenant_hk, 1, 'test', 'ALTER TABLE', 'DDL', 'COMPLETED', %s, 1000,"
+            ' null, null, \'{"evidence": "trigger"}\', null) from script_tracking.tenant_h'.encode(),
+            (LONG_AGO,),
+        )
+    assert judge_all(past) == 1
+    pass_horizon(past)
+    roll_up(past)
+    assert await archiving.round() is True
+    folder = tmp_path / "shop"
+    saved = {name: (folder / name).read_bytes() for name in FILES}
+    assert list(manifest_of(folder).change_rules.values()) == [RULES]
+    assert verify(tmp_path) == 0
+
+    def found() -> str:
+        assert verify(tmp_path) == 1
+        for name, content in saved.items():
+            (folder / name).write_bytes(content)
+        return capsys.readouterr().out
+
+    forge(folder, JUDGEMENTS, b'"outside"', b'"inside"')
+    assert "has a hash_diff that is not that of its fields" in found()
+    (folder / MANIFEST).write_bytes(saved[MANIFEST].replace(b"windows", b"WINDOWS"))
+    assert "has a configuration of changes whose sha256 is another one" in found()
+    manifest = json.loads(saved[MANIFEST])
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"change_rules": {}}))
+    assert "was judged by a configuration that its manifest does not have" in found()
+    del manifest["change_rules"]
+    manifest["files"] = [file for file in manifest["files"] if file["file"] != JUDGEMENTS]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert verify(tmp_path) == 0, "an archive of before has none"
+    (judged,) = gzip.decompress(saved[JUDGEMENTS]).splitlines()
+    row = json.loads(judged) | {"script_execution_hk": "\\x" + "0" * 64}
+    (folder / MANIFEST).write_bytes(saved[MANIFEST])
+    forge(folder, JUDGEMENTS, judged, json.dumps(row | {"hash_diff": judgement_hash_diff(row)}).encode())
+    assert "1 of its judgements are of executions that its hub does not tell of" in found()
+    assert verify(tmp_path) == 0
 
 
 def test_folders_of_targets_are_told_apart_and_stay_below_the_directory() -> None:

@@ -77,13 +77,13 @@ async def test_a_file_that_is_gone_is_written_again_while_its_partition_stands(
     assert verify(tmp_path) == 1
     assert f"FAILED shop/{MANIFEST}: {FILES[2]} is missing" in capsys.readouterr().out
     assert await archiving.round() is True
-    assert (verify(tmp_path), value(past, LEDGER)) == (0, 4)
+    assert (verify(tmp_path), value(past, LEDGER)) == (0, 6)
     assert value(past, KEEP) == 121
     shutil.rmtree(tmp_path / "shop")
     assert await archiving.round() is True
     (tmp_path / "other").mkdir()
     code, said = await asyncio.to_thread(verify_by_ledger, tmp_path, installed_database)
-    assert (code, said.count("is not here as it was")) == (1, 2)
+    assert (code, said.count("is not here as it was")) == (1, 3)
     assert "holds no archive" in said
 
 
@@ -99,14 +99,14 @@ async def test_files_are_looked_at_before_their_partition_goes(
     with capture_logs() as logs:
         assert await archiving.round() is True
     assert [line["event"] for line in told(logs)] == ["archive_lost", "archived"]
-    assert (verify(tmp_path), value(past, LEDGER)) == (0, 4)
+    assert (verify(tmp_path), value(past, LEDGER)) == (0, 6)
     age_archives(past, "2 hours")
     assert value(past, KEEP) == 0
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
     with capture_logs() as logs:
         assert await archiving.round() is True
     assert told(logs) == []
-    assert (value(past, KEEP), value(past, STANDS), value(past, LEDGER)) == (121, False, 4)
+    assert (value(past, KEEP), value(past, STANDS), value(past, LEDGER)) == (121, False, 6)
 
 
 async def test_an_archive_that_nobody_has_seen_for_long_is_written_again(
@@ -120,14 +120,14 @@ async def test_an_archive_that_nobody_has_seen_for_long_is_written_again(
     archiving.config.directory.mkdir()
     age_archives(past, "20 minutes")
     assert await archiving.round() is True
-    assert (value(past, LEDGER), value(past, KEEP)) == (2, 0), "whoever wrote it may look at it yet"
+    assert (value(past, LEDGER), value(past, KEEP)) == (3, 0), "whoever wrote it may look at it yet"
     age_archives(past, "2 hours")
     assert await archiving.round() is True
-    assert (value(past, LEDGER), verify(tmp_path / "new")) == (4, 0)
+    assert (value(past, LEDGER), verify(tmp_path / "new")) == (6, 0)
     archiving.config = ArchiveConfig(directory=tmp_path / "first")
     with capture_logs() as logs:
         assert await archiving.round() is True
-    assert (told(logs), value(past, LEDGER)) == ([], 4), "who comes back neither archives nor removes anything"
+    assert (told(logs), value(past, LEDGER)) == ([], 6), "who comes back neither archives nor removes anything"
     assert value(past, KEEP) == 121
     for place in ("first", "new"):
         assert verify(tmp_path / place) == 0
@@ -165,7 +165,7 @@ def test_a_program_that_is_killed_before_it_entered_the_archive_does_it_again(
     assert running.value("script_tracking_archive_periods_total", target="shop") == 1
     written = running.value("script_tracking_archive_written_bytes_total", target="shop")
     assert written == sum(file.bytes for file in manifest_of(folder).files)
-    assert value(past, LEDGER) == 2
+    assert value(past, LEDGER) == 3
     assert sorted(names(folder)) == sorted(FILES)
     assert verify(place) == 0
     assert running.stop() == 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from exporter.changes.judge import Judge
 from exporter.changes.references import RuleBook
@@ -16,9 +17,11 @@ from exporter.dsn import Dsn
 from exporter.target import Target
 from exporter.targetconfig import TargetConfig
 from tests.daemon.test_reload import change, sighup
+from tests.fix_databases import new_database
 from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import Session, opened, value
 from tests.harmless.pooler import Pooler, program
+from tests.installing import installed
 from tests.postgres_server import Server
 from tests.vault_steps import pass_horizon
 
@@ -153,3 +156,35 @@ def test_without_the_key_nothing_is_judged_or_told(
     told = running.get("/metrics").body.decode()
     assert not [line for line in told.splitlines() if line.startswith((JUDGED, "script_tracking_change_"))]
     assert value(admin, "select horizon from script_tracking_internal.change_state") is None
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_name_that_the_database_has_no_characters_for_is_told_by_numbers(
+    postgres: Server, encoding: str
+) -> None:
+    names = "Ночь", "d'été \\ 𝄞"
+    told = {
+        "LATIN1": (r"\u041d\u043e\u0447\u044c", r"d'été \ \ud834\udd1e"),
+        "SQL_ASCII": (r"\u041d\u043e\u0447\u044c", r"d'\u00e9t\u00e9 \ \ud834\udd1e"),
+    }[encoding]
+    with new_database(postgres, encoding=encoding) as database:
+        dsn = make_conninfo(database, client_encoding="UTF8")
+        await installed(dsn)
+        target = Target(TargetConfig(name="shop", dsn=Dsn(database)))
+        windows = [ALWAYS | {"name": names[0]}, NEVER | {"name": names[1]}]
+        judge = Judge(target, RuleBook(ChangesConfig.model_validate({"windows": windows})))
+        try:
+            assert await judge.round()
+            with opened(dsn) as session:
+                ddl(session, "t")
+                assert await judge.round()
+                windowed = "select window_name from script_tracking.script_execution_change_s"
+                assert value(session, windowed) == told[0]
+                stored = "select array(select jsonb_path_query(rules, '$.windows[*].name') #>> '{}')"
+                assert value(session, stored + " from script_tracking.get_change_rules()") == list(told)
+                hashed = "select bool_and(rules_hash = sha256(convert_to(rules, 'UTF8'))) from"
+                assert value(session, f"{hashed} script_tracking_internal.change_rules") is True
+                violations = "select sum(violations) from script_tracking.vault_check(60)"
+                assert value(session, violations) == 0
+        finally:
+            await target.close()

@@ -46,7 +46,7 @@ def test_a_partition_that_is_not_archived_stays_and_goes_once_it_is(past: Sessio
     assert (
         value(past, f"select partitions from {INTERNAL}.collect_partitions_kept() where reason = 'not_archived'") == 1
     )
-    assert archive(daemon) == 2
+    assert archive(daemon) == 3
     assert value(past, KEEPERS) == []
     assert archive(daemon) == 0, "once is enough"
     assert value(daemon, f"select {INTERNAL}.keep_retention()") == 4
@@ -58,15 +58,15 @@ def test_a_partition_that_is_not_archived_stays_and_goes_once_it_is(past: Sessio
 
 
 def test_the_lines_are_the_rows(past: Session, daemon: Session) -> None:
-    hub, satellite = opened(daemon)
+    hub, satellite, judgements = opened(daemon)
     daemon.execute("rollback")
     past.execute("set timezone = 'UTC'")
-    for part in (hub, satellite):
+    for part, rows in ((hub, 4), (satellite, 4), (judgements, 0)):
         names = [column["name"] for column in part["columns"]]
         assert all(list(line) == names for line in part["lines"])
         stored = past.execute(f"select to_jsonb(r) as row from {INTERNAL}.{part['partition_name']} as r".encode())
         assert part["lines"] == [row["row"] for row in stored]
-        assert len(part["lines"]) == part["row_count"] == 4
+        assert len(part["lines"]) == part["row_count"] == rows
     assert (hub["source"]["incarnation"], hub["source"]["schema_version"]) == (1, len(migrations()))
 
 
@@ -76,7 +76,7 @@ def test_what_a_hold_or_a_retention_keeps_is_not_archived(past: Session, daemon:
         daemon.execute("rollback")
         return found
 
-    assert due() == 2
+    assert due() == 3
     hold = value(past, HOLD, "acme", LONG_AGO, None)
     assert due() == 0
     past.execute(RELEASE, (hold,))
@@ -86,7 +86,7 @@ def test_what_a_hold_or_a_retention_keeps_is_not_archived(past: Session, daemon:
     record(past, at=LONG_AGO)
     assert due() == 0, "the totals lack it"
     roll_up(past)
-    assert due() == 2
+    assert due() == 3
     set_setting(past, "retention.archive", "off")
     assert due() == 0
 
@@ -100,15 +100,15 @@ def test_what_was_archived_long_ago_stays_until_its_files_were_looked_at(past: S
     value(past, f"select {INTERNAL}.look_at_partitions()")
     kept = f"select reason from {INTERNAL}.partition_kept"
     assert value(past, kept) == "not_archived"
-    hub, satellite = daemon.execute(standing.encode(), ("here",)).fetchall()
+    hub, satellite, judgements = daemon.execute(standing.encode(), ("here",)).fetchall()
     assert (hub["is_here"], hub["goes"], hub["is_missed"]) == (True, True, False)
     note = f"select {INTERNAL}.note_look(%s)"
     daemon.execute(note.encode(), ([hub["archive_id"]],))
-    assert value(past, KEEPERS) == [UNSEEN], "the other file may be gone"
+    assert value(past, KEEPERS) == [UNSEEN], "the other files may be gone"
     hold = value(past, HOLD, None, None, None)
     assert not any(row["goes"] for row in daemon.execute(standing.encode(), ("there",)).fetchall())
     past.execute(RELEASE, (hold,))
-    daemon.execute(note.encode(), ([satellite["archive_id"], 0],))
+    daemon.execute(note.encode(), ([satellite["archive_id"], judgements["archive_id"], 0],))
     assert value(past, KEEPERS) == []
     assert value(past, CLEANUP, 1) == 4
     daemon.execute(note.encode(), ([],))
@@ -127,8 +127,8 @@ def test_what_came_after_the_archive_is_archived_again_before_it_goes(past: Sess
     roll_up(past)
     assert value(past, KEEPERS) == [UNARCHIVED]
     assert value(past, CLEANUP, 1) == 0
-    assert archive(daemon) == 2
-    assert value(past, LEDGER) == 4
+    assert archive(daemon) == 3
+    assert value(past, LEDGER) == 6
     assert value(past, CLEANUP, 1) == 5
 
 
@@ -180,13 +180,13 @@ def test_two_exporters_take_turns_and_hold_no_totals_back(
     past: Session, daemon: Session, make_role: MakeRole, login: Login
 ) -> None:
     other = login(make_role("script_tracking_daemon"))
-    assert len(opened(daemon)) == 2
+    assert len(opened(daemon)) == 3
     assert opened(other) == []
     other.execute("rollback")
     record(past, at=THIS_MONTH)
     assert roll_up(past) == 1, "the totals wait for whoever has a transaction id"
     daemon.execute("rollback")
-    assert archive(other) == 2
+    assert archive(other) == 3
 
 
 def test_while_an_exporter_archives_and_the_setting_does_not_nothing_goes(past: Session, daemon: Session) -> None:
@@ -206,7 +206,7 @@ def test_while_an_exporter_archives_and_the_setting_does_not_nothing_goes(past: 
 
 def test_without_being_declared_disposable_it_is_archived_and_stays(past: Session, daemon: Session) -> None:
     set_setting(past, "retention.disposable", "none")
-    assert archive(daemon) == 2
+    assert archive(daemon) == 3
     assert (value(past, CLEANUP, 1), value(past, STANDS)) == (0, True)
 
 
@@ -227,6 +227,7 @@ def test_the_ledger_is_append_only_and_for_auditors(
     assert [(row["relation"], row["row_count"], row["file_sha256"], row["is_removed"]) for row in rows] == [
         ("script_execution_h", 4, "ab" * 32, False),
         ("script_execution_s", 4, "ab" * 32, False),
+        ("script_execution_change_s", 0, "ab" * 32, False),
     ]
     value(past, CLEANUP, 1)
     assert value(auditor, "select bool_and(is_removed) from script_tracking.get_archives()") is True
@@ -249,4 +250,4 @@ def test_a_copy_that_nobody_confirmed_archives_nothing(past: Session, daemon: Se
     assert opened(daemon) == []
     daemon.execute("rollback")
     past.execute("select script_tracking.confirm_copy('test')")
-    assert archive(daemon) == 2
+    assert archive(daemon) == 3

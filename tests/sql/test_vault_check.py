@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.fix_sessions import Login, MakeRole, Session, value
+from tests.sql.test_changes import judge_all, unjudged
 from tests.vault_steps import INTERNAL, record
 
 HUB, SATELLITE = "script_tracking.script_execution_h", "script_tracking.script_execution_s"
@@ -14,6 +15,7 @@ KEY = "(select script_execution_hk from script_tracking.script_execution_s where
 OF_IT = f"where script_execution_hk = {KEY}"
 ENDED = "where load_end_date is not null"
 TENANTS, TENANT_VERSIONS = "script_tracking.tenant_h", "script_tracking.tenant_s"
+JUDGEMENTS, RULES = "script_tracking.script_execution_change_s", f"{INTERNAL}.change_rules"
 OF_ACME = f"where tenant_hk = (select tenant_hk from {TENANTS} where tenant_bk = 'acme-eu')"
 
 
@@ -55,6 +57,12 @@ FAULTS = {
     "tenant_gap": f"update {TENANT_VERSIONS} set load_end_date = load_end_date - interval '1 microsecond' {ENDED}",
     "tenant_overlap": f"update {TENANT_VERSIONS} set load_end_date = load_date {ENDED}",
     "tenant_repeated": repeat(TENANT_VERSIONS, OF_ACME),
+    "judgement_missing": f"delete from {JUDGEMENTS} {OF_IT}",
+    "judgement_without_execution": f"delete from {HUB} {OF_IT}",
+    "judgement_tenant": f"update {HUB} set tenant_hk = sha256('nobody') {OF_IT}",
+    "judgement_hash_diff": f"update {JUDGEMENTS} set verdict = 'inside' {OF_IT}",
+    "judgement_rules": f"delete from {RULES}",
+    "rules_hash": f"update {RULES} set rules = '{{}}'",
 }
 
 
@@ -69,17 +77,18 @@ def tamper(session: Session, statement: str) -> None:
     with session.transaction():
         session.execute("select pg_advisory_xact_lock(6001874101)")  # as the installer does, which may
         session.execute("set local session_replication_role = replica")
-        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS):
+        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS, JUDGEMENTS, RULES):
             session.execute(f"alter table {table} disable trigger user".encode())
         session.execute(statement.encode())
-        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS):
+        for table in (HUB, SATELLITE, TENANTS, TENANT_VERSIONS, JUDGEMENTS, RULES):
             session.execute(f"alter table {table} enable always trigger protect_truncate".encode())
 
 
 @pytest.fixture
 def sound(admin: Session) -> Session:
-    """A superuser's session on a vault with an object, a parent with its child, all of it linked, and a tenant of some
-    versions."""
+    """A superuser's session on a vault with an object, a parent with its child, all linked and judged, and a tenant of
+    some versions."""
+    unjudged(admin)
     admin.execute("create table public.t (id int)")
     parent = value(admin, "select script_tracking.track_operation('load', 'BATCH')")
     child = value(admin, "select script_tracking.track_operation('part', 'BATCH', parent_hk => %s)", parent)
@@ -94,6 +103,7 @@ def sound(admin: Session) -> Session:
     ):
         value(admin, f"select script_tracking.{change}")
     value(admin, f"select {INTERNAL}.derive_links()")
+    assert judge_all(admin) == 1
     return admin
 
 
@@ -104,6 +114,7 @@ def test_a_sound_vault_has_no_violations(sound: Session) -> None:
     assert all(rows > 0 for _, _, rows in found.values()), "each of them looked at something"
     assert found["satellite_hash_diff"] == ("ok", 0, 10)
     assert found["tenant_hash_diff"] == ("ok", 0, 6)
+    assert found["judgement_missing"] == found["judgement_hash_diff"] == ("ok", 0, 1)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -151,6 +162,14 @@ def test_links_that_are_wrong_are_mended_by_a_rebuild(sound: Session) -> None:
 def test_links_are_not_missed_before_they_are_due(sound: Session) -> None:
     sound.execute("create table public.u (id int)")
     assert checked(sound)["object_links_missing"] == ("ok", 0, 1)
+
+
+def test_judgements_are_not_missed_before_they_are_due_nor_of_what_is_not_judged(sound: Session) -> None:
+    sound.execute("create table public.u (id int)")
+    record(sound, kind="DDL", name="declared")
+    assert checked(sound)["judgement_missing"] == ("ok", 0, 1)
+    assert judge_all(sound) == 1
+    assert checked(sound)["judgement_missing"] == ("ok", 0, 2)
 
 
 def test_a_pass_goes_on_where_the_last_call_left_it(sound: Session) -> None:

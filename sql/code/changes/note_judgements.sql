@@ -1,4 +1,4 @@
--- requires: vault/protect_tables.sql
+-- requires: vault/protect_tables.sql, vault/utf8_text.sql, changes/judgement_hash_diff.sql
 -- For the daemon: notes what was made of that which unjudged_ddl() gave, and moves the horizon behind it. Returns how many
 -- judgements were noted; NULL, and nothing is, where another exporter was first. p_judgements is an array of objects with hk, began,
 -- verdict, reference_state, window_name and approved_by; p_rules the JSON text of the configuration.
@@ -19,6 +19,7 @@ as $function$
 declare
   v_now   integer := (select i.incarnation from script_tracking_internal.installation as i);
   v_hash  bytea := sha256(convert_to(p_rules, 'UTF8'));
+  v_by    varchar := script_tracking_internal.utf8_text(session_user, false);
   v_noted bigint;
 begin
   perform from script_tracking_internal.change_state as s
@@ -35,8 +36,11 @@ begin
   on conflict do nothing;
   with judged as (
     insert into script_tracking.script_execution_change_s
-      (execution_timestamp, script_execution_hk, tenant_hk, verdict, reference_state, window_name, approved_by, rules_hash)
-    select h.load_date, h.script_execution_hk, h.tenant_hk, j.verdict, j.reference_state, j.window_name, j.approved_by, v_hash
+      (execution_timestamp, script_execution_hk, tenant_hk, verdict, reference_state, window_name, approved_by, rules_hash,
+       judged_by, hash_diff, incarnation)
+    select h.load_date, h.script_execution_hk, h.tenant_hk, j.verdict, j.reference_state, j.window_name, j.approved_by, v_hash, v_by,
+      script_tracking_internal.judgement_hash_diff(h.script_execution_hk, h.load_date, h.tenant_hk, j.verdict, j.reference_state,
+        j.window_name, j.approved_by, v_hash, v_by), v_now
     from jsonb_to_recordset(p_judgements) as j
       (hk text, began timestamptz, verdict text, reference_state text, window_name text, approved_by text)
     join script_tracking.script_execution_h as h

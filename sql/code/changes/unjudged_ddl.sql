@@ -1,9 +1,8 @@
--- requires: upkeep/unconfirmed_copy.sql
+-- requires: upkeep/unconfirmed_copy.sql, changes/is_to_be_judged.sql
 -- For the daemon: captured DDL that is to be judged, from the horizon on, about p_versions versions at once; what one
 -- transaction wrote comes in whole. Every transaction below to_xid has ended, so none of its rows comes later. The first call ever
 -- sets the horizon to where the database is: what was there before is not judged. Nothing of a copy that nobody has confirmed.
--- Left out: what declares itself to be DDL, what the comparison of the catalogs found, as nobody knows when that was done, what
--- the tracker does to its own tables, as retention drops partitions, and versions that revise another one. note_judgements() takes what was made of it; is_due: also where that is nothing.
+-- note_judgements() takes what was made of it; is_due: also where that is nothing.
 -- lag_seconds: since when what comes next waits.
 create or replace function script_tracking_internal.unjudged_ddl(
   p_versions integer default 10000, out incarnation integer, out from_xid text, out to_xid text, out executions jsonb,
@@ -50,11 +49,8 @@ begin
   from script_tracking.script_execution_s as s
   join script_tracking.tenant_h as t on t.tenant_hk = s.tenant_hk
   where s.execution_status <> 'RUNNING' and s.xid >= v_state.horizon and s.xid < v_to and s.incarnation = v_state.incarnation
-    and s.script_type = 'DDL' and s.metadata ->> 'evidence' in ('trigger', 'wal', 'server_log')
-    and not s.metadata ? 'revises' and s.execution_timestamp >= v_state.since
-    -- nobody else's succeeds there
-    and not (s.execution_status = 'COMPLETED' and s.metadata @? '$.objects[*].schema' and not s.metadata
-      @? '$.objects[*] ? (!(@.schema == "script_tracking_internal" || @.schema == "script_tracking"))');
+    and s.execution_timestamp >= v_state.since
+    and script_tracking_internal.is_to_be_judged(s.script_type, s.execution_status, s.metadata);
   select extract(epoch from clock_timestamp() - s.load_date) into lag_seconds
   from script_tracking.script_execution_s as s
   where s.execution_status <> 'RUNNING' and s.xid >= v_to and s.incarnation = v_state.incarnation

@@ -1,4 +1,4 @@
--- requires: check/vault_checks.sql, check/check_slice.sql, check/check_objects.sql, check/check_tenants.sql, check/note_checked.sql
+-- requires: check/vault_checks.sql, check/check_slice.sql, check/check_objects.sql, check/check_tenants.sql, check/check_rules.sql, check/note_checked.sql
 -- Goes on with the pass of vault_check() where the last call left it, slice by slice of so many blocks, for p_seconds. With
 -- p_anew until a pass has ended that began in this call; otherwise to the end of the pass, and none begins within
 -- p_rest_seconds of the last one's end. Whether a pass has ended. What it finds goes to vault_check_result.
@@ -22,7 +22,7 @@ as $function$
 declare
   c_blocks    constant bigint := 128;
   c_relations constant text[] := array['script_execution_s', 'script_execution_h', 'script_execution_object', 'script_execution_parent',
-    'database_object_h', 'database_object_name_s', 'tenant_h', 'tenant_s'];
+    'script_execution_change_s', 'database_object_h', 'database_object_name_s', 'tenant_h', 'tenant_s', 'change_rules'];
   v_until     timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
   v_began     boolean := false;
   v_ended     boolean := false;
@@ -55,6 +55,10 @@ begin
     elsif v_place.relation like 'tenant%' then
       perform script_tracking_internal.note_checked(f.check_name, f.checked, f.violations, f.example)
       from script_tracking_internal.check_tenants(v_place.relation) as f;
+      v_partition := null;
+    elsif v_place.relation = 'change_rules' then
+      perform script_tracking_internal.note_checked(f.check_name, f.checked, f.violations, f.example)
+      from script_tracking_internal.check_rules() as f;
       v_partition := null;
     else
       -- oids rise: what is older than the place has been read or was removed

@@ -1,6 +1,6 @@
--- requires: vault/hash_diff.sql, links/object_class.sql
+-- requires: vault/hash_diff.sql, links/object_class.sql, changes/is_to_be_judged.sql
 -- vault_check of the versions in the blocks from p_from to before p_to of one partition of the satellite: a row for each of
--- its checks. One statement and so one snapshot. Links are due below their horizon.
+-- its checks. One statement and so one snapshot. Links are due below their horizon, judgements below that of the judging.
 create or replace function script_tracking_internal.check_satellite(p_partition regclass, p_from bigint, p_to bigint)
 returns table (check_name text, checked bigint, violations bigint, example text)
 language plpgsql stable
@@ -40,7 +40,11 @@ begin
         d.due and p.parent_hk is not null and not exists (
           select from script_tracking.script_execution_parent as l
           where l.parent_hk = p.parent_hk and l.execution_timestamp = v.execution_timestamp
-            and l.script_execution_hk = v.script_execution_hk) as parentless
+            and l.script_execution_hk = v.script_execution_hk) as parentless,
+        g.due as judged,
+        g.due and not exists (
+          select from script_tracking.script_execution_change_s as j
+          where j.script_execution_hk = v.script_execution_hk and j.execution_timestamp = v.execution_timestamp) as unjudged
       from version as v
       left join script_tracking.script_execution_h as h
         on h.script_execution_hk = v.script_execution_hk and h.load_date = v.execution_timestamp
@@ -51,6 +55,11 @@ begin
       cross join lateral (
         select case when v.metadata ->> 'parent_hk' ~ '^[0-9a-f]{64}$'
           then decode(v.metadata ->> 'parent_hk', 'hex') end as parent_hk) as p
+      cross join script_tracking_internal.change_state as y
+      cross join lateral (
+        select v.execution_timestamp >= y.since and v.incarnation > 0
+          and (v.incarnation < y.incarnation or v.incarnation = y.incarnation and v.xid < y.horizon)
+          and script_tracking_internal.is_to_be_judged(v.script_type, v.execution_status, v.metadata) is true as due) as g
     )
     select c.check_name, count(*) filter (where c.applies), count(*) filter (where c.violated),
       min(encode(j.hk, 'hex')) filter (where c.violated)
@@ -63,7 +72,8 @@ begin
       ('satellite_overlap', true, j.overlap),
       ('satellite_repeated', true, j.repeated),
       ('object_links_missing', j.names_objects, j.unlinked),
-      ('parent_links_missing', j.names_parent, j.parentless)) as c (check_name, applies, violated)
+      ('parent_links_missing', j.names_parent, j.parentless),
+      ('judgement_missing', j.judged, j.unjudged)) as c (check_name, applies, violated)
     group by c.check_name$query$,
     p_partition, pg_catalog.format('(%s,0)', p_from), pg_catalog.format('(%s,0)', p_to));
 end

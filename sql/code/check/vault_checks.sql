@@ -31,5 +31,11 @@ as $function$
     (24, 'tenant_hash_diff', true, 'The stored hash of a tenant''s version is not the one of its fields: the row was changed.'),
     (25, 'tenant_gap', true, 'A version of a tenant ended, and none begins where it ends, or the first does not begin when the tenant was registered.'),
     (26, 'tenant_overlap', true, 'Two versions of a tenant hold at one time, or one ends before it begins.'),
-    (27, 'tenant_repeated', true, 'A version of a tenant says the same as the one before it: somebody else wrote it.')
+    (27, 'tenant_repeated', true, 'A version of a tenant says the same as the one before it: somebody else wrote it.'),
+    (28, 'judgement_missing', true, 'Captured DDL below the horizon of the judging has no judgement: that was deleted.'),
+    (29, 'judgement_without_execution', true, 'A judgement is of an execution that is not on record: that was deleted.'),
+    (30, 'judgement_tenant', true, 'A judgement belongs to another tenant than its execution.'),
+    (31, 'judgement_hash_diff', true, 'The stored hash of a judgement is not the one of its fields: the row was changed.'),
+    (32, 'judgement_rules', true, 'A judgement names a configuration that is not on record: that was deleted, or the row was changed.'),
+    (33, 'rules_hash', true, 'The hash of a configuration by which DDL was judged is not the sha256 of its text: the row was changed.')
 $function$;

@@ -45,10 +45,11 @@ begin
     insert into script_tracking_internal.partition_archive
       (relation, partition_name, lower_bound, upper_bound, incarnation, horizon, row_count, file_name, file_bytes, file_sha256,
        place, schema_version)
-    select v_part.relation, v_part.partition_name, v_part.lower_bound, v_part.upper_bound, i.incarnation, r.horizon, v_rows,
+    select v_part.relation, v_part.partition_name, v_part.lower_bound, v_part.upper_bound, i.incarnation,
+      pg_snapshot_xmin(pg_current_snapshot()), v_rows,
       v_part.file, v_part.bytes, decode(v_part.sha256, 'hex'), p_place,
       (select max(m.version) from script_tracking_internal.schema_migration as m)
-    from script_tracking_internal.installation as i cross join script_tracking_internal.rollup_state as r;
+    from script_tracking_internal.installation as i;
     v_noted := v_noted + 1;
   end loop;
   return v_noted;

@@ -33,7 +33,7 @@ begin
       and pg_catalog.cardinality(v_tenants) > 0 and (h.tenant_hk is null or h.tenant_hk = any (v_tenants))
     order by h.hold_id;
   if script_tracking_internal.is_partition_in_use(p_partition, p_lower, p_upper) then
-    return query select 'in_use', 'an operation that runs, or records that the totals have not taken in yet', null::timestamptz;
+    return query select 'in_use', 'an operation that runs, records that the totals have not taken in yet, or judgements made just now', null::timestamptz;
   end if;
   case script_tracking_internal.disposal()
     when 'none' then

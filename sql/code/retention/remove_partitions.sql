@@ -1,4 +1,4 @@
--- requires: upkeep/vault_partition.sql, upkeep/lock_partitions.sql, upkeep/roll_up.sql, retention/carry_partition.sql, retention/is_partition_in_use.sql, retention/partition_keepers.sql, retention/disposal.sql, retention/fits_archive.sql, rules/record_change.sql
+-- requires: upkeep/vault_partition.sql, upkeep/lock_partitions.sql, upkeep/roll_up.sql, retention/carry_partition.sql, retention/is_partition_in_use.sql, retention/partition_keepers.sql, retention/disposal.sql, retention/fits_archive.sql, retention/is_archived.sql, rules/record_change.sql
 -- Removes whole partitions that nothing keeps, the oldest first, at most p_at_most, and returns how many executions went.
 -- p_days as in partition_keepers(). A NOTICE tells of each partition that is past p_days and stays.
 -- What takes long, to find out and to reckon what has to outlive it, is done while everybody reads and writes; then all
@@ -82,7 +82,9 @@ begin
     select p.* from script_tracking_internal.vault_partition as p
     where p.relation = 'script_execution_s' and p.upper_bound = any (v_ends)
   loop
-    if script_tracking_internal.is_partition_in_use(v_part.partition, v_part.lower_bound, v_part.upper_bound) then
+    if script_tracking_internal.is_partition_in_use(v_part.partition, v_part.lower_bound, v_part.upper_bound)
+      or v_archived and not script_tracking_internal.is_archived(v_part.partition, v_part.lower_bound, v_part.upper_bound)
+    then
       raise exception using errcode = '55P03', message = format('%s was written to while it was to be removed', v_part.partition);
     end if;
   end loop;

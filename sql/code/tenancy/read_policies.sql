@@ -9,7 +9,7 @@ begin
   for v_table in
     -- links have no tenant of their own, and are shown by views
     select t.relation, t.time_column from script_tracking_internal.partitioned_tables() as t
-    where t.append_only or t.relation = 'script_execution_change_s'
+    where t.append_only
   loop
     execute format('drop policy if exists read_visible on script_tracking.%I', v_table.relation);
     execute format($policy$

@@ -22,8 +22,10 @@ where {OWN}
 # A further one is looked at before it is listed.
 DYNAMIC = {
     "attach_partition",
+    "archived_rules",
     "carry_partition",
     "check_hub",
+    "check_judgements",
     "check_links",
     "check_satellite",
     "check_values",
@@ -37,6 +39,7 @@ DYNAMIC = {
     "fits_archive",
     "flush_messages",
     "get_system_health",
+    "has_judgements_since",
     "is_archived",
     "is_maintenance",
     "is_partition_in_use",
