@@ -1,7 +1,11 @@
-"""The Helm chart: rendered by Helm itself, with several sets of values. HELM names it where it is not on the PATH."""
+"""The Helm chart: rendered by Helm itself, with several sets of values. HELM names it where it is not on the PATH.
+
+KUBECONFORM names a folder with kubeconform and the strict schemas of the resources (.ci/kubeconform makes it).
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +20,7 @@ from exporter import __version__, configfile
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy" / "helm" / "script-tracking-exporter"
 HELM = os.environ.get("HELM") or shutil.which("helm")
+KUBECONFORM = os.environ.get("KUBECONFORM")
 Manifests = dict[tuple[str, str], dict[str, Any]]
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="no helm on the PATH, and HELM names none")
@@ -79,6 +84,36 @@ def shipped_groups() -> list[dict[str, Any]]:
 def test_helm_lint_finds_nothing(name: str) -> None:
     done = helm("lint", "--strict", str(CHART), values=SETS[name])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def conform(manifests: str) -> tuple[int, dict[str, Any]]:
+    """kubeconform's exit code and report, strictly: fields that a resource does not have are refused."""
+    schemas = f"{KUBECONFORM}/schemas/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    command = [f"{KUBECONFORM}/kubeconform", "-strict", "-summary", "-output", "json", "-schema-location", schemas]
+    done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.skipif(KUBECONFORM is None, reason="KUBECONFORM names no folder")
+@pytest.mark.parametrize("name", SETS)
+def test_kubeconform_finds_nothing(name: str) -> None:
+    manifests = rendered(SETS[name])
+    code, report = conform(yaml.safe_dump_all(manifests.values()))
+    assert (code, report["resources"]) == (0, [])
+    assert report["summary"] == {"valid": len(manifests), "invalid": 0, "errors": 0, "skipped": 0}
+
+
+@pytest.mark.skipif(KUBECONFORM is None, reason="KUBECONFORM names no folder")
+def test_kubeconform_refuses_what_no_resource_has() -> None:
+    manifests = rendered()
+    container = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container["securityContext"]["readOnlyRootFileSystem"] = True
+    one(manifests, "ServiceMonitor")["spec"]["endpoints"][0]["scrapeTimeouts"] = "1s"
+    one(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"][0]["fore"] = "1m"
+    one(manifests, "PodDisruptionBudget")["spec"]["maxUnavailable"] = [1]
+    code, report = conform(yaml.safe_dump_all(manifests.values()))
+    broken = {"Deployment", "ServiceMonitor", "PrometheusRule", "PodDisruptionBudget"}
+    assert (code, {each["kind"] for each in report["resources"]}) == (1, broken)
 
 
 @pytest.mark.parametrize("name", SETS)
