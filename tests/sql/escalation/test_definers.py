@@ -83,6 +83,7 @@ def test_whoever_may_call_runs_only_with_the_owners_rights_by_a_definer(function
     invokers = {row["proname"] for row in functions if row["granted"] and not row["prosecdef"]}
     assert invokers <= {
         "calculate_hash_key",
+        "legible_json",
         "object_class",
         "object_identity",
         "login_user_tracking",
