@@ -14,44 +14,39 @@ from time import monotonic
 
 LEAST = 700  # new objects, of more than were freed, before they are looked through
 OF_A_TARGET = 5
+NEVER = 2**31 - 1  # looks at the new ones, before Python looks at older ones by itself
 WHOLE_SECONDS = 60.0  # after so long all are looked through
 
 
-class _Looks:
-    """Python's own looks, told of them afterwards; and those at all objects."""
+class _Whole:
+    """The looks at all objects."""
 
     def __init__(self) -> None:
         self._due = -inf
 
-    def __call__(self, phase: str, info: dict[str, int]) -> None:
-        """Leaves what was found to be at work out of the next looks; called by Python."""
-        if phase == "stop":
-            gc.freeze()
-
-    def at_all(self) -> None:
-        """Looks through all, where it is time."""
+    def look(self) -> None:
+        """Where it is time."""
         if monotonic() >= self._due:
-            gc.unfreeze()
             gc.collect()
             self._due = monotonic() + WHOLE_SECONDS
 
 
-looks = _Looks()
+whole = _Whole()
 
 
 def look_for(targets: int) -> None:
     """Has garbage looked for as often as suits so many targets."""
-    gc.set_threshold(max(LEAST, OF_A_TARGET * targets))
+    gc.set_threshold(max(LEAST, OF_A_TARGET * targets), NEVER, NEVER)
 
 
 def look_at_all() -> None:
     """To be called now and then, from where a tenth of a second does no harm with hundreds of targets."""
-    looks.at_all()
+    whole.look()
 
 
 def start(targets: int) -> None:
-    """Begins to look for garbage, so many targets being watched."""
+    """Begins to look for garbage; what there is now, most of it code, is never looked through again."""
     look_for(targets)
-    gc.callbacks.append(looks)
-    looks.at_all()
+    whole.look()
+    gc.freeze()
     gc.enable()

@@ -18,44 +18,70 @@ class Knot:
         self.other: object = [self]
 
 
+class Looks:
+    """Python's looks for garbage, by how many generations they took in."""
+
+    def __init__(self) -> None:
+        self.generations: list[int] = []
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """Called by Python."""
+        if phase == "stop":
+            self.generations.append(info["generation"])
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The monotonic clock, which the test sets; looks for garbage are as before afterwards."""
     now = [100.0]
     monkeypatch.setattr(garbage, "monotonic", lambda: now[0])
-    monkeypatch.setattr(garbage, "looks", garbage._Looks())
-    thresholds, enabled, callbacks = gc.get_threshold(), gc.isenabled(), list(gc.callbacks)
+    monkeypatch.setattr(garbage, "whole", garbage._Whole())
+    thresholds, enabled = gc.get_threshold(), gc.isenabled()
     yield now
-    gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
     (gc.enable if enabled else gc.disable)()
     gc.unfreeze()
 
 
-def looked_through() -> int:
-    """Objects that the next look begins with."""
-    return len(gc.get_objects())
+@pytest.fixture
+def looks() -> Iterator[list[int]]:
+    """Generations of the looks that the test sees."""
+    seen = Looks()
+    gc.callbacks.append(seen)
+    yield seen.generations
+    gc.callbacks.remove(seen)
 
 
-@pytest.mark.parametrize("generation", [0, 1, 2])
-def test_what_was_found_at_work_is_left_out(clock: list[float], generation: int) -> None:
+def test_what_is_loaded_is_never_looked_through_again(clock: list[float]) -> None:
     kept = [Knot() for _ in range(1000)]
     garbage.start(1)
-    assert looked_through() < 1000 < gc.get_freeze_count()
-    more = [Knot() for _ in range(1000)]
-    gc.collect(generation)
-    assert looked_through() < 1000
-    del kept, more
+    assert len(gc.get_objects()) < 1000 < gc.get_freeze_count()
+    del kept
+
+
+def test_what_is_at_work_is_looked_at_once_while_it_is_new(clock: list[float], looks: list[int]) -> None:
+    garbage.start(1)
+    del looks[:]
+    kept = [Knot() for _ in range(100 * garbage.LEAST)]
+    assert len(looks) > 50
+    assert set(looks) == {0}
+    clock[0] += garbage.WHOLE_SECONDS
+    garbage.look_at_all()
+    garbage.look_at_all()
+    assert looks.count(2) == 1
+    del kept
 
 
 def test_garbage_is_found_though_it_was_at_work(clock: list[float]) -> None:
+    garbage.start(1)
     knots = [Knot() for _ in range(2)]
     seen = [weakref.ref(knot) for knot in knots]
-    garbage.start(1)
+    gc.collect(0)
     del knots[0]
+    gc.collect(0)
     clock[0] += garbage.WHOLE_SECONDS - 1
     garbage.look_at_all()
-    assert seen[0]() is not None, "it was left out"
+    assert seen[0]() is not None, "only new ones were looked through"
     clock[0] += 1
     garbage.look_at_all()
     assert [one() is None for one in seen] == [True, False]
