@@ -107,7 +107,7 @@ page-latency: $(VENV)/.with-dev ## how long a spike takes from the database to t
 	LATENCY_RUNS=$(or $(LATENCY_RUNS),10) $(PYTEST) -s -m majors tests/e2e/test_alerts_latency.py
 
 test-faults: $(VENV)/.with-dev ## sessions that are terminated, cancelled, hung up and refused: SESSION_FAULTS=1000
-	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) tests/daemon/test_session_limits.py
+	SESSION_FAULTS=$(or $(SESSION_FAULTS),1000) $(PYTEST) -m majors tests/daemon/test_session_limits.py
 
 # not a target for each file: make cannot have a path with a space as one
 postgres-binaries: ## the servers of MAJORS for the tests, by npm

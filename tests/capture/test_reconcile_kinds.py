@@ -10,6 +10,8 @@ from tests.capture.reconciling import Watched, around, only, passes, recorded, w
 from tests.fix_sessions import value
 from tests.postgres_server import Server
 
+pytestmark = pytest.mark.majors
+
 # ruff: noqa: E501
 
 KINDS = """

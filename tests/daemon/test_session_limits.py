@@ -32,6 +32,8 @@ from tests.faults.road import Road
 from tests.fix_exporter import StartExporter, eventually
 from tests.postgres_server import Server
 
+pytestmark = pytest.mark.majors
+
 FAULTS = int(os.environ.get("SESSION_FAULTS", "60"))
 OURS = """
 select count(*)::int from pg_stat_activity where datname = %s and application_name like 'script-tracking-exporter%%'
@@ -74,7 +76,6 @@ async def settled(condition: object, within: float = 120.0) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.majors
 def test_a_daemon_that_does_everything_has_two_sessions(
     installed_database: str, watcher: psycopg.Connection, exporter: StartExporter
 ) -> None:
@@ -118,7 +119,6 @@ async def test_a_long_job_of_upkeep_holds_up_neither_capture_nor_collection(inst
             await job
 
 
-@pytest.mark.majors
 async def test_silence_is_told_although_others_wait_in_both_sessions(
     installed_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +310,6 @@ async def _failed(target: Target, watcher: psycopg.Connection, name: str) -> Non
         await target.fetch("select 1/0", timeout=30)
 
 
-@pytest.mark.majors
 async def test_no_session_is_left_behind_by_faults(database: str, watcher: psycopg.Connection) -> None:
     """SESSION_FAULTS=1000 for many: `make test-faults`."""
     name = urlsplit(database).path.removeprefix("/")

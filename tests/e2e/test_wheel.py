@@ -16,6 +16,8 @@ import pytest
 
 import exporter
 
+pytestmark = pytest.mark.majors
+
 ROOT = Path(__file__).resolve().parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

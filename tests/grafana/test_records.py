@@ -14,6 +14,8 @@ from tests.grafana.faults import faults
 from tests.grafana.models import MODELS, PANELS
 from tests.sql.test_changes import judge_all, unjudged
 
+pytestmark = pytest.mark.majors
+
 Json = dict[str, Any]
 Rows = list[dict[str, Any]]
 

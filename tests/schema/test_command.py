@@ -22,6 +22,8 @@ from tests.postgres_server import Server
 from tests.schema.conftest import MakeDatabase
 from tests.schema.steps import program, rows
 
+pytestmark = pytest.mark.majors
+
 PSQL = shutil.which("psql")
 ACTIONS = ("install", "upgrade", "status", "verify", "uninstall")
 
@@ -48,7 +50,6 @@ def lowly(cluster: Server) -> Iterator[str]:
     rows(cluster.dsn, "drop role lowly")
 
 
-@pytest.mark.majors
 @pytest.mark.skipif(PSQL is None, reason="needs psql")
 async def test_the_printed_script_installs_the_same(empty: str, make_database: MakeDatabase) -> None:
     printed = program("schema", "install", "--print")
@@ -120,7 +121,6 @@ def test_without_a_server_is_1_and_the_password_unsaid(action: str, monkeypatch:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.majors
 def test_from_nothing_to_nothing(empty: str) -> None:
     def state() -> tuple[int, object]:
         result = program("schema", "status", "--json", "--dsn", empty)

@@ -8,6 +8,8 @@ from tests.fix_sessions import Session, value
 from tests.sql.adversarial.conftest import READS, SECRET, Spy, Victim
 from tests.vault_steps import INTERNAL, roll_up
 
+pytestmark = pytest.mark.majors
+
 S = "script_tracking"
 CALLS = (
     *READS,
