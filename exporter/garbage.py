@@ -47,6 +47,6 @@ def look_at_all() -> None:
 def start(targets: int) -> None:
     """Begins to look for garbage; what there is now, most of it code, is never looked through again."""
     look_for(targets)
-    whole.look()
+    gc.collect()
     gc.freeze()
     gc.enable()

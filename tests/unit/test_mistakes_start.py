@@ -64,35 +64,6 @@ async def test_the_garbage_of_the_start_is_not_kept_for_good(unfrozen: None) -> 
     assert left[0]() is None
 
 
-async def test_garbage_is_found_before_much_has_come_together(unfrozen: None) -> None:
-    await service.loaded(lambda: None)  # type: ignore[arg-type,return-value]
-    gc.collect()  # by which what is frozen counts no more
-    knot = Knot()
-    found = weakref.ref(knot)
-    gc.collect(1)  # it is old now
-    del knot
-    made = [[number] for number in range(30_000)]
-    assert len(made) == 30_000 and found() is None, "by itself Python lets 70,000 come together"
-
-
-async def test_what_hundreds_of_targets_are_at_is_not_looked_through_over_and_over(unfrozen: None) -> None:
-    passes = 0
-
-    def count(phase: str, info: dict[str, int]) -> None:
-        nonlocal passes
-        passes += phase == "stop"
-
-    gc.callbacks.append(count)
-    try:
-        for targets, least, most in ((500, 1, 4), (1, 30, 50)):
-            await service.loaded(lambda: None, targets)  # type: ignore[arg-type,return-value]
-            passes = 0
-            made = [[number] for number in range(30_000)]
-            assert len(made) == 30_000 and least <= passes <= most
-    finally:
-        gc.callbacks.remove(count)
-
-
 async def test_a_reload_that_breaks_is_told_without_what_the_error_says() -> None:
     running = daemon()
     with capture_logs() as logs:
