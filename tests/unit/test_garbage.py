@@ -74,6 +74,7 @@ def test_what_is_at_work_is_looked_at_once_while_it_is_new(clock: list[float], l
 
 def test_garbage_is_found_though_it_was_at_work(clock: list[float]) -> None:
     garbage.start(1)
+    garbage.look_at_all()
     knots = [Knot() for _ in range(2)]
     seen = [weakref.ref(knot) for knot in knots]
     gc.collect(0)
