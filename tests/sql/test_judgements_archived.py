@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from exporter.archivehash import judgement_hash_diff
-from tests.fix_sessions import Login, Session, value
+from tests.fix_sessions import Login, Session, meddling, value
 from tests.sql.archiving import KEEPERS, LEDGER, STANDS, UNARCHIVED, archive, daemon, opened, past
 from tests.sql.test_changes import RULES, judge_all, note, unjudged
 from tests.sql.test_retention import CLEANUP
@@ -20,6 +21,7 @@ CAPTURED = (
     f"select {INTERNAL}.record_execution(t.tenant_hk, 1, 'test', 'ALTER TABLE', 'DDL', 'COMPLETED', %s, 1000, null,"
     " null, '{\"evidence\": \"trigger\"}', null) from script_tracking.tenant_h as t where t.tenant_bk = 'acme'"
 )
+MIGRATIONS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 IN_USE = "an operation that runs, records that the totals have not taken in yet, or judgements made just now"
 
 
@@ -83,3 +85,17 @@ def test_the_rules_are_for_who_archives_and_while_it_may(judging: Session, daemo
     until = value(judging, f"select upper_bound from {INTERNAL}.vault_partition where partition_name like '%%h_past'")
     judging.execute(f"update {INTERNAL}.setting set value = 'off' where name = 'retention.archive'".encode())
     assert value(daemon, f"select {INTERNAL}.archived_rules(%s)", until) == {}
+
+
+def test_judgements_of_an_older_release_get_the_hash_that_they_would_have(judging: Session) -> None:
+    assert judge_all(judging, "frozen") == 1
+    table = "script_tracking.script_execution_change_s"
+    hashes = f"select jsonb_object_agg(script_execution_hk, hash_diff) from {table}"
+    known = value(judging, hashes)
+    (migration,) = MIGRATIONS.glob("0036_*.sql")
+    older = f"alter table {table} drop column hash_diff, drop column xid, drop column incarnation"
+    with judging.transaction(force_rollback=True):
+        judging.execute(meddling(older).encode())
+        judging.execute(migration.read_bytes())
+        assert value(judging, hashes) == known
+        assert value(judging, f"select array_agg(distinct incarnation) from {table}") == [0]
