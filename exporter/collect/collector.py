@@ -138,6 +138,7 @@ class TargetCollector:
                 if timer.job is not None:
                     await self._schema_known()
                     if await self._collect([each.job for each in due if each.job is not None]):
+                        self._status.set("up", 1)  # what stalled was withdrawn, and goes on
                         self._status.set("standby", float(bool(self._target.standby)))
                         timers[0].due = max(timers[0].due, monotonic() + timers[0].interval)
                     await self._read_names()

@@ -23,6 +23,7 @@ from typing import Any
 from exporter import breakage, watch
 from exporter.capture.wal import AttemptReader
 from exporter.collect import collector, course
+from exporter.collect.caller import Caller
 from exporter.daemon import Daemon
 from exporter.target import Target
 from exporter.upkeep.archiver import Archiver
@@ -85,7 +86,7 @@ def _run_counted(handle: Any) -> None:
     new.replace(FOLDER / "worked")
 
 
-_time, _getaddrinfo, _probe = time.time, socket.getaddrinfo, Target.probe
+_time, _getaddrinfo, _probe, _several = time.time, socket.getaddrinfo, Target.probe, Caller.several
 
 
 def _wrong_time() -> float:
@@ -98,11 +99,21 @@ def _resolve(host: Any, *arguments: Any, **keywords: Any) -> Any:
     return _getaddrinfo(ADDRESS if str(host).endswith(".test") else host, *arguments, **keywords)
 
 
-async def _stall(target: Target) -> None:
+async def _life(target: Target) -> None:
     while _said("stalled") == target.name:
         await asyncio.sleep(0.2)
     _break(target.name)
+
+
+async def _stall(target: Target) -> None:
+    await _life(target)
     await _probe(target)
+
+
+async def _stall_several(caller: Caller, *arguments: Any, **keywords: Any) -> Any:
+    """What collectors that are asked together return is a sign of life, too."""
+    await _life(caller._target)
+    return await _several(caller, *arguments, **keywords)
 
 
 def _break(place: str) -> None:
@@ -130,6 +141,7 @@ asyncio.events.Handle._run = _run_counted  # type: ignore[method-assign,assignme
 time.time = _wrong_time
 socket.getaddrinfo = _resolve
 Target.probe = _stall  # type: ignore[method-assign,assignment]
+Caller.several = _stall_several  # type: ignore[method-assign,assignment]
 course.SLOT_SECONDS = int(_said("slot") or course.SLOT_SECONDS)
 collector.STALLED_SECONDS = STALLED_SECONDS  # so that a test need not wait for half a minute
 breakage.SETTLED_TIMES = SETTLED_TIMES
