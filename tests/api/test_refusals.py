@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ import yaml
 from psycopg import sql
 
 from tests.api.conftest import Api, problem
-from tests.fix_exporter import eventually
+from tests.fix_exporter import StartExporter, eventually
 from tests.fix_sessions import value
 
 
@@ -88,6 +90,7 @@ def test_what_is_not_there_or_not_understood_is_said(api: Api) -> None:
         name, _, why = detail.partition(": ")
         assert name == next(iter(asked)).rstrip("_") and why and "select" not in detail.lower()
     assert problem(api.ask("/errors", hours="-1"))[0] == 422
+    assert problem(api.ask("/executions", limit=0)) == (422, "limit: Input should be greater than or equal to 1")
     for path in ("/executions?tenant=acme&tenant=rival", "/targets?format=csv&format=json"):
         status, detail = problem(api.ask(path))
         assert (status, detail.partition(": ")[2]) == (422, "given twice")
@@ -124,6 +127,17 @@ def test_sessions_are_few_read_only_and_closed_when_the_database_goes(api: Api) 
     assert api.items("/targets")[0]["target"] == "shop"
     api.admin.execute(sql.SQL("alter database {} connection limit -1").format(name))
     eventually(lambda: api.ask("/executions").status == 200, 60)
+
+
+def test_of_a_target_that_never_answered_nothing_is_said_but_that(exporter: StartExporter) -> None:
+    """No schema version either: 0 is said of a database without the schema."""
+    token = secrets.token_urlsafe(32)
+    entry = {"name": "acme", "role": "reader", "token_sha256": hashlib.sha256(token.encode()).hexdigest()}
+    running = exporter("postgresql://reader@127.0.0.1:1/shop", api={"tokens": [entry]})
+    running.wait_for_value(0, "script_tracking_up")
+    answer = running.get("/api/v1/targets", Authorization=f"Bearer {token}")
+    (target,) = json.loads(answer.body)["items"]
+    assert target == {"target": "shop", "up": False, "standby": None, "schema_version": None}
 
 
 def conninfo_of(api: Api) -> str:

@@ -56,7 +56,7 @@ TARGET = (
     Column("target", needed=True),
     Column("up", "boolean", False, "whether it answered lately; null: not asked yet"),
     Column("standby", "boolean"),
-    Column("schema_version", "integer", True, "0: there is no tracking schema"),
+    Column("schema_version", "integer", False, "0: there is no tracking schema; null: not looked for yet"),
 )
 _OBJECT = (
     Column("tenant", needed=True),

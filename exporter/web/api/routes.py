@@ -193,7 +193,12 @@ def _add_targets(app: FastAPI, desk: Desk) -> None:
     async def targets(request: Request, asked: Annotated[Question, Query()]) -> Response:
         form = _format(request, asked)
         records: list[Record] = [
-            {"target": one.name, "up": one.up, "standby": one.standby, "schema_version": one.schema_version}
+            {
+                "target": one.name,
+                "up": one.up,
+                "standby": one.standby,
+                "schema_version": one.schema_version if one.schema_known.is_set() else None,
+            }
             for one in desk.targets(_token(request))
         ]
         return _written(form, TARGET, records, _once(records), HEADERS)
@@ -267,6 +272,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
             "message": _MESSAGES.get(found["type"]) or str(found["msg"]).removeprefix("Value error, "),
         }
         for found in error.errors()[:20]
+        if found["type"] != "none_required"  # of one that may be left out: it was not
     ]
     detail = "; ".join(f"{one['parameter']}: {one['message']}" for one in told)
     return problems.response(422, detail, errors=told)
