@@ -59,16 +59,18 @@ class SelfWatch:
             stopped.set()
 
     async def _window(self) -> None:
+        due = time.monotonic() + TICK_SECONDS  # what is done here keeps others waiting as well
         self._tell()
         garbage.look_at_all()
         self._lags.append(0.0)
         end = time.monotonic() + TELL_SECONDS
-        while (due := time.monotonic() + TICK_SECONDS) < end:
+        while due < end:
             await asyncio.sleep(TICK_SECONDS)
             self._beat = time.monotonic()
             lag = self._beat - due
             self._lags[-1] = max(self._lags[-1], lag)
             self._blocked += lag > BLOCKED_SECONDS
+            due = self._beat + TICK_SECONDS
 
     def _tell(self) -> None:
         sessions = self._sessions
