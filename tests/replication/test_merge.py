@@ -13,6 +13,7 @@ from tests.installing import failed_checks
 from tests.postgres_server import Server
 from tests.replication.merging import WITHIN_SECONDS, Pair, merged
 from tests.rolling import ROLL_UPS, rows_of
+from tests.sql.test_changes import judge_all, unjudged
 from tests.vault_steps import roll_up
 
 pytestmark = pytest.mark.majors  # a server in a container cannot reach itself by the address that we reach it by
@@ -87,6 +88,17 @@ def test_an_operation_ends_where_it_began(pair: Pair) -> None:
     assert value(one, COMPLETE, key, True, None) is True
     pair.settle()
     assert [row["execution_status"] for row in history(other, "nightly")] == ["COMPLETED"]
+
+
+def test_ddl_is_judged_where_it_ran(pair: Pair) -> None:
+    for session in pair.sessions:
+        unjudged(session)  # from now on
+    pair.sessions[0].execute("create table public.here ()")
+    pair.settle()
+    assert [judge_all(session) for session in pair.sessions] == [1, 0]
+    verdicts = [history(session, "CREATE TABLE")[0]["change_verdict"] for session in pair.sessions]
+    assert verdicts == ["outside", None]
+    assert [session.execute(VIOLATED.encode()).fetchall() for session in pair.sessions] == [[], []]
 
 
 def test_an_append_only_record_is_so_for_an_apply_worker_too(pair: Pair) -> None:
