@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,7 +48,16 @@ LITTLE: dict[str, Any] = {
     "replicaCount": 1,
     **{part: {"enabled": False} for part in ("serviceMonitor", "prometheusRule", "dashboards", "networkPolicy")},
 }
-SETS = {"default": {}, "many": MANY, "little": LITTLE}
+WEB = "/run/secrets/script-tracking-exporter/web.yml"
+GUARDED: dict[str, Any] = {
+    "config": {**MANY["config"], "web": {"config_file": WEB}},
+    "serviceMonitor": {
+        "scheme": "https",
+        "tlsConfig": {"ca": {"secret": {"name": "exporter", "key": "ca.crt"}}, "serverName": "exporter.example"},
+        "basicAuth": {each: {"name": "exporter", "key": each} for each in ("username", "password")},
+    },
+}
+SETS = {"default": {}, "many": MANY, "little": LITTLE, "guarded": GUARDED}
 
 
 def helm(*arguments: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
@@ -128,11 +138,33 @@ def test_a_pod_has_no_more_rights_than_it_needs(name: str) -> None:
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
-    assert container["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
-    assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
     assert not container["image"].endswith(":latest")
     assert {volume["name"] for volume in pod["volumes"]} == {each["name"] for each in container["volumeMounts"]}
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_pod_is_asked_as_whoever_has_no_password_can(name: str) -> None:
+    """The kubelet takes 400 and 401, which guarded paths answer it, for dead: there the image's own check is asked."""
+    (container,) = one(rendered(SETS[name]), "Deployment")["spec"]["template"]["spec"]["containers"]
+    startup, liveness, readiness = (container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness"))
+    if name == "guarded":
+        image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+        found = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", image, re.MULTILINE)
+        assert found is not None
+        for probe in (startup, liveness, readiness):
+            assert probe["exec"]["command"] == json.loads(found[1])
+            assert "httpGet" not in probe
+    else:
+        assert startup["httpGet"]["path"] == liveness["httpGet"]["path"] == "/-/healthy"
+        assert readiness["httpGet"]["path"] == "/-/ready"
+
+
+def test_prometheus_brings_what_the_web_configuration_asks_for() -> None:
+    (endpoint,) = one(rendered(GUARDED), "ServiceMonitor")["spec"]["endpoints"]
+    assert GUARDED["serviceMonitor"].items() <= endpoint.items()
+    (plain,) = one(rendered(), "ServiceMonitor")["spec"]["endpoints"]
+    assert not {"scheme", "tlsConfig", "basicAuth"} & plain.keys()
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -12,6 +12,16 @@
 {{- end }}
 {{- end }}
 
+{{/* Asks whether it answers. Where config.web.config_file may ask for TLS or a password, by the image's own check. */}}
+{{- define "exporter.probe" -}}
+{{- if dig "web" "config_file" "" .values.config -}}
+exec:
+  command: ["python3", "-IS", "-c", "import os, socket; host, _, port = os.environ['SCRIPT_TRACKING_LISTEN'].rpartition(':'); s = socket.create_connection(('localhost' if host in ('0.0.0.0', '[::]') else host.strip('[]'), port), 2); s.sendall(b'GET /-/healthy HTTP/1.0\\r\\n\\r\\n'); raise SystemExit(s.recv(5) != b'HTTP/')"]
+{{- else -}}
+httpGet: {path: {{ .path }}, port: metrics}
+{{- end }}
+{{- end }}
+
 {{- define "exporter.selector" -}}
 app.kubernetes.io/name: {{ include "exporter.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
