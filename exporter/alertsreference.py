@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from exporter.yamlfile import LOADER
+
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 PAGE = ROOT / "docs" / "alerts.md"
@@ -25,7 +27,7 @@ def _rules() -> list[dict[str, Any]]:
     groups = [
         group
         for file in sorted(RULES.glob("*.rules.yaml"))
-        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+        for group in yaml.load(file.read_text(encoding="utf-8"), LOADER)["groups"]
     ]
     return [rule for group in groups for rule in group["rules"] if "alert" in rule]
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from exporter.errors import ConfigurationError
+from exporter.yamlfile import LOADER
 
 Yaml = dict[str, Any]
 
@@ -32,7 +33,7 @@ def root() -> Path:
 
 def load(file: Path) -> Yaml:
     """A YAML file whose top is a mapping."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = yaml.load(file.read_text(encoding="utf-8"), LOADER)
     if not isinstance(content, dict):
         raise ConfigurationError(f"{file.name} is not a mapping")
     return content

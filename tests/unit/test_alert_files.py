@@ -23,7 +23,7 @@ RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yaml"))
 ALERTS = [
     rule["alert"]
     for file in RULES
-    for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    for group in shipped.load(file)["groups"]
     for rule in group["rules"]
     if "alert" in rule
 ]

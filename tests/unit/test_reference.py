@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from exporter import configfile, metricsreference, reference, thresholdrules, yamlfile
 from exporter.cli import main
 from exporter.errors import ConfigurationError
+
+
+def validator() -> Any:
+    """The class of validators."""
+    from jsonschema import Draft202012Validator  # takes seconds to import, for its checkers of formats
+
+    return Draft202012Validator
 
 
 def test_the_files_are_as_the_models_say() -> None:
@@ -45,7 +51,7 @@ def test_the_command_writes_the_schema_and_needs_no_configuration(
     for arguments, schema in (([], reference.schema()), (["metrics"], reference.metrics_schema())):
         assert main(["check-config", "--schema", *arguments]) == 0
         written = json.loads(capsys.readouterr().out)
-        Draft202012Validator.check_schema(written)
+        validator().check_schema(written)
         assert written == schema
 
 
@@ -108,7 +114,7 @@ def test_the_schema_takes_and_refuses_what_the_program_does(
     monkeypatch.setenv("LEVEL", "debug")
     (tmp_path / "DSN").write_text("dbname=y")
     (tmp_path / "own.yaml").write_text(OWN, encoding="utf-8")
-    assert Draft202012Validator(reference.schema()).is_valid(yamlfile.parse(text, AS_WRITTEN).data) is valid
+    assert validator()(reference.schema()).is_valid(yamlfile.parse(text, AS_WRITTEN).data) is valid
     assert loads(tmp_path, text) is valid
 
 
@@ -154,7 +160,7 @@ def test_the_schema_of_own_metrics_takes_and_refuses_what_the_program_does(
     text = OWN.replace(was, now, 1)
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     as_written = {name: f"${{{name}}}" for name in ("KIND", "NAME", "FUNCTION")}
-    assert Draft202012Validator(reference.metrics_schema()).is_valid(yamlfile.parse(text, as_written).data) is valid
+    assert validator()(reference.metrics_schema()).is_valid(yamlfile.parse(text, as_written).data) is valid
     assert loads(tmp_path, "targets: [{dsn: dbname=x}]\nmetric_files: [own.yaml]") is valid
 
 
@@ -164,4 +170,4 @@ def test_the_example_of_the_page_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "exporter.yaml"
     file.write_text(example.replace("/run/secrets/", ""), encoding="utf-8")
     assert [target.name for target in configfile.load(file).targets][:2] == ["orders", "billing"]
-    Draft202012Validator(reference.schema()).validate(yamlfile.parse(example, {}).data)
+    validator()(reference.schema()).validate(yamlfile.parse(example, {}).data)
