@@ -58,7 +58,8 @@ def _asked(results: Results) -> list[str]:
         f"| 1,000 DDL statements a second | {each(results.ddl, CLIENTS, '{0.rate:,.0f}')} |",
         f"| 5 ms added to each | {each(results.ddl, 1, '{0.added_milliseconds:.2f} ms')} |",
         f"| 5,000 operations a second | {each(results.operations, CLIENTS, '{0.rate:,.0f}')} |",
-        f"| 100 ms for a scrape | {results.exporter.scrape_p99_milliseconds:.1f} ms (p99) |",
+        f"| 100 ms for a scrape | {results.exporter.scrape_p99_milliseconds:.1f} ms "
+        f"(p99, {results.exporter.samples} samples) |",
         "",
     ]
 

@@ -27,6 +27,6 @@ def test_what_was_asked_stands_beside_what_was_measured() -> None:
         "| 1,000 DDL statements a second | COMMENT ON 8,000; CREATE + DROP 8,000, a pair (8 clients) |",
         "| 5 ms added to each | COMMENT ON 0.50 ms; CREATE + DROP 0.50 ms, a pair (1 client) |",
         "| 5,000 operations a second | track_operation 5,600 (8 clients) |",
-        "| 100 ms for a scrape | 2.5 ms (p99) |",
+        "| 100 ms for a scrape | 2.5 ms (p99, 300 samples) |",
     ]
     assert lines[0].startswith("Measured by `make benchmark` on a machine; PostgreSQL 18.4 ")
