@@ -1,7 +1,8 @@
--- requires: capture/changed_guards.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, report/get_execution_history.sql, report/get_recent_errors.sql, report/get_performance_metrics.sql, report/get_enterprise_dashboard.sql, monitoring/get_running_operations.sql
+-- requires: capture/changed_guards.sql, check/own_functions.sql, check/own_relations.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, report/get_execution_history.sql, report/get_recent_errors.sql, report/get_performance_metrics.sql, report/tenant_dashboard.sql, monitoring/get_running_operations.sql
 -- For the daemon: whether each tenant is seen by its own alone; how many faults each check found.
 -- reports: as whoever asks here, who is a member of no tenant or else of some, without a claim and with that of each of the newest
 -- tenants, rows of a tenant that is not among those that may be seen so. For a superuser or auditor only the claims tell something.
+-- The dashboard without the tracker's own checks, which tell of no tenant and take as long as all else here.
 -- guards: policies and functions by which tenants are told apart that are not as installed. rights: roles that have a right on
 -- the record which no release grants, or may call what works with the owner's.
 create or replace function script_tracking_internal.collect_isolation()
@@ -13,6 +14,7 @@ set row_security = on
 set timezone = 'UTC'
 set datestyle = 'ISO, YMD'
 set plpgsql.extra_errors = 'none'
+set random_page_cost = 1.1  -- catalogs are in memory: what is the tracker's is found by an index
 as $function$
 #variable_conflict use_column
 declare
@@ -41,7 +43,7 @@ begin
       select h.tenant from script_tracking.get_execution_history(1, 100) as h
       union all select e.tenant from script_tracking.get_recent_errors(24) as e
       union all select p.tenant from script_tracking.get_performance_metrics() as p
-      union all select d.tenant from script_tracking.get_enterprise_dashboard() as d
+      union all select d.tenant from script_tracking_internal.tenant_dashboard(script_tracking_internal.visible_tenants(), null) as d
       union all select r.tenant from script_tracking.get_running_operations() as r) as shown
     where not coalesce(shown.tenant = any (v_may) and v_tried in ('', shown.tenant), false);
     v_faults := v_faults + v_found;
@@ -53,20 +55,18 @@ begin
   select 'rights', count(distinct (o.object, a.grantee))
   from (
     select c.oid as object, c.relowner as owner, c.relacl as acl,
-      case when n.nspname = 'script_tracking' then array['script_tracking_auditor']
+      case when c.schema_name = 'script_tracking' then array['script_tracking_auditor']
         when c.relname in ('schema_migration', 'schema_code') then array['script_tracking_daemon'] else '{}' end as allowed
-    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v')
+    from script_tracking_internal.own_relations() as c where c.relkind in ('r', 'p', 'v')
     union all
     select c.oid, c.relowner, t.attacl,
-      case when n.nspname = 'script_tracking' then array['script_tracking_auditor'] else '{}' end
-    from pg_attribute as t join pg_class as c on c.oid = t.attrelid join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and t.attacl is not null
+      case when c.schema_name = 'script_tracking' then array['script_tracking_auditor'] else '{}' end
+    from script_tracking_internal.own_relations() as c join pg_attribute as t on t.attrelid = c.oid
+    where t.attacl is not null
     union all
     select p.oid, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
       '{script_tracking_owner,script_tracking_daemon,script_tracking_auditor,script_tracking_app}'
-    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-    where n.nspname = 'script_tracking_internal') as o
+    from script_tracking_internal.own_functions() as p where p.schema_name = 'script_tracking_internal') as o
   cross join lateral aclexplode(o.acl) as a
   where a.grantee <> o.owner and not coalesce((
     select r.rolname = any (o.allowed) or r.rolname = 'script_tracking_owner' from pg_roles as r where r.oid = a.grantee), false);

@@ -4,9 +4,13 @@
 create or replace function script_tracking_internal.health_capture()
 returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
   is_floor boolean, advice text)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set plpgsql.extra_errors = 'none'
 as $function$
+#variable_conflict use_column
+begin
+  return query
   select 'event_triggers_enabled',
     (select count(*) from pg_event_trigger as e
      where e.evtname in (select t.name from script_tracking_internal.event_triggers() as t) and e.evtenabled = 'A' and not (select script_tracking_internal.event_triggers_off()))::double precision,
@@ -50,5 +54,6 @@ as $function$
   select 'refused_messages',
     (select r.new_messages from script_tracking_internal.refusals() as r)::double precision,
     0, 'messages', 'warning', false,
-    'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded. Seen to: script_tracking.acknowledge_losses().'
+    'Somebody emitted messages into the write-ahead log that pretended to come from the event triggers; none was recorded. Seen to: script_tracking.acknowledge_losses().';
+end
 $function$;

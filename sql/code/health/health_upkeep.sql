@@ -7,9 +7,13 @@
 create or replace function script_tracking_internal.health_upkeep()
 returns table (check_name text, value double precision, threshold double precision, unit text, bad_status text,
   is_floor boolean, advice text)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set plpgsql.extra_errors = 'none'
 as $function$
+#variable_conflict use_column
+begin
+  return query
   with asker as materialized (
     select not m.is_maintenance and (pg_has_role(c.identity, 'script_tracking_auditor', 'member') or d.is_daemon) as is_told,
       not m.is_maintenance and d.is_daemon and coalesce(current_setting('script_tracking.tenant', true), '') = '' as sees_all,
@@ -98,5 +102,6 @@ as $function$
      from script_tracking_internal.retention_state as r)::double precision,
     (select s.value::double precision from script_tracking_internal.setting as s
      where s.name = 'storage.warning_bytes' and s.value ~ '^[0-9]{1,18}$'), 'bytes', 'warning', false,
-    'Size of the record. A superuser sets a threshold as storage.warning_bytes in script_tracking_internal.setting; what makes room is the retention.'
+    'Size of the record. A superuser sets a threshold as storage.warning_bytes in script_tracking_internal.setting; what makes room is the retention.';
+end
 $function$;

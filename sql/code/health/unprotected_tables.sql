@@ -1,25 +1,26 @@
--- requires: capture/installing_role.sql, upkeep/partitioned_tables.sql
+-- requires: capture/installing_role.sql, check/own_functions.sql, check/own_relations.sql, upkeep/partitioned_tables.sql
 -- What stands between the record and a change of it, and does not stand as it should: a row for each thing that is amiss.
 -- The same as verify asks, for the health checks, which run all the time; of rights only those by which the tracker itself works.
 -- Nobody but a superuser can bring that about.
 create or replace function script_tracking_internal.unprotected_tables()
 returns table (relation text, lacks text)
-language sql stable
+language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set plpgsql.extra_errors = 'none'
+set random_page_cost = 1.1  -- catalogs are in memory: what is the tracker's is found by an index
 as $function$
+#variable_conflict use_column
+begin
+  return query
   with owner as materialized (
     select to_regrole('script_tracking_owner')::oid as oid
   ), relation as materialized (  -- each catalog is read once
-    select c.oid, c.relname, c.relkind, c.relispartition, c.relowner, c.relpersistence, c.relacl is not null as has_acl,
-      c.relrowsecurity and c.relforcerowsecurity as secured, n.nspname, format('%I.%I', n.nspname, c.relname) as name
-    from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal') and c.relkind in ('r', 'p', 'v', 'S')
+    select c.*, c.relacl is not null as has_acl, format('%I.%I', c.schema_name, c.relname) as name
+    from script_tracking_internal.own_relations() as c
   ), own as materialized (
     select r.* from relation as r where r.relkind in ('r', 'p')
   ), function as materialized (
-    select p.oid, p.proowner, p.proacl is not null as has_acl, n.nspname
-    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
-    where n.nspname in ('script_tracking', 'script_tracking_internal')
+    select p.*, p.proacl is not null as has_acl from script_tracking_internal.own_functions() as p
   ), append_only (base, triggers) as (  -- name, tgtype, columns, arguments (may_end), as in sql/queries/verify.sql
     values ('script_execution_h', array['protect_rows 27', 'protect_truncate 34']),
       ('script_execution_s', array['protect_deletes 11', 'protect_truncate 34', 'protect_updates 19 6d61795f656e6400']),
@@ -93,7 +94,7 @@ as $function$
   where n.nspname in ('script_tracking', 'script_tracking_internal')
     and n.nspowner is distinct from (select w.oid from owner as w)
   union all
-  select 'a function of ' || p.nspname, 'owner script_tracking_owner' from function as p
+  select 'a function of ' || p.schema_name, 'owner script_tracking_owner' from function as p
   where p.proowner is distinct from (select w.oid from owner as w)
     and p.proowner not in (select r.oid from pg_roles as r where r.rolsuper
       union all select e.evtowner from pg_event_trigger as e where e.evtname = 'et_ddl_command_end'
@@ -110,7 +111,7 @@ as $function$
     select 'n', n.oid, 'schema ' || n.nspname from pg_namespace as n
     where n.nspname in ('script_tracking', 'script_tracking_internal') and n.nspowner = (select w.oid from owner as w)
     union all
-    select 'f', p.oid, 'a function of ' || p.nspname from function as p where p.has_acl and p.proowner = (select w.oid from owner as w)
+    select 'f', p.oid, 'a function of ' || p.schema_name from function as p where p.has_acl and p.proowner = (select w.oid from owner as w)
     offset 0) as l
   cross join owner as w
   where not case
@@ -123,5 +124,6 @@ as $function$
       and has_sequence_privilege(w.oid, l.oid, 'update')
     when l.relkind = 'n' then has_schema_privilege(w.oid, l.oid, 'usage')
     when l.relkind = 'f' then has_function_privilege(w.oid, l.oid, 'execute')
-    else true end
+    else true end;
+end
 $function$;
