@@ -83,7 +83,7 @@ demo: $(VENV)/.with-demo ## the main job on an embedded PostgreSQL; DURATION=60 
 test: $(VENV)/.with-dev ## the tests, on the first PostgreSQL that is found
 	$(PYTEST) $(PARALLEL)
 
-test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql, MARKS=majors: only these
+test-all: $(VENV)/.with-dev $(if $(filter binaries,$(KIND)),postgres-binaries applications) ## the tests that need a server on MAJORS="14 15 16 17 18"; KIND=testcontainers: in containers; TESTS=tests/sql, MARKS='majors or contrib': only these
 	@for major in $(MAJORS); do \
 	  echo "== PostgreSQL $$major"; \
 	  POSTGRES_MAJOR=$$major POSTGRES_KIND=$(KIND) $(PYTEST) $(PARALLEL) $(if $(filter majors,$(MARKS)),,--needs-server) $(if $(filter binaries,$(KIND)),-m '$(MARKS)') $(TESTS) || exit 1; \

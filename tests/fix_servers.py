@@ -124,11 +124,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--needs-server", action="store_true", help="only the tests that use the PostgreSQL server")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs contrib where the embedded wheel, which has none, is the server; with --needs-server also
-    the tests that ask for no server, not even by way of another fixture."""
+    """Marks what needs contrib, and leaves it out where the embedded wheel, which has none, is the server; with
+    --needs-server also the tests that ask for no server, not even by way of another fixture."""
+    needing = [item for item in items if "contrib" in getattr(item, "fixturenames", ())]
+    for item in needing:
+        item.add_marker("contrib")
     if choose().kind.startswith(EMBEDDED):
-        needing = [item for item in items if "contrib" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if item not in needing]
     if config.getoption("--needs-server"):
