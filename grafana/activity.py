@@ -7,6 +7,7 @@ from typing import Any, Final
 from grafana.links import ERRORS, OPERATIONS, SCHEMA_CHANGES, label, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, timeseries
 from grafana.promql import FAILED, by_type, increase, once, quantile, ratio, select, total, zero_if
+from grafana.usual import rates
 
 Json = dict[str, Any]
 
@@ -66,13 +67,11 @@ def duration(share: float, *labels: str, matchers: tuple[str, ...] = ()) -> str:
 def by_status(*matchers: str) -> Json:
     """Rate by final status."""
     ended = by_type(select("operations_total", *matchers, tenant=True), "status")
-    return timeseries(
+    return rates(
         "Executions by status",
         "DDL statements and declared operations that ended, each second, by final status.",
-        [Query(total(ended, "status"), "{{status}}")],
-        unit="ops",
-        no_value=NO_DATA,
-        stacked=True,
+        total(ended, "status"),
+        "{{status}}",
         links=[to(OPERATIONS, "Executions of this status", status=label("status"))],
     )
 
@@ -80,13 +79,11 @@ def by_status(*matchers: str) -> Json:
 def by_script_type(*matchers: str) -> Json:
     """Rate by type."""
     ended = by_type(select("operations_total", *matchers, tenant=True), "status")
-    return timeseries(
+    return rates(
         "Executions by type",
         "DDL statements and declared operations that ended, each second, by type.",
-        [Query(total(ended, "script_type"), "{{script_type}}")],
-        unit="ops",
-        no_value=NO_DATA,
-        stacked=True,
+        total(ended, "script_type"),
+        "{{script_type}}",
         links=[to(OPERATIONS, "Executions of this type", script_type=label("script_type"))],
     )
 
@@ -94,13 +91,11 @@ def by_script_type(*matchers: str) -> Json:
 def errors(*matchers: str) -> Json:
     """Rate of failures by error class."""
     failed = by_type(select("errors_total", *matchers, tenant=True), "error_class")
-    return timeseries(
+    return rates(
         "Failures by error class",
         "Failed and interrupted executions, each second, by the first two characters of the SQLSTATE.",
-        [Query(total(failed, "error_class"), "{{error_class}}")],
-        unit="ops",
-        no_value=NO_DATA,
-        stacked=True,
+        total(failed, "error_class"),
+        "{{error_class}}",
         links=[to(ERRORS, "Failures of this class", error_class=label("error_class"))],
     )
 
@@ -186,12 +181,11 @@ def oldest_running(*matchers: str) -> Json:
 def ddl() -> Json:
     """Rate of schema changes."""
     changed = by_type(select("operations_total", DDL, tenant=True), "status")
-    return timeseries(
+    return rates(
         "Schema changes by tenant",
         "Recorded DDL statements each minute; event triggers see those that succeed.",
-        [Query(f"60 * {total(changed, 'tenant')}", "{{tenant}}")],
+        f"60 * {total(changed, 'tenant')}",
+        "{{tenant}}",
         unit="opm",
-        no_value=NO_DATA,
-        stacked=True,
         links=[to(SCHEMA_CHANGES, "This tenant's schema changes", tenant=label("tenant"))],
     )

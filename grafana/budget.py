@@ -15,6 +15,13 @@ NOT_RECORDED: Final = "no recording rules, or not long enough"
 FAST: Final = 14.4  # times as fast as allowed: what ScriptTrackingErrorBudgetFastBurn holds the last hour to
 _WINDOWS: Final = ("5m", "1h", "6h", "1d", "3d")
 _NEW: Final = "ScriptTrackingNewErrorKind"
+# what a row of a table narrows to, where it is of a type and class of one tenant
+KIND: Final = {
+    "target": cell("Target"),
+    "tenant": cell("Tenant"),
+    "script_type": cell("Type"),
+    "error_class": cell("Class"),
+}
 
 
 def _rate(window: str) -> str:
@@ -65,21 +72,15 @@ def curves() -> list[Json]:
 
 def new_kinds() -> Json:
     """Each kind that was new."""
-    kind = {
-        "target": cell("Target"),
-        "tenant": cell("Tenant"),
-        "script_type": cell("Type"),
-        "error_class": cell("Class"),
-    }
-    chosen = ", ".join(f'{name}=~"${name}"' for name in kind)
+    chosen = ", ".join(f'{name}=~"${name}"' for name in KIND)
     alert = f'alertname="{_NEW}", {chosen}'
-    since = once(f"max_over_time(ALERTS_FOR_STATE{{{alert}}}[$__range])", *kind)
+    since = once(f"max_over_time(ALERTS_FOR_STATE{{{alert}}}[$__range])", *KIND)
     return table(
         "New kinds of failures",
         f"Types and classes that failed within the time range after seven days in which they had not: {_NEW}, and when "
         "it last began.",
         {"target": "Target", "tenant": "Tenant", "script_type": "Type", "error_class": "Class"},
-        [Column(f"1000 * {since}", "New since", "dateTimeFromNow", links=[to(ERRORS, "Which", **kind)])],
+        [Column(f"1000 * {since}", "New since", "dateTimeFromNow", links=[to(ERRORS, "Which", **KIND)])],
         no_value="none was new in this time",
-        links={"Class": [to(ERRORS, "Failures of this kind", **kind)]},
+        links={"Class": [to(ERRORS, "Failures of this kind", **KIND)]},
     )

@@ -9,6 +9,7 @@ from grafana.links import CAPTURE, to
 from grafana.panels import NO_DATA, Limit, Query, stat, words
 from grafana.promql import once, select, total
 from grafana.records import Cell, needs, record
+from grafana.usual import number
 
 HEALTH = words(
     {
@@ -41,21 +42,17 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
             text="value_and_name",
             links=[to(CAPTURE, "Each health check")],
         ),
-        stat(
+        number(
             "Targets paused",
             "Targets in which a superuser has paused tracking, so that no DDL is recorded: ScriptTrackingPaused.",
-            [Query(total(paused))],
-            unit="short",
-            no_value=NO_DATA,
+            total(paused),
             limit=Limit(0, "above"),
             links=[to(CAPTURE, "Each event trigger")],
         ),
-        stat(
+        number(
             "Losses to acknowledge",
             "Lost records since script_tracking.acknowledge_losses() was last called, over all targets.",
-            [Query(total(open_losses))],
-            unit="short",
-            no_value=NO_DATA,
+            total(open_losses),
             links=[to(CAPTURE, "Losses over time")],
         ),
         slot.dropped(),

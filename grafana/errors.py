@@ -13,6 +13,7 @@ from grafana.panels import NO_DATA, Query, stat, timeseries
 from grafana.promql import by_type, increase, once, ratio, select, total
 from grafana.records import Cell, needs, record
 from grafana.tables import Column, table
+from grafana.usual import number, rates
 from grafana.variables import error_class, script_type
 
 _CLASS: Final = 'error_class=~"$error_class"'
@@ -32,36 +33,29 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
     either = select("operations_total", 'status=~"FAILED|INTERRUPTED"', CHOSEN, tenant=True)
     kinds = f"count({_within(FAILED, 'error_class')} > 0) or on () sum({_within(FAILED, 'error_class')}) * 0"
     return [
-        stat(
+        number(
             "Failed",
             "Executions of the chosen types that failed within the dashboard's time range.",
-            [Query(activity.within_all(failed, "$__range"))],
-            unit="short",
-            no_value=NO_DATA,
+            activity.within_all(failed, "$__range"),
             links=[to(ERRORS, "Which, from the record")],
         ),
-        stat(
+        number(
             "Interrupted",
             "Operations of the chosen types within the time range that nobody completed and whose session was gone.",
-            [Query(activity.within_all(interrupted, "$__range"))],
-            unit="short",
-            no_value=NO_DATA,
+            activity.within_all(interrupted, "$__range"),
             links=[to(ERRORS, "Which, from the record")],
         ),
-        stat(
+        number(
             "Failure ratio",
             "Share of the failed and interrupted ones among all executions that ended within the time range.",
-            [Query(ratio(activity.within_all(either, "$__range"), activity.within_all(ended, "$__range")))],
+            ratio(activity.within_all(either, "$__range"), activity.within_all(ended, "$__range")),
             unit="percentunit",
-            no_value=NO_DATA,
             links=[to(ERRORS, "Which, from the record")],
         ),
-        stat(
+        number(
             "Classes of errors",
             "How many of the chosen classes of errors occurred within the time range.",
-            [Query(kinds)],
-            unit="short",
-            no_value=NO_DATA,
+            kinds,
             links=[to(ERRORS, "Each class")],
         ),
         stat(
@@ -81,31 +75,25 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
 def _curves(limits: dict[str, float]) -> list[Json | Sized]:
     failing = by_type(FAILED, "error_class")
     return [
-        timeseries(
+        rates(
             "Failures by class",
             "Failed and interrupted executions of the chosen types and classes, each second, by class.",
-            [Query(total(failing, "error_class"), "{{error_class}}")],
-            unit="ops",
-            no_value=NO_DATA,
-            stacked=True,
+            total(failing, "error_class"),
+            "{{error_class}}",
             links=[to(ERRORS, "Failures of this class", error_class=label("error_class"))],
         ),
-        timeseries(
+        rates(
             "Failures by type",
             "Failed and interrupted executions of the chosen types and classes, each second, by type.",
-            [Query(total(failing, "script_type"), "{{script_type}}")],
-            unit="ops",
-            no_value=NO_DATA,
-            stacked=True,
+            total(failing, "script_type"),
+            "{{script_type}}",
             links=[to(ERRORS, "Failures of this type", script_type=label("script_type"))],
         ),
-        timeseries(
+        rates(
             "Failures by tenant",
             "Failed and interrupted executions of the chosen types and classes, each second, by tenant.",
-            [Query(total(failing, "target", "tenant"), "{{tenant}} on {{target}}")],
-            unit="ops",
-            no_value=NO_DATA,
-            stacked=True,
+            total(failing, "target", "tenant"),
+            "{{tenant}} on {{target}}",
             links=[to(ERRORS, "This tenant's failures", target=label("target"), tenant=label("tenant"))],
         ),
         activity.failure_ratio(limits),
@@ -127,19 +115,13 @@ def _curves(limits: dict[str, float]) -> list[Json | Sized]:
 
 
 def _classes() -> Json:
-    here = {
-        "target": cell("Target"),
-        "tenant": cell("Tenant"),
-        "script_type": cell("Type"),
-        "error_class": cell("Class"),
-    }
     return table(
         "Classes",
         "Failures within the dashboard's time range by tenant, type and class, those alone that occurred.",
         {"target": "Target", "tenant": "Tenant", "script_type": "Type", "error_class": "Class"},
-        [Column(f"{_within(FAILED, *_EACH)} > 0", "Failures", "short", links=[to(ERRORS, "Which", **here)])],
+        [Column(f"{_within(FAILED, *_EACH)} > 0", "Failures", "short", links=[to(ERRORS, "Which", **budget.KIND)])],
         no_value="no failure in this time",
-        links={"Class": [to(ERRORS, "Failures of this kind", **here)]},
+        links={"Class": [to(ERRORS, "Failures of this kind", **budget.KIND)]},
     )
 
 

@@ -8,6 +8,7 @@ from grafana.links import EXPORTER, Link, cell, label, to
 from grafana.panels import NO_DATA, Limit, Query, states, timeseries
 from grafana.promql import once, quantile, rate, select, select_exporter, total
 from grafana.tables import Column, table
+from grafana.usual import by_target, rates
 
 Json = dict[str, Any]
 
@@ -56,23 +57,22 @@ def curves(limits: dict[str, float]) -> list[Json]:
     waited = once(rate(select_exporter("exporter_session_wait_seconds_total")), "instance")
     ends = f"min by (instance) ({select_exporter('web_certificate_not_after_timestamp_seconds')}) - time()"
     return [
-        timeseries(
+        rates(
             "Requests by status",
             "HTTP requests each second by path: 401 wants a password or a token, 429 was refused by a limit, 503 at "
             "/-/ready is an exporter that starts or whose collection stalls.",
-            [Query(total(requests, "path", "status"), "{{path}} {{status}}")],
+            total(requests, "path", "status"),
+            "{{path}} {{status}}",
             unit="reqps",
-            no_value=NO_DATA,
-            stacked=True,
             links=_ALL,
         ),
-        timeseries(
+        rates(
             "API requests by route",
             "Requests of the REST API each second, by route and status. Without tokens there is no API.",
-            [Query(total(asked, "route", "status"), "{{route}} {{status}}")],
+            total(asked, "route", "status"),
+            "{{route}} {{status}}",
             unit="reqps",
             no_value="no API",
-            stacked=True,
             links=_ALL,
         ),
         timeseries(
@@ -84,14 +84,13 @@ def curves(limits: dict[str, float]) -> list[Json]:
             no_value=NO_API,
             links=_ALL,
         ),
-        timeseries(
+        rates(
             "Connections ended",
             "Connections each second that an exporter ended or did not let in, by reason: they were silent or slow, or "
             "too many.",
-            [Query(total(ended, "reason"), "{{reason}}")],
-            unit="ops",
+            total(ended, "reason"),
+            "{{reason}}",
             no_value="none",
-            stacked=True,
             links=_ALL,
         ),
         timeseries(
@@ -124,10 +123,10 @@ def curves(limits: dict[str, float]) -> list[Json]:
             no_value=NO_DATA,
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Databases found",
             "Databases of a server that are watched because the server named them.",
-            [Query(once(select("discovery_databases"), "target"), "{{target}}")],
+            once(select("discovery_databases"), "target"),
             unit="short",
             no_value="no discovery",
             step=True,

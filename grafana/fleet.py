@@ -7,8 +7,9 @@ from grafana import fleetstate
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.exporter import curves, exporters
 from grafana.links import EXPORTER, to
-from grafana.panels import NO_DATA, Limit, Query, stat
+from grafana.panels import Limit, Query, stat
 from grafana.promql import increase, once, select, select_exporter, total
+from grafana.usual import number
 
 
 def _verdict(limits: dict[str, float]) -> list[Json]:
@@ -19,13 +20,12 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
     return [
         fleetstate.targets_tracked(),
         fleetstate.collectors_failing(),
-        stat(
+        number(
             "Upkeep working",
             "Share of the targets in which the last round of upkeep (totals, partitions, interrupted operations) "
             "succeeded.",
-            [Query(f"avg({upkeep})")],
+            f"avg({upkeep})",
             unit="percentunit",
-            no_value=NO_DATA,
             limit=Limit(1, "below"),
             links=[to(EXPORTER, "Each target")],
         ),
@@ -38,22 +38,21 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
             text="value_and_name",
             links=[to(EXPORTER, "Each exporter")],
         ),
-        stat(
+        number(
             "Configurations valid",
             "Share of the exporters whose configuration was valid when it was last read; in the others an earlier one "
             "is in force: ScriptTrackingConfigReloadFailed.",
-            [Query(f"avg({valid})")],
+            f"avg({valid})",
             unit="percentunit",
             no_value="no exporter",
             limit=Limit(1, "below"),
             links=[to(EXPORTER, "Each exporter")],
         ),
-        stat(
+        number(
             "Mistakes of the exporter",
             "Tasks of an exporter within the time range that ended by a mistake of its own and were begun anew: "
             "ScriptTrackingExporterMistaken warns where it goes on.",
-            [Query(f"{total(failures)} or on () sum({build}) * 0")],
-            unit="short",
+            f"{total(failures)} or on () sum({build}) * 0",
             no_value="no exporter",
             links=[to(EXPORTER, "Each exporter")],
         ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from grafana.links import CAPTURE, EXPORTER, OVERVIEW, cell, label, to
-from grafana.panels import NO_DATA, Limit, Query, stat, states, timeseries, words
+from grafana.panels import NO_DATA, Limit, Query, states, timeseries, words
 from grafana.promql import increase, once, select, total
 from grafana.tables import Column, table
+from grafana.usual import by_target, number
 
 Json = dict[str, Any]
 
@@ -17,11 +18,11 @@ _SUCCEEDED = once(select("collector_last_success_timestamp_seconds"), "target", 
 def targets_tracked() -> Json:
     """Share of the targets."""
     schema = once(select("schema_version"), "target")
-    return stat(
+    return number(
         "Targets tracked",
         "Share of the watched databases that an exporter reaches and finds the tracking schema in. Each of the "
         "others pages: ScriptTrackingTargetDown, ScriptTrackingSchemaMissing.",
-        [Query(f"avg({schema} == 0 or {once(select('up'), 'target')})")],
+        f"avg({schema} == 0 or {once(select('up'), 'target')})",
         unit="percentunit",
         no_value="no exporter",
         limit=Limit(1, "below"),
@@ -32,12 +33,10 @@ def targets_tracked() -> Json:
 def collectors_failing() -> Json:
     """How many did not succeed."""
     failing = once(select("collector_success"), "target", "collector")
-    return stat(
+    return number(
         "Collectors failing",
         "Collectors whose last run failed in every exporter, over all targets; the table below names them.",
-        [Query(f"sum(1 - {failing})")],
-        unit="short",
-        no_value=NO_DATA,
+        f"sum(1 - {failing})",
         limit=Limit(0, "above"),
         links=[to(EXPORTER, "Each collector")],
     )
@@ -45,13 +44,12 @@ def collectors_failing() -> Json:
 
 def oldest_collection(limits: dict[str, float]) -> Json:
     """Age of what was collected longest ago."""
-    return timeseries(
+    return by_target(
         "Age of the oldest collection",
         "Time since the collector that has waited longest succeeded; past the line ScriptTrackingCollectionStale "
         "warns.",
-        [Query(f"max by (target) (time() - {_SUCCEEDED})", "{{target}}")],
+        f"max by (target) (time() - {_SUCCEEDED})",
         unit="s",
-        no_value=NO_DATA,
         limit=Limit(limits["collection_age_seconds"], "above"),
         links=[to(EXPORTER, "This target's collectors", target=label("target"))],
     )

@@ -7,6 +7,7 @@ from typing import Any
 from grafana.links import ERRORS, label, to
 from grafana.panels import Limit, Query, timeseries
 from grafana.promql import once, rate, select, total
+from grafana.usual import rates
 
 Json = dict[str, Any]
 
@@ -31,13 +32,12 @@ def logins(limits: dict[str, float]) -> list[Json]:
         )
 
     return [
-        timeseries(
+        rates(
             "Logins by outcome",
             "Attempts to log in and to register each second, by outcome.",
-            [Query(total(attempts, "outcome"), "{{outcome}}")],
-            unit="ops",
+            total(attempts, "outcome"),
+            "{{outcome}}",
             no_value=NO_LOGINS,
-            stacked=True,
             links=[to(ERRORS, "Logins")],
         ),
         window(

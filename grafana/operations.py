@@ -12,6 +12,7 @@ from grafana.panels import NO_DATA, NOTHING_RAN, Query, heatmap, stat, timeserie
 from grafana.promql import FAILED, increase, once, ratio, select, total, zero_if
 from grafana.records import Cell, execution, needs, record
 from grafana.tables import Column, table
+from grafana.usual import number
 from grafana.variables import entry, script_type, status
 
 ENDED: Final = select("operations_total", CHOSEN, tenant=True)
@@ -32,36 +33,29 @@ def _verdict() -> list[Json]:
     started = f"min by (target, tenant, script_type) ({oldest})"
     failed, ended = (activity.within_all(selector, "$__range") for selector in (FAILURES, ENDED))
     return [
-        stat(
+        number(
             "Executions",
             "DDL statements and declared operations of the chosen types that ended within the dashboard's time range.",
-            [Query(_none_without(ended, "operations"))],
-            unit="short",
-            no_value=NO_DATA,
+            _none_without(ended, "operations"),
             links=[to(OPERATIONS, "The newest, from the record")],
         ),
-        stat(
+        number(
             "Failed or interrupted",
             "Those of them that failed or were interrupted.",
-            [Query(_none_without(failed, "operations"))],
-            unit="short",
-            no_value=NO_DATA,
+            _none_without(failed, "operations"),
             links=[to(ERRORS, "The failures")],
         ),
-        stat(
+        number(
             "Failure ratio",
             "Share of the failed and interrupted ones among all that ended within the time range.",
-            [Query(ratio(failed, ended))],
+            ratio(failed, ended),
             unit="percentunit",
-            no_value=NO_DATA,
             links=[to(ERRORS, "The failures")],
         ),
-        stat(
+        number(
             "Running now",
             "Declared operations of the chosen types that were begun and not completed.",
-            [Query(_none_without(total(activity.running_now(CHOSEN)), "running"))],
-            unit="short",
-            no_value=NO_DATA,
+            _none_without(total(activity.running_now(CHOSEN)), "running"),
             links=[to(OPERATIONS, "Which, from the record")],
         ),
         stat(
@@ -72,12 +66,10 @@ def _verdict() -> list[Json]:
             no_value="none is running",
             links=[to(OPERATIONS, "Which, from the record")],
         ),
-        stat(
+        number(
             "Held up by a lock",
             "Running operations whose session waits for a lock.",
-            [Query(_none_without(total(BLOCKED), "blocked"))],
-            unit="short",
-            no_value=NO_DATA,
+            _none_without(total(BLOCKED), "blocked"),
             links=[to(OPERATIONS, "Which, from the record")],
         ),
     ]

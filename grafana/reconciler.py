@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from grafana.links import CAPTURE, SCHEMA_CHANGES, cell, label, to
-from grafana.panels import NO_DATA, Limit, Query, stat, timeseries
+from grafana.panels import NO_DATA, Limit
 from grafana.promql import once, select
 from grafana.records import Cell, record
 from grafana.tables import Column, table
+from grafana.usual import by_target, number
 
 Json = dict[str, Any]
 
@@ -18,11 +19,11 @@ _NOT_YET = "not compared yet"
 
 def coverage_now() -> Json:
     """The lowest coverage."""
-    return stat(
+    return number(
         "Lowest coverage",
         "Share of the watched catalog objects whose definition is accounted for, by the baseline, a record or an "
         "acknowledgement, in the target where it is lowest.",
-        [Query(f"min({once(select('catalog_coverage_ratio'), 'target')})")],
+        f"min({once(select('catalog_coverage_ratio'), 'target')})",
         unit="percentunit",
         no_value=_NOT_YET,
         links=[to(CAPTURE, "Coverage over time")],
@@ -31,13 +32,11 @@ def coverage_now() -> Json:
 
 def violations_now() -> Json:
     """Rows that break a rule."""
-    return stat(
+    return number(
         "Vault violations",
         "Rows of the record, or of what is derived from it, that break a rule of the vault: "
         "ScriptTrackingVaultViolation pages for the first one.",
-        [Query(f"sum({once(select('vault_violations'), 'target', 'check')})")],
-        unit="short",
-        no_value=NO_DATA,
+        f"sum({once(select('vault_violations'), 'target', 'check')})",
         limit=Limit(0, "above"),
         links=[to(CAPTURE, "Each rule")],
     )
@@ -48,39 +47,38 @@ def curves(limits: dict[str, float]) -> list[Json]:
     compared = once(select("reconciled_timestamp_seconds"), "target")
     interval = once(select("reconcile_interval_seconds"), "target")
     return [
-        timeseries(
+        by_target(
             "Untracked changes by target",
             "Changes of the catalogs that no record accounts for and nobody has acknowledged: "
             "ScriptTrackingUntrackedChange.",
-            [Query(once(select("untracked_changes"), "target"), "{{target}}")],
+            once(select("untracked_changes"), "target"),
             unit="short",
-            no_value=NO_DATA,
             limit=Limit(0, "above"),
             step=True,
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Coverage",
             "Share of the watched catalog objects whose definition is accounted for.",
-            [Query(once(select("catalog_coverage_ratio"), "target"), "{{target}}")],
+            once(select("catalog_coverage_ratio"), "target"),
             unit="percentunit",
             no_value=_NOT_YET,
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Intervals since the last comparison",
             "Time since the catalogs were last compared with the record, in intervals of the configuration; past the "
             "line ScriptTrackingReconcilerStopped warns.",
-            [Query(f"(time() - {compared}) / ({interval} > 0)", "{{target}}")],
+            f"(time() - {compared}) / ({interval} > 0)",
             unit="short",
             no_value=_NOT_YET,
             limit=Limit(limits["reconcile_intervals"], "above"),
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Duration of the comparison",
             "How long the last comparison of the catalogs with the record took.",
-            [Query(once(select("reconcile_duration_seconds"), "target"), "{{target}}")],
+            once(select("reconcile_duration_seconds"), "target"),
             unit="s",
             no_value=_NOT_YET,
             links=_HERE,
@@ -118,10 +116,10 @@ def vault_checks() -> Json:
 def vault_age() -> Json:
     """Since when the record has been checked as a whole."""
     ended = once(select("vault_checked_timestamp_seconds"), "target")
-    return timeseries(
+    return by_target(
         "Age of the last whole check",
         "Time since a whole pass of script_tracking.vault_check() ended.",
-        [Query(f"time() - {ended}", "{{target}}")],
+        f"time() - {ended}",
         unit="s",
         no_value="no whole pass yet",
         links=_HERE,

@@ -11,6 +11,7 @@ from grafana.links import CAPTURE, SCHEMA_CHANGES, cell, label, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, timeseries
 from grafana.promql import by_type, once, select, total
 from grafana.records import Cell, needs, record
+from grafana.usual import by_target, number, rates
 from grafana.variables import entry, status
 
 CHANGES: Final = select("operations_total", activity.DDL, tenant=True)
@@ -24,29 +25,23 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
         once(select(f"ddl_{name}"), "target") for name in ("waiting", "waiting_seconds", "queued_sessions")
     )
     return [
-        stat(
+        number(
             "Schema changes",
             "DDL statements on record that ended within the dashboard's time range, whatever became of them.",
-            [Query(activity.within_all(CHANGES, "$__range"))],
-            unit="short",
-            no_value=NO_DATA,
+            activity.within_all(CHANGES, "$__range"),
             links=[to(SCHEMA_CHANGES, "The statements, from the record")],
         ),
-        stat(
+        number(
             "Without effect",
             "DDL statements within the time range that failed, were interrupted or rolled back; known where the level "
             "of capture is failures or full.",
-            [Query(activity.within_all(WITHOUT_EFFECT, "$__range"))],
-            unit="short",
-            no_value=NO_DATA,
+            activity.within_all(WITHOUT_EFFECT, "$__range"),
             links=[to(SCHEMA_CHANGES, "The failed ones, from the record", status="FAILED")],
         ),
-        stat(
+        number(
             "Waiting now",
             "Sessions with DDL, LOCK TABLE or maintenance that wait for a lock on a relation.",
-            [Query(total(waiting))],
-            unit="short",
-            no_value=NO_DATA,
+            total(waiting),
             links=[to(SCHEMA_CHANGES, "Who waits, from the record")],
         ),
         stat(
@@ -58,12 +53,10 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
             limit=Limit(limits["ddl_waiting_seconds"], "above"),
             links=[to(SCHEMA_CHANGES, "Who waits, from the record")],
         ),
-        stat(
+        number(
             "Held up behind them",
             "Sessions that wait behind waiting DDL, which holds them up although it has no lock yet.",
-            [Query(total(queued))],
-            unit="short",
-            no_value=NO_DATA,
+            total(queued),
             links=[to(SCHEMA_CHANGES, "Who waits, from the record")],
         ),
         tracker.untracked_changes(),
@@ -74,22 +67,20 @@ def _rates() -> list[Json]:
     ended = by_type(CHANGES, "status")
     return [
         activity.ddl(),
-        timeseries(
+        rates(
             "Schema changes by outcome",
             "Recorded DDL statements each minute, by what became of them. NOOP did nothing, as IF NOT EXISTS lets it.",
-            [Query(f"60 * {total(ended, 'status')}", "{{status}}")],
+            f"60 * {total(ended, 'status')}",
+            "{{status}}",
             unit="opm",
-            no_value=NO_DATA,
-            stacked=True,
             links=[to(SCHEMA_CHANGES, "Statements of this outcome", status=label("status"))],
         ),
-        timeseries(
+        rates(
             "Schema changes by target",
             "Recorded DDL statements each minute, by database.",
-            [Query(f"60 * {total(ended, 'target')}", "{{target}}")],
+            f"60 * {total(ended, 'target')}",
+            "{{target}}",
             unit="opm",
-            no_value=NO_DATA,
-            stacked=True,
             links=[to(SCHEMA_CHANGES, "This target's schema changes", target=label("target"))],
         ),
         timeseries(
@@ -104,13 +95,12 @@ def _rates() -> list[Json]:
             no_value=NOTHING_RAN,
             links=[to(SCHEMA_CHANGES, "The statements, from the record")],
         ),
-        timeseries(
+        by_target(
             "Longest wait for a lock",
             "How long the DDL that has waited longest has been waiting; past the line for a minute "
             "ScriptTrackingDdlWaiting warns.",
-            [Query(once(select("ddl_waiting_seconds"), "target"), "{{target}}")],
+            once(select("ddl_waiting_seconds"), "target"),
             unit="s",
-            no_value=NO_DATA,
             limit=Limit(alert_thresholds()["ddl_waiting_seconds"], "above"),
             links=[to(SCHEMA_CHANGES, "This target", target=label("target"))],
         ),
@@ -197,7 +187,7 @@ def schema_changes() -> Json:
     rows = [
         Row("Verdict", _verdict(limits), width=4, height=5),
         Row("Rate, outcome, duration, waits", _rates(), width=8, height=8),
-        Row("Change windows", windows.panels(), width=6, height=8),
+        Row("Change windows", windows.panels(limits), width=12, height=8),
         Row("From the record", _record(), width=12, height=10),
         Row("For auditors, from the record", _for_auditors(), width=24, height=9, collapsed=True),
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from grafana.links import CAPTURE, label, to
-from grafana.panels import NO_DATA, Limit, Query, stat, timeseries
+from grafana.panels import NO_DATA, Limit
 from grafana.promql import increase, once, select, total
+from grafana.usual import by_target, number
 
 Json = dict[str, Any]
 
@@ -15,11 +16,10 @@ _NO_LOG = "no log is read"
 
 
 def _count(title: str, description: str, expr: str, no_value: str) -> Json:
-    return stat(
+    return number(
         title,
         description,
-        [Query(expr)],
-        unit="short",
+        expr,
         no_value=no_value,
         limit=Limit(0, "above"),
         links=[to(CAPTURE, "Slot and log over time")],
@@ -68,28 +68,28 @@ def curves(limits: dict[str, float]) -> list[Json]:
     read = once(select("server_log_last_read_timestamp_seconds"), "target")
     here = [to(CAPTURE, "This target", target=label("target"))]
     return [
-        timeseries(
+        by_target(
             "Slot, of what it may hold back",
             "Write-ahead log that the replication slot holds back, as a share of what it may; past the line "
             "ScriptTrackingCaptureSlotAtRisk warns, at 1 it is dropped.",
-            [Query(f"{held} / ({bound} > 0)", "{{target}}")],
+            f"{held} / ({bound} > 0)",
             unit="percentunit",
             no_value=_NO_SLOT,
             limit=Limit(limits["slot_lag_ratio"], "above"),
             links=here,
         ),
-        timeseries(
+        by_target(
             "Server log to be read",
             "Bytes of the server's log that are not read yet, over all of its files.",
-            [Query(once(select("server_log_unread_bytes"), "target"), "{{target}}")],
+            once(select("server_log_unread_bytes"), "target"),
             unit="bytes",
             no_value=_NO_LOG,
             links=here,
         ),
-        timeseries(
+        by_target(
             "Age of the last reading of the log",
             "Time since the server's log was last read.",
-            [Query(f"time() - {read}", "{{target}}")],
+            f"time() - {read}",
             unit="s",
             no_value=_NO_LOG,
             links=here,

@@ -7,6 +7,7 @@ from typing import Any
 from grafana.links import CAPTURE, label, to
 from grafana.panels import NO_DATA, Limit, Query, timeseries
 from grafana.promql import increase, once, recorded, select, total
+from grafana.usual import by_target
 
 Json = dict[str, Any]
 
@@ -16,13 +17,12 @@ _RECORD = [to(CAPTURE, "All of the record")]
 
 def rollup_lag(limits: dict[str, float]) -> Json:
     """How old what the totals lack is."""
-    return timeseries(
+    return by_target(
         "Rollup lag",
         "Age of the oldest record that the totals do not hold yet. Counters are right all the same; past the line "
         "ScriptTrackingRollupLag says that a transaction holds the horizon.",
-        [Query(once(select("rollup_lag_seconds"), "target"), "{{target}}")],
+        once(select("rollup_lag_seconds"), "target"),
         unit="s",
-        no_value=NO_DATA,
         limit=Limit(limits["rollup_lag_seconds"], "above"),
         links=_HERE,
     )
@@ -30,27 +30,25 @@ def rollup_lag(limits: dict[str, float]) -> Json:
 
 def links_lag() -> Json:
     """How old what the links lack is."""
-    return timeseries(
+    return by_target(
         "Links lag",
         "Age of the oldest record that the links to objects and parents do not hold yet; the functions that ask them "
         "read it from the record.",
-        [Query(once(select("links_lag_seconds"), "target"), "{{target}}")],
+        once(select("links_lag_seconds"), "target"),
         unit="s",
-        no_value=NO_DATA,
         links=_HERE,
     )
 
 
 def horizon_held(limits: dict[str, float]) -> Json:
     """For how long a transaction has kept totals and links, and vacuum, from going on."""
-    return timeseries(
+    return by_target(
         "Horizon held",
         "For how long the oldest transaction that wrote something, in any database of the server, has been open, "
         "prepared ones included: totals and links wait for it, and so does vacuum. Past the line "
         "ScriptTrackingHorizonHeld warns.",
-        [Query(once(select("horizon_held_seconds"), "target"), "{{target}}")],
+        once(select("horizon_held_seconds"), "target"),
         unit="s",
-        no_value=NO_DATA,
         limit=Limit(limits["horizon_held_seconds"], "above"),
         links=_HERE,
     )
@@ -79,12 +77,11 @@ def forecast(limits: dict[str, float]) -> Json:
 
 def partitions_ahead(limits: dict[str, float]) -> Json:
     """What stands ready."""
-    return timeseries(
+    return by_target(
         "Partitions ahead",
         "Partitions that stand ready for the months to come; below the line ScriptTrackingPartitionMissing warns.",
-        [Query(once(select("partitions_ahead"), "target"), "{{target}}")],
+        once(select("partitions_ahead"), "target"),
         unit="short",
-        no_value=NO_DATA,
         limit=Limit(limits["partitions_ahead"], "below"),
         step=True,
         links=_HERE,
@@ -118,28 +115,27 @@ def curves() -> list[Json]:
             step=True,
             links=_RECORD,
         ),
-        timeseries(
+        by_target(
             "Removed within the time range",
             "Executions that went with their partitions, up to each moment within a range as long as the dashboard's.",
-            [Query(removed, "{{target}}")],
+            removed,
             unit="short",
-            no_value=NO_DATA,
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Age of the last archiving",
             "Time since a round of archiving last succeeded, also where nothing was to be archived: one every ten "
             "minutes. Where it fails for an hour ScriptTrackingArchiveFailing warns.",
-            [Query(f"time() - {archived}", "{{target}}")],
+            f"time() - {archived}",
             unit="s",
             no_value="no archive",
             links=_HERE,
         ),
-        timeseries(
+        by_target(
             "Archived within the time range",
             "Bytes of the archives that were written, after compression, up to each moment within a range as long as "
             "the dashboard's.",
-            [Query(written, "{{target}}")],
+            written,
             unit="bytes",
             no_value="no archive",
             links=_HERE,

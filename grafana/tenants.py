@@ -8,9 +8,10 @@ from exporter.demo.shipped import alert_thresholds
 from grafana import activity, tenancy
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import ERRORS, OPERATIONS, SCHEMA_CHANGES, TENANTS, cell, label, to
-from grafana.panels import NO_DATA, NOTHING_RAN, Query, stat, timeseries, words
+from grafana.panels import NO_DATA, NOTHING_RAN, Query, timeseries, words
 from grafana.promql import FAILED, by_type, once, select, total
 from grafana.records import Cell, needs, record
+from grafana.usual import number, rates
 
 VERDICTS: Final = words({"critical": ("critical", "red"), "warning": ("warning", "orange"), "ok": ("ok", "green")})
 STATES: Final = words(
@@ -21,12 +22,10 @@ _FAILED: Final = once(select("failed_operations_24h", tenant=True), "target", "t
 
 
 def _number(title: str, description: str, expr: str) -> Json:
-    return stat(
+    return number(
         title,
         description,
-        [Query(expr)],
-        unit="short",
-        no_value=NO_DATA,
+        expr,
         links=[to(TENANTS, "Each tenant")],
     )
 
@@ -52,22 +51,18 @@ def _compared(limits: dict[str, float]) -> list[Json]:
     failed = select("operations_total", FAILED, tenant=True)
     running = f"{total(activity.running_now(), *labels)} or {_ENDED} * 0"
     return [
-        timeseries(
+        rates(
             "Executions by tenant",
             "DDL statements and declared operations that ended, each second, by tenant.",
-            [Query(total(by_type(activity.ALL, "status"), *labels), legend)],
-            unit="ops",
-            no_value=NO_DATA,
-            stacked=True,
+            total(by_type(activity.ALL, "status"), *labels),
+            legend,
             links=[to(OPERATIONS, "Its executions", **here)],
         ),
-        timeseries(
+        rates(
             "Failures by tenant",
             "Failed and interrupted executions, each second, by tenant.",
-            [Query(total(by_type(failed, "status"), *labels), legend)],
-            unit="ops",
-            no_value=NO_DATA,
-            stacked=True,
+            total(by_type(failed, "status"), *labels),
+            legend,
             links=[to(ERRORS, "Its failures", **here)],
         ),
         activity.failure_ratio(limits),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from grafana.links import CAPTURE, cell, label, to
-from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, stat, states, timeseries
+from grafana.panels import NO_DATA, NOTHING_RAN, Limit, Query, states, timeseries
 from grafana.promql import increase, once, rate, select, total
 from grafana.tables import Column, table
+from grafana.usual import by_target, number
 
 Json = dict[str, Any]
 
@@ -15,13 +16,12 @@ Json = dict[str, Any]
 def event_triggers_on() -> Json:
     """Share of the triggers."""
     triggers = once(select("event_trigger_enabled"), "target", "trigger")
-    return stat(
+    return number(
         "Event triggers on",
         "Share of the event triggers that stand, fire always and call the right function. While one is off, "
         "schema changes go unrecorded: ScriptTrackingEventTriggerDisabled.",
-        [Query(f"avg({triggers})")],
+        f"avg({triggers})",
         unit="percentunit",
-        no_value=NO_DATA,
         limit=Limit(1, "below"),
         links=[to(CAPTURE, "Each event trigger")],
     )
@@ -30,13 +30,11 @@ def event_triggers_on() -> Json:
 def records_lost(limits: dict[str, float]) -> Json:
     """Losses within the time range."""
     lost = once(increase(select("lost_records_total"), "$__range"), "target")
-    return stat(
+    return number(
         "Records lost",
         "DDL statements within the dashboard's time range that went through although their record could not be "
         "written. ScriptTrackingRecordsLost pages for the first one.",
-        [Query(total(lost))],
-        unit="short",
-        no_value=NO_DATA,
+        total(lost),
         limit=Limit(limits["lost_records"], "above"),
         links=[to(CAPTURE, "Losses over time")],
     )
@@ -45,13 +43,11 @@ def records_lost(limits: dict[str, float]) -> Json:
 def failing_checks() -> Json:
     """Health checks that warn."""
     failing = once(select("health_check_ok"), "target", "check")
-    return stat(
+    return number(
         "Failing health checks",
         "Checks of script_tracking.get_system_health() that warn, over all targets; the link leads to their names and "
         "to what to do.",
-        [Query(f"sum(1 - {failing})")],
-        unit="short",
-        no_value=NO_DATA,
+        f"sum(1 - {failing})",
         limit=Limit(0, "above"),
         links=[to(CAPTURE, "Each health check")],
     )
@@ -59,13 +55,11 @@ def failing_checks() -> Json:
 
 def untracked_changes() -> Json:
     """Changes that went round the record."""
-    return stat(
+    return number(
         "Untracked changes",
         "Changes of the catalogs that no record accounts for and nobody has acknowledged: "
         "ScriptTrackingUntrackedChange pages until somebody does.",
-        [Query(total(once(select("untracked_changes"), "target")))],
-        unit="short",
-        no_value=NO_DATA,
+        total(once(select("untracked_changes"), "target")),
         limit=Limit(0, "above"),
         links=[to(CAPTURE, "Where, and since when")],
     )
@@ -107,11 +101,11 @@ def tracking_cost() -> Json:
     """What tracking takes of each execution."""
     cost = once(rate(select("tracking_seconds_total")), "target")
     executions = total(once(rate(select("operations_total")), "target", "tenant", "script_type", "status"), "target")
-    return timeseries(
+    return by_target(
         "Tracking cost per execution",
         "Time in ddl_command_end and complete_operation up to the insert of the record, for each execution that "
         "ended; the insert and track_operation are not in it.",
-        [Query(f"{cost} / ({executions} > 0)", "{{target}}")],
+        f"{cost} / ({executions} > 0)",
         unit="s",
         no_value=NOTHING_RAN,
         links=[to(CAPTURE, "This target", target=label("target"))],
@@ -120,12 +114,11 @@ def tracking_cost() -> Json:
 
 def tracking_share() -> Json:
     """What tracking takes of the time."""
-    return timeseries(
+    return by_target(
         "Tracking cost",
         "Seconds in ddl_command_end and complete_operation in each second, over all sessions of a database.",
-        [Query(once(rate(select("tracking_seconds_total")), "target"), "{{target}}")],
+        once(rate(select("tracking_seconds_total")), "target"),
         unit="percentunit",
-        no_value=NO_DATA,
         links=[to(CAPTURE, "This target", target=label("target"))],
     )
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from grafana.dashboard import Sized
 from grafana.links import SCHEMA_CHANGES, cell, label, to
-from grafana.panels import Limit, Query, stat, timeseries, words
+from grafana.panels import Limit, Query, timeseries, words
 from grafana.promql import increase, once, rate, select, total
 from grafana.records import Cell, record
+from grafana.usual import by_target, number, rates
 
 Json = dict[str, Any]
 
@@ -26,23 +27,23 @@ JUDGED: Final = select("ddl_judged_total", tenant=True)
 OUTSIDE: Final = select("ddl_judged_total", 'verdict=~"outside|frozen"', tenant=True)
 
 
-def panels() -> list[Json | Sized]:
-    """A number and three curves."""
+def panels(limits: dict[str, float]) -> list[Json | Sized]:
+    """A number and four curves."""
     here = [to(SCHEMA_CHANGES, "This target", target=label("target"))]
     opened, frozen = (
         once(select(name), "target", kind)
         for name, kind in (("change_window_open", "window"), ("change_freeze_in_force", "freeze"))
     )
     judged = once(rate(JUDGED), *_EACH)
+    succeeded = once(select("change_judging_last_success_timestamp_seconds"), "target")
     return [
         Sized(
-            stat(
+            number(
                 "Outside a window",
                 "DDL statements within the time range that began while no change window was open or a freeze was in "
                 "force, and without an approved reference: ScriptTrackingDdlOutsideWindow.",
-                [Query(total(once(increase(OUTSIDE, "$__range"), *_EACH)))],
+                total(once(increase(OUTSIDE, "$__range"), *_EACH)),
                 no_value=_NOT_JUDGED,
-                unit="short",
                 limit=Limit(0, "above"),
                 links=[to(SCHEMA_CHANGES, "Which, from the record")],
             ),
@@ -50,34 +51,48 @@ def panels() -> list[Json | Sized]:
             8,
         ),
         Sized(
-            timeseries(
+            rates(
                 "Judged schema changes",
                 "Captured DDL statements each minute by what the exporter's change windows and references make of "
                 "them.",
-                [Query(f"60 * {total(judged, 'verdict')}", "{{verdict}}")],
+                f"60 * {total(judged, 'verdict')}",
+                "{{verdict}}",
                 unit="opm",
                 no_value=_NOT_JUDGED,
-                stacked=True,
                 links=[to(SCHEMA_CHANGES, "Which, from the record")],
             ),
-            8,
+            10,
             8,
         ),
-        timeseries(
-            "Windows open, freezes in force",
-            "1 while a change window is open, or a freeze in force, be it for some tenants.",
-            [Query(opened, "{{window}} on {{target}}"), Query(frozen, "{{freeze}} on {{target}}, freeze")],
-            unit="short",
-            no_value=_NOT_JUDGED,
-            step=True,
-            links=here,
+        Sized(
+            timeseries(
+                "Windows open, freezes in force",
+                "1 while a change window is open, or a freeze in force, be it for some tenants.",
+                [Query(opened, "{{window}} on {{target}}"), Query(frozen, "{{freeze}} on {{target}}, freeze")],
+                unit="short",
+                no_value=_NOT_JUDGED,
+                step=True,
+                links=here,
+            ),
+            10,
+            8,
         ),
-        timeseries(
+        by_target(
             "Lag of judging",
             "How long the oldest record that judging has not reached had been there in the last round.",
-            [Query(f"min by (target) ({select('change_judging_lag_seconds')})", "{{target}}")],
+            f"min by (target) ({select('change_judging_lag_seconds')})",
             unit="s",
             no_value=_NOT_JUDGED,
+            links=here,
+        ),
+        by_target(
+            "Age of the last judging",
+            "Time since a round of judging last succeeded, whichever exporter judged; past the line "
+            "ScriptTrackingChangeJudgingFailing warns.",
+            f"time() - {succeeded}",
+            unit="s",
+            no_value=_NOT_JUDGED,
+            limit=Limit(limits["judging_age_seconds"], "above"),
             links=here,
         ),
     ]

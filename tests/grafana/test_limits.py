@@ -36,6 +36,7 @@ LIMITS = {
     "Refused logins of one e-mail": ("login_account_failures", "at or above"),
     "E-mails tried from one address": ("login_address_accounts", "at or above"),
     "Slot, of what it may hold back": ("slot_lag_ratio", "above"),
+    "Age of the last judging": ("judging_age_seconds", "above"),
     "Horizon held": ("horizon_held_seconds", "above"),
     "Storage forecast": ("storage_bytes", "above"),
     "Certificate ends in": ("certificate_ends_in_seconds", "below"),
@@ -105,7 +106,7 @@ def test_no_limit_is_of_the_dashboards_own_making() -> None:
         "error_spike_failures", "login_unavailable", "login_usual_factor",
         "slo_objective_ratio", "burn_rate_failures", "unusual_failures", "unusual_failures_factor", "new_kind_failures",
         "running_operation_seconds", "collections_skipped", "event_loop_lag_seconds",
-        "upkeep_age_seconds", "judging_age_seconds", "storage_forecast_seconds",
+        "upkeep_age_seconds", "storage_forecast_seconds",
     }  # fmt: skip
     assert (
         f"at least {alert_thresholds()['error_spike_failures']:g}"

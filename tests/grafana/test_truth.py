@@ -53,6 +53,8 @@ def test_changes_are_judged_and_limits_told(scraped: Scraped) -> None:
     opened, frozen = (ask.ask(question("Windows open, freezes in force", letter)) for letter in "AB")
     assert {(s.labels["window"], s.values[-1]) for s in opened} == {("always", 1)}
     assert {(s.labels["freeze"], s.values[-1]) for s in frozen} == {("long", 1)}
+    (age,) = ask.ask(question("Age of the last judging"))
+    assert 0 <= age.values[-1] < 60
     (outside,) = ask.ask(question("Outside a window"))
     assert outside.values[0] > ROUNDS
     now, forecast, limit = (ask.ask(question("Storage forecast", letter))[0].values[-1] for letter in "ABC")
