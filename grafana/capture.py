@@ -36,7 +36,7 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
             "Capture level",
             "Targets by their level and what keeps it from being higher. basic: DDL that succeeded. failures: also DDL "
             "that failed or was rolled back. full: also its SQLSTATE and message.",
-            [Query(f"count by (level, lacks) ({levels})", "{{level}} {{lacks}}")],
+            [Query(f"count by (level, lacks) ({levels})", "{{level}}, lacks {{lacks}}")],
             unit="short",
             no_value=NO_DATA,
             text="value_and_name",
@@ -70,9 +70,10 @@ def _record() -> list[Json | Sized]:
             "health",
             {
                 "Status": Cell(words=HEALTH),
+                "Check": Cell(width=230),
                 "Value": Cell("short"),
                 "Bad from": Cell("short"),
-                "What to do": Cell(width=700),
+                "What to do": Cell(wrapped=True),
             },
             no_value="no check",
         ),

@@ -10,7 +10,7 @@ from grafana.activity import CHOSEN
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import ERRORS, cell, label, to
 from grafana.panels import NO_DATA, Query, stat, timeseries
-from grafana.promql import by_type, increase, once, ratio, select, total
+from grafana.promql import by_type, counted, increase, once, ratio, select, total
 from grafana.records import Cell, needs, record
 from grafana.tables import Column, table
 from grafana.usual import number, rates
@@ -62,7 +62,7 @@ def _verdict(limits: dict[str, float]) -> list[Json]:
             "Most frequent class",
             "The class of errors that occurred most often within the time range: the first two characters of the "
             "SQLSTATE.",
-            [Query(f"topk(1, {_within(FAILED, 'error_class')} > 0)", "{{error_class}}")],
+            [Query(f"topk(1, {counted(_within(FAILED, 'error_class'))} > 0)", "{{error_class}}")],
             unit="short",
             no_value="no error",
             text="value_and_name",
@@ -119,7 +119,14 @@ def _classes() -> Json:
         "Classes",
         "Failures within the dashboard's time range by tenant, type and class, those alone that occurred.",
         {"target": "Target", "tenant": "Tenant", "script_type": "Type", "error_class": "Class"},
-        [Column(f"{_within(FAILED, *_EACH)} > 0", "Failures", "short", links=[to(ERRORS, "Which", **budget.KIND)])],
+        [
+            Column(
+                f"{counted(_within(FAILED, *_EACH))} > 0",
+                "Failures",
+                "short",
+                links=[to(ERRORS, "Which", **budget.KIND)],
+            )
+        ],
         no_value="no failure in this time",
         links={"Class": [to(ERRORS, "Failures of this kind", **budget.KIND)]},
     )
@@ -136,14 +143,14 @@ def _record() -> list[Json | Sized]:
             "Failures of the time range by their fingerprint, which leaves out what stands in quotes, numbers and "
             "UUIDs of a message. Counted by hours: from the full hour on in which the time range begins.",
             "error_kinds",
-            {"Newest message": Cell(width=420), "Class": Cell(links=kind)},
+            {"Class": Cell(links=kind)},
             no_value="no failure in this time",
         ),
         record(
             "Failed executions",
             "The newest 500 executions of the time range that failed or were interrupted, with what was said.",
             "failures",
-            {"Message": Cell(width=420)},
+            {"Statement": Cell(width=150)},
             no_value="no failure in this time",
         ),
     ]

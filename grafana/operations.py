@@ -9,7 +9,7 @@ from grafana.activity import CHOSEN
 from grafana.dashboard import Json, Row, Sized, dashboard
 from grafana.links import ERRORS, OPERATIONS, Link, cell, to
 from grafana.panels import NO_DATA, NOTHING_RAN, Query, heatmap, stat, timeseries
-from grafana.promql import FAILED, increase, once, ratio, select, total, zero_if
+from grafana.promql import FAILED, counted, increase, once, ratio, select, total, zero_if
 from grafana.records import Cell, execution, needs, record
 from grafana.tables import Column, table
 from grafana.usual import number
@@ -103,8 +103,8 @@ def _types() -> Json:
         "hours within 1 %, and what runs now.",
         {"target": "Target", "tenant": "Tenant", "script_type": "Type"},
         [
-            Column(activity.within(ENDED, "$__range", *labels), "Executions", "short"),
-            Column(activity.within(FAILURES, "$__range", *labels), "Failed", "short",
+            Column(counted(activity.within(ENDED, "$__range", *labels)), "Executions", "short"),
+            Column(counted(activity.within(FAILURES, "$__range", *labels)), "Failed", "short",
                    links=[_here(ERRORS, "Its failures")]),
             Column(gauge("performance_failure_ratio"), "Failure ratio, 24 h", "percentunit",
                    links=[_here(ERRORS, "Its failures")]),
@@ -122,13 +122,17 @@ def _record() -> list[Json | Sized]:
     errors = [to(ERRORS, "Failures of this class", tenant=cell("Tenant"), script_type=cell("Type"))]
     return [
         Sized(needs(), 24, 4),
-        record(
-            "What runs now",
-            "Declared operations that were begun and not completed, the oldest first, with what their session does and "
-            "which process holds it up.",
-            "running",
-            {"Running": Cell("s"), "Progress": Cell("percentunit"), **KEY},
-            no_value="nothing is running",
+        Sized(
+            record(
+                "What runs now",
+                "Declared operations that were begun and not completed, the oldest first, with what their session does and "
+                "which process holds it up.",
+                "running",
+                {"Running": Cell("s"), "Progress": Cell("percentunit"), **KEY},
+                no_value="nothing is running",
+            ),
+            24,
+            7,
         ),
         record(
             "Executions",
@@ -144,22 +148,22 @@ def _record() -> list[Json | Sized]:
                 "The execution whose key stands above, what it is part of, and what is part of it, the outermost "
                 "first.",
                 "execution_tree",
-                KEY,
+                {"Script": Cell(width=None), **KEY},
                 no_value="click the key of an execution",
             ),
-            12,
-            9,
+            24,
+            8,
         ),
         Sized(
             record(
                 "Scripts",
                 "The slowest and the most frequent scripts of yesterday and today, five of each for a tenant and type.",
                 "scripts",
-                {"Average": Cell("s"), "Longest": Cell("s")},
+                {"Script": Cell(width=None), "Average": Cell("s"), "Longest": Cell("s")},
                 no_value="nothing ran since yesterday",
             ),
-            12,
-            9,
+            24,
+            8,
         ),
     ]
 

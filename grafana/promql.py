@@ -46,6 +46,11 @@ def increase(selector: str, window: str) -> str:
     return f"increase({selector}[{window}])"
 
 
+def counted(expression: str) -> str:
+    """Whole numbers of what increase() has extrapolated."""
+    return f"round({expression})"
+
+
 def total(expression: str, *labels: str) -> str:
     """Sum of `expression`, by `labels` if there are any."""
     return f"sum by ({', '.join(labels)}) ({expression})" if labels else f"sum({expression})"

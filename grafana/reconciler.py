@@ -92,7 +92,7 @@ def went_round() -> Json:
         "Changes that went round the record",
         "Those that are not acknowledged, and those of the time range. For an auditor's data source.",
         "untracked_changes",
-        {"Object": Cell(links=[to(SCHEMA_CHANGES, "Its history", object=cell("Object"))])},
+        {"Object": Cell(links=[to(SCHEMA_CHANGES, "Its history", object=cell("Object"))]), "Objects": Cell(width=80)},
         no_value="none",
     )
 

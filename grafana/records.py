@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from exporter.sqlfiles import query
@@ -28,6 +28,21 @@ STATUSES: Final = words(
         "ROLLED_BACK": ("ROLLED_BACK", "orange"),
     }
 )
+# of the columns that several tables have, in pixels: all of a table are to be seen on a screen of 1,500; the one of its
+# columns that has no width, the longest text, takes what they leave
+_WIDTHS: Final = {
+    **dict.fromkeys(("When", "Begun", "Last", "First", "Seen", "Heartbeat", "Acknowledged", "Changed after"), 165),
+    **dict.fromkeys(("Script", "Newest script", "Name then"), 150),
+    **dict.fromkeys(("Failures", "Value", "Bad from"), 80),
+    **dict.fromkeys(("Duration", "Running", "Waiting", "Verdict", "Evidence", "Progress"), 85),
+    **dict.fromkeys(("SQLSTATE", "Session", "State", "Window", "Change id", "Execution"), 90),
+    **dict.fromkeys(("Type", "Change", "Reference", "Unit", "Average", "Longest"), 100),
+    **dict.fromkeys(("Who", "By"), 105),
+    **dict.fromkeys(("Status", "Change (claimed)", "Blocked by pid", "Fingerprint", "Executions"), 110),
+    **dict.fromkeys(("Command", "From", "Queued behind", "Application"), 120),
+    **dict.fromkeys(("Objects", "Relation", "Lock", "Waits for"), 150),
+    **dict.fromkeys(("Tenant", "Rows", "Pid", "Class"), 75),
+}
 # what stands for a cell without a value; the table's own word is for one without a row
 _EMPTY: Json = {"matcher": {"id": "byRegexp", "options": "/.*/"}, "properties": [{"id": "noValue", "value": "-"}]}
 _NEEDS: Final = (
@@ -42,12 +57,15 @@ _NEEDS: Final = (
 
 @dataclass(frozen=True)
 class Cell:
-    """What a column of a statement has of its own: unit, words that colour it, links, width in pixels."""
+    """What a column of a statement has of its own: unit, words that colour it, links, width in pixels (the usual one,
+    or with None what the others leave), and whether its text may take several lines.
+    """
 
     unit: str = ""
     words: Sequence[Json] = ()
     links: Sequence[Link] = ()
-    width: int = 0
+    width: int | None = 0
+    wrapped: bool = False
 
     def properties(self) -> list[Json]:
         """What the column overrides."""
@@ -57,6 +75,8 @@ class Cell:
             found.append({"id": "custom.cellOptions", "value": {"type": "color-text"}})
         if self.width:
             found.append({"id": "custom.width", "value": self.width})
+        if self.wrapped:
+            found.append({"id": "custom.wrapText", "value": True})
         return found + linked(self.links)
 
 
@@ -74,15 +94,18 @@ def target(statement: str) -> Json:
 
 def execution(title: str = "This execution") -> Cell:
     """The key of one, which leads to what it is part of."""
-    return Cell(links=[to(OPERATIONS, title, execution=cell("Execution"))], width=120)
+    return Cell(links=[to(OPERATIONS, title, execution=cell("Execution"))])
 
 
 def _look(statement: str, cells: dict[str, Cell]) -> dict[str, Cell]:
-    """`cells`, and the usual ones of the columns that the statement has."""
-    headings = re.findall(r' as "([^"]+)"', query("grafana", statement))
-    first, last = {"Status": Cell(words=STATUSES), "Duration": Cell("s")}, {"Execution": execution()}
-    usual_first, usual_last = ({k: v for k, v in usual.items() if k in headings} for usual in (first, last))
-    return {**usual_first, **cells, **{k: v for k, v in usual_last.items() if k not in cells}}
+    """What each column of the statement has of its own, by its heading: `cells`, and what is usual."""
+    usual = {"Status": Cell(words=STATUSES), "Duration": Cell("s"), "Execution": execution()}
+    found = {}
+    for heading in re.findall(r' as "([^"]+)"', query("grafana", statement)):
+        of_its_own = cells.get(heading, usual.get(heading, Cell()))
+        found[heading] = replace(of_its_own, width=_WIDTHS.get(heading) if of_its_own.width == 0 else of_its_own.width)
+    assert cells.keys() <= found.keys(), f"{statement} has no such column"
+    return {heading: found for heading, found in found.items() if found.properties()}
 
 
 def record(title: str, description: str, statement: str, cells: dict[str, Cell], *, no_value: str) -> Json:

@@ -143,26 +143,34 @@ def _record() -> list[Json | Sized]:
                 "The newest 500 DDL statements of the time range that the chosen tenants have on record, with who, "
                 "from where, and how long they took.",
                 "schema_changes",
-                {"Objects": Cell(links=objects, width=240), "Statement": Cell(width=420)},
+                {"Objects": Cell(links=objects)},
                 no_value="no schema change in this time",
             ),
             24,
             12,
         ),
         Sized(windows.outside(), 24, 9),
-        record(
-            "Who changes how much",
-            "DDL statements of the time range by the role that logged in, of the newest 5,000 of each tenant.",
-            "schema_changes_by_user",
-            {},
-            no_value="no schema change in this time",
+        Sized(
+            record(
+                "Who changes how much",
+                "DDL statements of the time range by the role that logged in, of the newest 5,000 of each tenant.",
+                "schema_changes_by_user",
+                {},
+                no_value="no schema change in this time",
+            ),
+            24,
+            7,
         ),
-        record(
-            "History of an object",
-            "Every record that touched the object whose name stands above, whenever it was, by any name that it had.",
-            "object_history",
-            {"Statement": Cell(width=320)},
-            no_value="name an object above, or click one",
+        Sized(
+            record(
+                "History of an object",
+                "Every record that touched the object whose name stands above, whenever it was, by any name that it had.",
+                "object_history",
+                {},
+                no_value="name an object above, or click one",
+            ),
+            24,
+            7,
         ),
     ]
 
@@ -174,7 +182,7 @@ def _for_auditors() -> list[Json]:
             "DDL and maintenance that wait for a lock now, the longest first, with the sessions that hold them up. For "
             "an auditor's data source.",
             "waiting_ddl",
-            {"Waiting": Cell("s"), "Statement": Cell(width=420)},
+            {"Waiting": Cell("s")},
             no_value="nothing waits",
         ),
         reconciler.went_round(),
@@ -188,7 +196,7 @@ def schema_changes() -> Json:
         Row("Verdict", _verdict(limits), width=4, height=5),
         Row("Rate, outcome, duration, waits", _rates(), width=8, height=8),
         Row("Change windows", windows.panels(limits), width=12, height=8),
-        Row("From the record", _record(), width=12, height=10),
+        Row("From the record", _record(), width=24, height=9),
         Row("For auditors, from the record", _for_auditors(), width=24, height=9, collapsed=True),
     ]
     return dashboard(

@@ -55,7 +55,7 @@ def look(no_value: str, overrides: list[Json]) -> Json:
             "noValue": no_value,
             "color": {"mode": "thresholds"},
             "thresholds": thresholds(None),
-            "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False},
+            "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 85},
         },
         "overrides": overrides,
     }

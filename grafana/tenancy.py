@@ -7,7 +7,7 @@ from typing import Any
 from grafana.activity import ALL, DDL, FAILURES, running_now, within
 from grafana.links import ERRORS, OPERATIONS, SCHEMA_CHANGES, TENANTS, Link, cell, to
 from grafana.panels import Limit
-from grafana.promql import once, ratio, select, total
+from grafana.promql import counted, once, ratio, select, total
 from grafana.tables import Column, table
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ def tenants(limits: dict[str, float]) -> Json:
     collected = once(select("collector_success", 'collector="running"'), "target")
     runs_now = f"{total(running_now(), 'target', 'tenant')} or {ended} * 0 and on (target) {collected} == 1"
     limit = Limit(limits["error_spike_failure_ratio"], "above")
-    changes = within(select("operations_total", DDL, tenant=True), "$__range")
+    changes = counted(within(select("operations_total", DDL, tenant=True), "$__range"))
     return table(
         "Tenants",
         "What each tenant did within 24 hours, and its executions, failures and schema changes within the dashboard's "
@@ -38,8 +38,10 @@ def tenants(limits: dict[str, float]) -> Json:
             Column(
                 ratio(failed, ended), "Failure ratio, 24 h", "percentunit", limit, links=[_here(ERRORS, "Its failures")]
             ),
-            Column(within(ALL, "$__range"), "Executions", "short", links=[_here(OPERATIONS, "Its executions")]),
-            Column(within(FAILURES, "$__range"), "Failed", "short", links=[_here(ERRORS, "Its failures")]),
+            Column(
+                counted(within(ALL, "$__range")), "Executions", "short", links=[_here(OPERATIONS, "Its executions")]
+            ),
+            Column(counted(within(FAILURES, "$__range")), "Failed", "short", links=[_here(ERRORS, "Its failures")]),
             Column(changes, "Schema changes", "short", links=[_here(SCHEMA_CHANGES, "Its schema changes")]),
             Column(runs_now, "Running", "short", links=[_here(OPERATIONS, "What runs")]),
             Column(f"1000 * {last}", "Last execution", "dateTimeFromNow", links=[_here(OPERATIONS, "Its executions")]),

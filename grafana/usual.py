@@ -7,6 +7,7 @@ from typing import Any
 
 from grafana.links import Link
 from grafana.panels import NO_DATA, Limit, Query, stat, timeseries
+from grafana.promql import counted
 
 Json = dict[str, Any]
 
@@ -21,8 +22,9 @@ def number(
     no_value: str = NO_DATA,
     limit: Limit | None = None,
 ) -> Json:
-    """One number without a name, a count unless `unit` says otherwise."""
-    return stat(title, description, [Query(expr)], unit=unit, no_value=no_value, limit=limit, links=links)
+    """One number without a name, a whole one unless `unit` says otherwise: what increase() extrapolates is none."""
+    query = Query(counted(expr) if unit == "short" else expr)
+    return stat(title, description, [query], unit=unit, no_value=no_value, limit=limit, links=links)
 
 
 def rates(

@@ -107,8 +107,7 @@ def outside() -> Json:
         "outside_windows",
         {
             "Verdict": Cell(words=VERDICTS),
-            "Objects": Cell(links=[to(SCHEMA_CHANGES, "History of this object", object=cell("Objects"))], width=240),
-            "Statement": Cell(width=420),
+            "Objects": Cell(links=[to(SCHEMA_CHANGES, "History of this object", object=cell("Objects"))]),
         },
         no_value="none, or nothing is judged",
     )

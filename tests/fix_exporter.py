@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fix_certificates import Authority
 
 Found = TypeVar("Found")
 
@@ -36,10 +39,19 @@ class Answer:
 
 
 class Exporter:
-    """A running `script-tracking-exporter run` with its log in a file."""
+    """A running `script-tracking-exporter run` with its log in a file; it is asked by TLS where `trust` has signed
+    its certificate.
+    """
 
-    def __init__(self, config: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Path,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        trust: Authority | None = None,
+    ) -> None:
         self.config = config
+        self._trust = ssl.create_default_context(cafile=trust.certificate) if trust else None
         self._log = log
         self._output = log.open("wb")
         self.process = subprocess.Popen(
@@ -56,7 +68,7 @@ class Exporter:
     @property
     def url(self) -> str:
         """Base of its URLs."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._trust else 'http'}://127.0.0.1:{self.port}"
 
     def events(self, name: str) -> list[dict[str, object]]:
         """Log lines of one event so far."""
@@ -72,7 +84,7 @@ class Exporter:
         """Answer to one request, whatever its status."""
         request = Request(self.url + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urlopen(request, timeout=60) as response:
+            with urlopen(request, timeout=60, context=self._trust) as response:
                 return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
         except HTTPError as error:
             return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +90,12 @@ class Playground:
 
 
 @asynccontextmanager
-async def open_playground(existing: Dsn | None, folder: Path) -> AsyncIterator[Playground]:
+async def open_playground(
+    existing: Dsn | None, folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Playground]:
     """Makes it, and removes it at the end: the server where it is ours, else the database and every role it made.
+
+    A server of ours has `settings` besides those of every demo.
 
     Raises ServerFailed, TargetUnavailable, MissingPrivilege, ConfigurationError.
     """
@@ -101,7 +105,10 @@ async def open_playground(existing: Dsn | None, folder: Path) -> AsyncIterator[P
     passfile.write_text(f"*:*:*:*:{password}\n", encoding="utf-8")
     if existing is None:
         server = LocalServer(
-            newest_embedded(), settings=SERVER_SETTINGS, prefix="script-tracking-demo-", password=password
+            newest_embedded(),
+            settings={**SERVER_SETTINGS, **(settings or {})},
+            prefix="script-tracking-demo-",
+            password=password,
         )
         try:
             server.start()

@@ -46,10 +46,13 @@ class Desk:
 
 
 class Workload:
-    """Works from its entry to its exit; pause() lets nobody begin anything."""
+    """Works from its entry to its exit; pause() lets nobody begin anything. A team that has run all its migrations
+    rests from them for `release_pause` seconds.
+    """
 
-    def __init__(self, playground: Playground) -> None:
+    def __init__(self, playground: Playground, release_pause: float = 0.0) -> None:
         self._playground = playground
+        self._release_pause = release_pause
         self._going = asyncio.Event()
         self._busy = 0
         self._idle = asyncio.Event()
@@ -152,6 +155,7 @@ class Workload:
                 with contextlib.suppress(psycopg.ProgrammingError):  # such as a table that stands already
                     await self._migrate(session, tenant, migration, number)
             await asyncio.sleep(chance.uniform(*MIGRATION_PAUSE))
+        await asyncio.sleep(self._release_pause)
 
     async def _migrate(self, connection: Connection, tenant: str, migration: Migration, number: int) -> None:
         """Runs one; a statement that fails ends it, and its transaction."""

@@ -16,8 +16,8 @@ order by e.execution_timestamp desc limit 200
 
 -- name: schema_changes
 -- Who changed what, when, and how long it took.
-select e.execution_timestamp as "When", e.tenant as "Tenant", e.db_session_user as "Who",
-  nullif(e.metadata ->> 'effective_role', e.db_session_user) as "Acting as",
+select e.execution_timestamp as "When", e.tenant as "Tenant",
+  concat_ws(' as ', e.db_session_user, nullif(e.metadata ->> 'effective_role', e.db_session_user)) as "Who",
   concat_ws(' ', host(e.client_ip), e.metadata ->> 'application_name') as "From",
   e.script_name as "Command", array_to_string(e.affected_objects, ', ') as "Objects", e.execution_status as "Status",
   e.duration_seconds as "Duration", e.error_sqlstate as "SQLSTATE", e.metadata ->> 'claimed_change_ref' as "Change (claimed)",

@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from tests.fix_browser import Browser
 from tests.pictures.drawing import Asked, Picture, draw
 from tests.pictures.served import BUILD, DASHBOARDS, Sources, served
 from tests.pictures.smaller import smaller
-from tests.pictures.stage import SCRAPE_SECONDS, Stage, set_stage
+from tests.pictures.stage import Stage, set_stage
+from tests.pictures.watched import SCRAPE_SECONDS
 
 DURATION_SECONDS = 600.0
-THEMES = ("light", "dark")
+ALSO_DARK = {"overview"}  # the others differ from it in the theme alone
 FIRST_SCREEN = 920  # pixels: verdict, rates and durations
 
 
@@ -43,7 +45,8 @@ async def _show(arguments: argparse.Namespace) -> int:
             with served(Sources(stage.prometheus_url, stage.dsn)) as address:
                 problems = _draw_all(arguments, stage, address, folder / "browser")
                 if arguments.keep:
-                    print(json.dumps({"address": address, "start": stage.start, "end": stage.end}), flush=True)
+                    told = {"address": address, "start": stage.start, "end": stage.end, "choices": stage.choices}
+                    print(json.dumps(told), flush=True)
                     await asyncio.Event().wait()
     return 1 if problems else 0
 
@@ -55,12 +58,16 @@ def _draw_all(arguments: argparse.Namespace, stage: Stage, address: str, home: P
     browser = Browser(home)
     try:
         for name in names:
-            for theme in THEMES:
-                asked = Asked(name, theme, stage.start, stage.end, SCRAPE_SECONDS)
-                _keep(draw(browser, address, asked), arguments.write, f"{name}-{theme}")
-            whole = draw(browser, address, Asked(name, "light", stage.start, stage.end, SCRAPE_SECONDS, expanded=True))
+            choices = stage.choices.get(name, {})
+            asked = Asked(name, "light", stage.start, stage.end, SCRAPE_SECONDS, choices=choices)
+            whole = draw(browser, address, replace(asked, expanded=True))
             _keep(whole, arguments.whole, name)
             report[name] = {"problems": list(whole.problems()), "panels": whole.panels}
+            if arguments.write is not None:
+                light = draw(browser, address, asked) if _has_folded_rows(name) else whole
+                _keep(light, arguments.write, f"{name}-light")
+                if name in ALSO_DARK:
+                    _keep(draw(browser, address, replace(asked, theme="dark")), arguments.write, f"{name}-dark")
     finally:
         browser.close()
     json.dump(report, sys.stdout, indent=1)
@@ -69,6 +76,11 @@ def _draw_all(arguments: argparse.Namespace, stage: Stage, address: str, home: P
         for problem in found["problems"]:
             print(f"{name}: {problem}", file=sys.stderr)
     return any(found["problems"] for found in report.values())
+
+
+def _has_folded_rows(name: str) -> bool:
+    model = json.loads((DASHBOARDS / f"{name}.json").read_text(encoding="utf-8"))
+    return any(panel.get("collapsed") for panel in model["panels"])
 
 
 def _keep(picture: Picture, folder: Path | None, name: str) -> None:
