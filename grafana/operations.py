@@ -125,8 +125,8 @@ def _record() -> list[Json | Sized]:
         Sized(
             record(
                 "What runs now",
-                "Declared operations that were begun and not completed, the oldest first, with what their session does and "
-                "which process holds it up.",
+                "Declared operations that were begun and not completed, the oldest first, with what their session does "
+                "and which process holds it up.",
                 "running",
                 {"Running": Cell("s"), "Progress": Cell("percentunit"), **KEY},
                 no_value="nothing is running",

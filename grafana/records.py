@@ -32,6 +32,7 @@ STATUSES: Final = words(
 # columns that has no width, the longest text, takes what they leave
 _WIDTHS: Final = {
     **dict.fromkeys(("When", "Begun", "Last", "First", "Seen", "Heartbeat", "Acknowledged", "Changed after"), 165),
+    **dict.fromkeys(("Since", "Registered", "Oldest running since", "Last execution"), 165),
     **dict.fromkeys(("Script", "Newest script", "Name then"), 150),
     **dict.fromkeys(("Failures", "Value", "Bad from"), 80),
     **dict.fromkeys(("Duration", "Running", "Waiting", "Verdict", "Evidence", "Progress"), 85),

@@ -164,7 +164,8 @@ def _record() -> list[Json | Sized]:
         Sized(
             record(
                 "History of an object",
-                "Every record that touched the object whose name stands above, whenever it was, by any name that it had.",
+                "Every record that touched the object whose name stands above, whenever it was, by any name that it "
+                "had.",
                 "object_history",
                 {},
                 no_value="name an object above, or click one",

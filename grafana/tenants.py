@@ -98,11 +98,14 @@ def _record() -> list[Json | Sized]:
             "tenants",
             {
                 "Verdict": Cell(words=VERDICTS),
-                "Against a week before": Cell("percentunit"),
-                "Failure ratio, 24 h": Cell("percentunit", links=[to(ERRORS, "Its failures", tenant=cell("Tenant"))]),
-                "A week before": Cell("percentunit"),
-                "p95, 24 h": Cell("s"),
-                "Schema changes, 24 h": Cell(links=changes),
+                "Executions, 24 h": Cell(width=125),
+                "Against a week before": Cell("percentunit", width=155),
+                "Failure ratio, 24 h": Cell(
+                    "percentunit", links=[to(ERRORS, "Its failures", tenant=cell("Tenant"))], width=135
+                ),
+                "A week before": Cell("percentunit", width=110),
+                "p95, 24 h": Cell("s", width=80),
+                "Schema changes, 24 h": Cell(links=changes, width=160),
                 "Tenant": Cell(links=[to(TENANTS, "This tenant", tenant=cell("Tenant"))]),
             },
             no_value="no tenant that this role may see",
@@ -117,7 +120,12 @@ def _for_auditors() -> list[Json]:
             "script_tracking.get_tenants(): each tenant's state, since when and why, and the roles that are its "
             "members. For an auditor's data source.",
             "tenant_states",
-            {"State": Cell(words=STATES)},
+            {
+                "State": Cell(words=STATES),
+                "Reason": Cell(width=150),
+                "Was": Cell(width=120),
+                "Members": Cell(wrapped=True),
+            },
             no_value="none",
         )
     ]
