@@ -8,9 +8,11 @@ from exporter.demo.shipped import Yaml
 
 
 def without_a_past(rules: Yaml, unit: str = "m") -> Yaml:
-    """Rules to which hours and weeks before are minutes (`m`) or seconds (`s`) before; what they count is the same."""
+    """Rules to which hours and weeks before are minutes (`m`) or seconds (`s`) before, each as often
+    as the others; what they count is the same."""
     several = "5s" if unit == "s" else "1m"
     for group in rules["groups"]:
+        group.pop("interval", None)
         for rule in group["rules"]:
             sooner = re.sub(r"\[2h\] offset \d+h", f"[{several}] offset {several}", rule["expr"])
             sooner = sooner.replace("offset 6h", f"offset {several}")
@@ -23,7 +25,6 @@ def without_a_past(rules: Yaml, unit: str = "m") -> Yaml:
 def hastened(rules: Yaml) -> Yaml:
     """Rules that also add up within seconds, more than there is, but in the same shares, what they add up in days."""
     for group in without_a_past(rules, "s")["groups"]:
-        group.pop("interval", None)
         for rule in group["rules"]:
             rule["expr"] = re.sub(r"\[\w+:\w+\]", "[5s:1s]", rule["expr"])
     return rules
