@@ -233,6 +233,7 @@ def test_a_lost_database_leaves_nothing_stale(scraped: Scraped, postgres: Server
     # what the exporter still says of a database that does not answer
     about_collection = {
         "Age of the last archiving",
+        "Age of the last judging",
         "Age of the last upkeep",
         "Age of the oldest collection",
         "Collectors",
