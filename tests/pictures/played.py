@@ -69,12 +69,14 @@ async def close_of_books(dsn: str, tenant: str) -> str:
 
 @asynccontextmanager
 async def held_up(dsn: str, tenant: str) -> AsyncIterator[None]:
-    """A change that waits for somebody's transaction, and a reader that waits behind it."""
+    """A declared change that waits for somebody's transaction, and a reader that waits behind it."""
     table = f"{tenant}.price_list"
     async with AsyncExitStack() as stack:
         holder, changing, reading = [
             await stack.enter_async_context(await Session.connect(dsn, autocommit=True)) for _ in range(3)
         ]
+        await holder.execute("select script_tracking.grant_tenant(%s, current_user)", (tenant,))
+        await begin(changing, "price-list", "BATCH", tenant)
         await holder.execute(f"create table {table} (item text primary key, cents integer)".encode())
         await holder.execute("begin")
         await holder.execute(f"table {table}".encode())
