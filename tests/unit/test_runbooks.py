@@ -14,6 +14,7 @@ PAGES = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 QUERY = re.compile(r"^```promql\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 METRIC = re.compile(r"\bscript_tracking_[a-z0-9_]+")
 COMMAND = re.compile(r"(?:^|`)script-tracking-exporter ([a-z][^`\n]*)", re.MULTILINE)
+SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mending", "When to silence"]
 SUBCOMMANDS = re.compile(r"`(schema [a-z]+)`")
 
 
@@ -21,6 +22,14 @@ def metrics() -> set[str]:
     """Names of all metrics as they are served; an info metric stands for itself."""
     collected = {metric.name for spec in metricmap.load() for metric in spec.metrics}
     return collected | {metric.name for metric in metricmap.load_own().values()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_all_sections_in_their_order(page: Path) -> None:
+    heading, *parts = re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert heading.startswith(f"# {page.stem}\n")
+    assert [part.partition("\n")[0] for part in parts] == SECTIONS
+    assert [part.partition("\n")[0] for part in parts if not part.partition("\n")[2].strip()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
