@@ -19,7 +19,6 @@ from tests.pictures.stage import Stage, set_stage
 from tests.pictures.watched import SCRAPE_SECONDS
 
 DURATION_SECONDS = 600.0
-OF_MONTHS = "Past partitions"  # a table that a database of some minutes has no row for
 ALSO_DARK = {"overview"}  # the others differ from it in the theme alone
 FIRST_SCREEN = 920  # pixels: verdict, rates and durations
 
@@ -63,7 +62,7 @@ def _draw_all(arguments: argparse.Namespace, stage: Stage, address: str, home: P
             asked = Asked(name, "light", stage.start, stage.end, SCRAPE_SECONDS, choices=choices)
             whole = draw(browser, address, replace(asked, expanded=True))
             _keep(whole, arguments.whole, name)
-            problems = [problem for problem in whole.problems() if f"{OF_MONTHS}: no data" not in problem]
+            problems = whole.problems()
             report[name] = {"problems": problems, "panels": whole.panels}
             if arguments.write is not None:
                 light = draw(browser, address, asked) if _has_folded_rows(name) else whole

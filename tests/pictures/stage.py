@@ -15,9 +15,11 @@ from exporter.demo.playground import TENANTS, open_playground
 from exporter.demo.shipped import Yaml
 from exporter.demo.workload import Workload
 from tests.fix_certificates import Authority
+from tests.fix_sessions import opened
 from tests.grafana.hastened import without_a_past
 from tests.pictures import played
 from tests.pictures.watched import LOGGING, SCRAPE_SECONDS, TOKEN, reader, second_database, settle, watch
+from tests.vault_steps import LONG_AGO, make_past, record
 
 SPIKE = (0.45, 0.6)  # from and to which part of the time globex's import fails
 HELD_UP_SECONDS = 20.0  # for which a change waits at the end
@@ -41,6 +43,13 @@ class NoMonitoring(RuntimeError):
     """Prometheus or Alertmanager is not on the PATH."""
 
 
+def _stood_for_months(dsn: str) -> None:
+    """Gives the record of a new database a partition that is past."""
+    with opened(dsn) as session:
+        make_past(session)
+        record(session, at=LONG_AGO)
+
+
 @asynccontextmanager
 async def set_stage(folder: Path, seconds: float) -> AsyncIterator[Stage]:
     """Two busy databases, one of which has a spike of failures, scraped for so many seconds.
@@ -58,6 +67,7 @@ async def set_stage(folder: Path, seconds: float) -> AsyncIterator[Stage]:
         stack.callback(exporter.stop)
         dsn = reader(playground)
         settle(shop, billing)
+        _stood_for_months(shop)
 
         def by_tls(config: Yaml) -> Yaml:
             config["scrape_configs"][0] |= {"scheme": "https", "tls_config": {"ca_file": str(authority.certificate)}}
