@@ -62,7 +62,7 @@ def _draw_all(arguments: argparse.Namespace, stage: Stage, address: str, home: P
             asked = Asked(name, "light", stage.start, stage.end, SCRAPE_SECONDS, choices=choices)
             whole = draw(browser, address, replace(asked, expanded=True))
             _keep(whole, arguments.whole, name)
-            problems = whole.problems()
+            problems = list(whole.problems())
             report[name] = {"problems": problems, "panels": whole.panels}
             if arguments.write is not None:
                 light = draw(browser, address, asked) if _has_folded_rows(name) else whole
