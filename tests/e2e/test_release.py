@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from exporter import __version__
+from tests.e2e.releasing import ROOT, allowed_signers, built, key, run, verified
 
 pytestmark = pytest.mark.majors
-
-ROOT = Path(__file__).resolve().parents[2]
-SIGNER = "releases@script-tracking-exporter"
-
-
-def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a command says."""
-    return subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        timeout=900,  # twice the build of a wheel, on a machine that may be busy
-        check=False,
-        env={**os.environ, **environment},
-    )
-
-
-def key(folder: Path, name: str) -> Path:
-    """A key pair that is thrown away."""
-    assert run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name).returncode == 0
-    return folder / name
-
-
-def built(folder: Path, signing_key: Path) -> Path:
-    """A release of this checkout; its bill of materials is of this interpreter's environment, so nothing is fetched."""
-    done = run(
-        ROOT / "deploy" / "release" / "build",
-        PYTHON=sys.executable,
-        SBOM_PYTHON=sys.executable,
-        SIGNING_KEY=str(signing_key),
-        OUT=str(folder),
-        ALLOW_DIRTY="1",
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def verified(folder: Path, signers: Path) -> bool:
-    """Whether the shipped check finds it whole."""
-    return run(ROOT / "deploy" / "release" / "verify", folder, signers).returncode == 0
 
 
 @pytest.fixture(scope="module")
 def signers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Who may sign: one key, which lies beside the file."""
-    folder = tmp_path_factory.mktemp("keys")
-    public = key(folder, "release").with_suffix(".pub").read_text(encoding="utf-8")
-    (folder / "allowed_signers").write_text(
-        f'{SIGNER} namespaces="script-tracking-exporter" {public}', encoding="utf-8"
-    )
-    return folder / "allowed_signers"
+    return allowed_signers(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
