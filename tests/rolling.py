@@ -50,7 +50,7 @@ def recent_differences(session: Session) -> list[DictRow]:
 
 def roll_ups(session: Session) -> dict[str, list[tuple[object, ...]]]:
     """All roll-ups and the totals, as they are comparable; the sums of the last day move on with the hours."""
-    assert recent_differences(session) == []
+    assert (found := recent_differences(session)) == [], str(found)
     tables = {table: [tuple(row.values()) for row in rows_of(session, table)] for table in ROLL_UPS}
     return tables | counters(session)
 

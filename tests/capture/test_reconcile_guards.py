@@ -12,7 +12,7 @@ from tests.capture.reconciling import Watched, around, only, watched_database
 from tests.fix_sessions import history, meddling, refusal, value
 from tests.installing import installed
 from tests.postgres_server import Server
-from tests.vault_steps import LONG_AGO, make_past, record
+from tests.vault_steps import DAYS_AGO, LONG_AGO, make_past, record
 
 S, SI = "script_tracking", "script_tracking_internal"
 SAT = f"{S}.script_execution_s"
@@ -143,7 +143,7 @@ def test_upkeep_accounts_for_nothing_that_it_has_not_done(postgres: Server, _tem
 def test_partitions_come_and_go_and_one_that_is_taken_away_is_seen(postgres: Server, _template: str) -> None:
     with watched_database(postgres, _template) as watched:
         session = watched.session
-        make_past(session)
+        make_past(session, DAYS_AGO)
         record(session, at=LONG_AGO)
         assert watched.report("select 1") == []
         session.execute(f"update {SI}.setting set value = 'all' where name = 'retention.disposable'".encode())

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fix_sessions import Login, MakeRole, Session
 from tests.sql.interrupting import AFTER, Connect
-from tests.vault_steps import LONG_AGO, THIS_MONTH, make_past, record, set_setting
+from tests.vault_steps import DAYS_AGO, LONG_AGO, THIS_MONTH, make_past, record, set_setting
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def etl(admin: Session, make_role: MakeRole, login: Login) -> Session:
 @pytest.fixture
 def disposable(admin: Session) -> Session:
     """A superuser's session on a record with a past partition, which a setting declares disposable."""
-    make_past(admin)
+    make_past(admin, DAYS_AGO)
     set_setting(admin, "retention.disposable", "all")
     for number in range(6):
         record(

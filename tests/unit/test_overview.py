@@ -52,7 +52,7 @@ def test_advice_that_may_name_something_is_known() -> None:
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             advice = re.split(r"(?:true|false),\s+", body)[-1]
             checks.add(name)
-            if not re.match(r"'(?:[^']|'')*'\s*(?:from |union all|\$function\$|--|$)", advice):
+            if not re.match(r"'(?:[^']|'')*'\s*(?:from |union all|;\s+end\s+\$function\$|\$function\$|--|$)", advice):
                 naming.add(name)
     assert len(checks) > 25
     assert naming == NAMING
