@@ -101,7 +101,8 @@ def test_a_breaking_migration_stops_the_collection_of_a_running_daemon(
     running.wait_for_value(1, "script_tracking_collector_success", 90, **TARGET, collector="operations")
 
 
-@pytest.mark.parametrize("with_records", [False, pytest.param(True, marks=pytest.mark.majors)])
+@pytest.mark.majors
+@pytest.mark.parametrize("with_records", [False, True])
 async def test_a_removed_schema_is_not_installed_again_unasked(
     installed_database: str, exporter: StartExporter, with_records: bool
 ) -> None:
