@@ -43,6 +43,8 @@ class Exporter:
     its certificate.
     """
 
+    _trust: ssl.SSLContext | None = None  # also of one that is started otherwise
+
     def __init__(
         self,
         config: Path,
