@@ -142,7 +142,7 @@ class Fleet:
             await self._start(config, again)
             for watch in self._watches.values():
                 watch.collector.names.wanted = config.web.page == "full"
-            garbage.look_for(len(self._watches))
+            garbage.look_for(len(self._watches), gone=len(ended) + len(replaced))
             if ended or added or again:
                 log.info(
                     "targets_changed",

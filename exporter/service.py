@@ -95,7 +95,7 @@ def _server(daemon: Daemon, settings: WebSettings, listener: socket.socket) -> S
     from exporter.web.server import Server
 
     app = web.create(
-        lambda openmetrics: daemon.snapshot.text(openmetrics=openmetrics),
+        lambda openmetrics: daemon.snapshot.text_in_turns(openmetrics=openmetrics),
         daemon.not_ready,
         lambda: daemon.reload if daemon.config.web.enable_lifecycle else None,
         settings,

@@ -31,7 +31,11 @@ async def main(folder: Path) -> None:
     text = Text([part(exposition())])
     file = folder / "web.yml"
     settings = WebSettings(file if file.exists() else None)
-    app = web.create(lambda _openmetrics: text, lambda: None, lambda: None, settings)
+
+    async def render(_: bool) -> Text:
+        return text
+
+    app = web.create(render, lambda: None, lambda: None, settings)
     listener = listen("0.0.0.0", 0)
     print(listener.getsockname()[1], flush=True)
     await Server(app, listener, settings.security).serve()

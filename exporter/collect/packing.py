@@ -84,8 +84,8 @@ def part(text: bytes) -> Part:
 def together(parts: Iterable[Part]) -> tuple[Part, ...]:
     """The same text in fewer parts: small ones that follow each other are one, and no more compressed each time."""
     found = list[Part]()
-    for is_piece, some in groupby(parts, key=lambda one: isinstance(one, Piece)):
-        if is_piece:
+    for kind, some in groupby(parts, key=type):
+        if kind is Piece:
             found += some
         else:
             text = b"".join(map(plain, some))

@@ -21,7 +21,7 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.collect.caps import PORTION, batched
 from exporter.collect.families import Exemplar, Family, LabelSet
-from exporter.collect.packing import Packer, Piece
+from exporter.collect.packing import Packer, Part
 from exporter.metricmap import MetricSpec
 
 _EOF = b"# EOF"
@@ -44,7 +44,7 @@ class Texts:
 
     text: bytes
     openmetrics: bytes
-    pieces: tuple[Piece, Piece] | None = field(default=None, compare=False)  # of both, where they are ready
+    pieces: tuple[Part, Part] | None = field(default=None, compare=False)  # of both, where they need not be made ready
 
 
 def _metric(spec: MetricSpec, labels: list[str], documentation: str) -> Metric:

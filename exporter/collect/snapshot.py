@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from exporter.collect import render
@@ -11,6 +12,7 @@ from exporter.metricmap import MetricSpec
 from exporter.schedule import monotonic
 
 NEVER = float("inf")
+TURN_SECONDS = 0.005  # after so long of joining lines others have their turn
 
 # until when, how many samples, and the lines in both formats. A plain tuple, and plain bytes where they are few: Python
 # need not look whether they are garbage, which held up everything for long where there are hundreds of targets
@@ -131,6 +133,18 @@ class Snapshot:
         text = Text(texts)
         self._texts[openmetrics] = (until, text)
         return text
+
+    async def text_in_turns(self, *, openmetrics: bool) -> Text:
+        """As text(): its families are joined before, with turns for the other tasks between them."""
+        began = monotonic()
+        known = self._texts.get(openmetrics)
+        if known is None or known[0] <= began:
+            for name in list(self._headers):
+                self._section(name, monotonic(), openmetrics=openmetrics)
+                if monotonic() - began > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    began = monotonic()
+        return self.text(openmetrics=openmetrics)  # all of one moment: what has changed meanwhile is little
 
     def _section(self, name: str, now: float, *, openmetrics: bool) -> _Section:
         """The lines of a family, with its heading; the same as before while none of its pieces changed or ended."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from exporter.collect.packing import Text, in_parts
 
 PACK_FROM_BYTES = 1024
 INLINE_UP_TO_BYTES = 2 * 1024**2  # takes 5 ms; what takes longer is compressed beside the event loop
 
-Render = Callable[[bool], Text]
+Render = Callable[[bool], Awaitable[Text]]
 Parts = Sequence[bytes]
 
 
@@ -24,7 +24,7 @@ class Exposition:
 
     async def body(self, *, openmetrics: bool, may_pack: bool) -> tuple[Parts, bool]:
         """The text as of now, in parts, and whether it is compressed: a short one never is."""
-        text = self._render(openmetrics)
+        text = await self._render(openmetrics)
         if not may_pack or text.size < PACK_FROM_BYTES:
             return text.parts, False
         known = self._packed.get(openmetrics)

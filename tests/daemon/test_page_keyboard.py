@@ -18,6 +18,7 @@ from exporter.web.page import KEPT_SECONDS, Scene, Source
 from exporter.web.server import Server
 from exporter.web.settings import Settings, WebSettings
 from tests.fix_browser import Browser
+from tests.texts import giving
 from tests.unit.test_page import LOST, SCENES, database
 
 pytestmark = pytest.mark.majors  # a browser takes seconds to start
@@ -51,7 +52,7 @@ def site() -> Iterator[Site]:
     async def serve() -> None:
         settings = WebSettings(current=Settings())
         source = Source(lambda: made.scene.mode, tell)
-        app = web.create(lambda _: Text([]), lambda: None, lambda: None, settings, source)
+        app = web.create(giving(Text([])), lambda: None, lambda: None, settings, source)
         server = Server(app, listener, settings.security)
         ending.append((asyncio.get_running_loop(), server))
         await server.serve()

@@ -13,6 +13,7 @@ from exporter.web import app as web
 from exporter.web.absolute import OriginForm
 from exporter.web.guests import Limits
 from exporter.web.traffic import Traffic
+from tests.texts import giving
 from tests.unit.test_server import close, connect, serving
 from tests.unit.test_traffic import requests
 
@@ -30,7 +31,7 @@ async def first_line(port: int, target: bytes, method: bytes = b"GET") -> bytes:
 
 async def test_a_whole_address_is_answered_and_counted_as_its_path_is() -> None:
     traffic = Traffic()
-    app = web.create(lambda _: Text([TEXT]), lambda: None, lambda: None, traffic=traffic)
+    app = web.create(giving(Text([TEXT])), lambda: None, lambda: None, traffic=traffic)
     async with serving(Limits(), app=app) as port:
         for target in (
             b"http://exporter:9187/metrics",

@@ -12,6 +12,7 @@ from exporter.collect import packing
 from exporter.collect.packing import Text
 from exporter.web import app as web
 from exporter.web import exposition
+from tests.texts import giving
 
 LONG = b"# HELP script_tracking_up Up.\nscript_tracking_up 1\n" * 100
 SECURITY = {
@@ -30,7 +31,7 @@ def whole(text: bytes) -> Text:
 
 def client(render: Callable[[bool], Text] = lambda _: whole(LONG), not_ready: str | None = None) -> httpx.AsyncClient:
     """Talks to an application with this text."""
-    transport = httpx.ASGITransport(web.create(render, lambda: not_ready, lambda: None))
+    transport = httpx.ASGITransport(web.create(giving(render), lambda: not_ready, lambda: None))
     headers = {"Accept": "", "Accept-Encoding": "identity"}
     return httpx.AsyncClient(transport=transport, base_url="http://exporter.example", headers=headers)
 
@@ -129,7 +130,7 @@ async def test_a_long_text_is_sent_in_parts(method: str, monkeypatch: pytest.Mon
     async def receive() -> Message:
         raise AssertionError("nothing is asked of who scrapes")
 
-    app = web.create(lambda _: whole(LONG), lambda: None, lambda: None)
+    app = web.create(giving(whole(LONG)), lambda: None, lambda: None)
     await app({"type": "http", "method": method, "path": "/metrics", "headers": []}, receive, send)
     assert dict(sent[0]["headers"])[b"content-length"] == str(len(LONG)).encode()
     bodies = sent[1:]

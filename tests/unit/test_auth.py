@@ -17,6 +17,7 @@ from exporter.web import app as web
 from exporter.web import auth, rate
 from exporter.web.settings import Settings, WebSettings
 from exporter.web.webfile import RateLimit
+from tests.texts import giving
 
 UP = Text([b"script_tracking_up 1\n"])
 
@@ -28,7 +29,7 @@ def hashed(password: str, cost: int = 4, prefix: bytes = b"2b") -> str:
 
 def client(settings: WebSettings, address: str = "10.0.0.1") -> httpx.AsyncClient:
     """Talks to an application with these settings."""
-    app = web.create(lambda _: UP, lambda: None, lambda: None, settings)
+    app = web.create(giving(UP), lambda: None, lambda: None, settings)
     transport = httpx.ASGITransport(app, client=(address, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://exporter.example")
 
@@ -117,7 +118,7 @@ async def test_even_the_stand_ins_password_lets_nobody_in() -> None:
 
 async def test_guesses_neither_block_the_loop_nor_lock_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = with_users({"alice": hashed("secret"), "bob": hashed("other")})
-    app = web.create(lambda _: UP, lambda: None, lambda: None, settings)
+    app = web.create(giving(UP), lambda: None, lambda: None, settings)
     may_compare, compared = threading.Event(), auth._matches
 
     def slow(password: bytes, hashed: str) -> bool:
@@ -148,7 +149,7 @@ async def test_addresses_of_one_network_lock_the_others_out_no_more_than_one_doe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("exporter.web.turns.REQUESTS_AT_ONCE", 100)  # else some come after the comparison
-    app = web.create(lambda _: UP, lambda: None, lambda: None, with_users({"bob": hashed("other")}))
+    app = web.create(giving(UP), lambda: None, lambda: None, with_users({"bob": hashed("other")}))
     may_compare = threading.Event()
 
     def slow(password: bytes, hashed: str) -> bool:

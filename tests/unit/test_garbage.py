@@ -102,3 +102,64 @@ def test_looks_are_the_rarer_the_more_targets_there_are(clock: list[float]) -> N
     assert gc.get_threshold()[0] == garbage.LEAST
     garbage.look_for(500)
     assert gc.get_threshold()[0] == 500 * garbage.OF_A_TARGET
+
+
+def frozen_then_let_go(clock: list[float], targets: int) -> weakref.ref[Knot]:
+    """A knot that survived a look with so many targets, and has become garbage since."""
+    garbage.start(targets)
+    knot = Knot()
+    seen = weakref.ref(knot)
+    garbage.look_at_all()
+    clock[0] += garbage.WHOLE_SECONDS
+    return seen
+
+
+def test_what_survives_is_left_out_with_many_targets(clock: list[float]) -> None:
+    garbage.start(500)
+    kept = [Knot() for _ in range(5000)]
+    garbage.look_at_all()
+    assert len(gc.get_objects()) < 5000
+    left_out = gc.get_freeze_count()
+    clock[0] += garbage.WHOLE_SECONDS
+    more = [Knot() for _ in range(5000)]
+    garbage.look_at_all()
+    assert gc.get_freeze_count() > left_out + 5000
+    del kept, more
+
+
+def test_what_was_left_out_and_is_garbage_is_found_once_there_is_more(clock: list[float]) -> None:
+    seen = frozen_then_let_go(clock, 500)
+    garbage.look_at_all()
+    assert seen() is not None, "it was left out"
+    kept = [Knot() for _ in range(int(garbage.GROWN * gc.get_freeze_count()))]
+    for _ in range(2):  # one leaves out what is new, one finds that it is too much
+        clock[0] += garbage.WHOLE_SECONDS
+        garbage.look_at_all()
+    assert seen() is None
+    del kept
+
+
+def test_what_was_left_out_and_is_garbage_is_found_once_many_targets_have_gone(clock: list[float]) -> None:
+    seen = frozen_then_let_go(clock, 500)
+    garbage.look_for(500, gone=50)
+    garbage.look_at_all()
+    assert seen() is not None, "they are not many"
+    clock[0] += garbage.WHOLE_SECONDS
+    garbage.look_for(500, gone=1)
+    garbage.look_at_all()
+    assert seen() is None
+    knots = [frozen_then_let_go(clock, 500) for _ in range(2)]
+    garbage.look_at_all()
+    assert knots[1]() is not None, "those that went before do not count again"
+
+
+def test_what_was_left_out_and_is_garbage_is_found_once_few_targets_are_left(clock: list[float]) -> None:
+    seen = frozen_then_let_go(clock, 500)
+    garbage.look_for(garbage.MANY)
+    garbage.look_at_all()
+    assert seen() is None
+    kept = [Knot() for _ in range(5000)]
+    clock[0] += garbage.WHOLE_SECONDS
+    garbage.look_at_all()
+    assert len(gc.get_objects()) > 5000, "all is looked through that is at work"
+    del kept

@@ -19,6 +19,7 @@ from exporter.collect.packing import Text
 from exporter.errors import ConfigurationError
 from exporter.web import app as web
 from exporter.web import gate
+from tests.texts import giving
 
 TOKEN = "t0k3n-" + "x" * 40
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -26,7 +27,7 @@ DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
 
 def client(*tokens: ApiToken) -> httpx.AsyncClient:
     """Talks to an application with these tokens."""
-    app = web.create(lambda _: Text([]), lambda: None, lambda: None, tokens=lambda: tokens)
+    app = web.create(giving(Text([])), lambda: None, lambda: None, tokens=lambda: tokens)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
 
 

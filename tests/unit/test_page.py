@@ -28,6 +28,7 @@ from exporter.web import sheet
 from exporter.web.markup import el, value, visible
 from exporter.web.page import Scene, Source
 from exporter.web.settings import Settings, WebSettings
+from tests.texts import giving
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = [
@@ -85,7 +86,7 @@ def client(*databases: Overview, mode: PageMode = "summary", known: bool = False
     """Talks to an application with this page; `known` is whoever asks."""
     settings = WebSettings(current=_Known() if known else Settings())
     source = source_of(Scene(mode, databases, "1.2.3"))
-    app = web.create(lambda _: Text([b""]), lambda: None, lambda: None, settings, source)
+    app = web.create(giving(Text([b""])), lambda: None, lambda: None, settings, source)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import zlib
 from collections.abc import Iterable
@@ -148,3 +149,22 @@ def test_a_family_of_many_pieces_is_joined_and_compressed_again_only_where_one_c
     snapshot.forget("target 3")
     assert scraped() == ([119, 119, 119], 3)
     assert snapshot.exposition(openmetrics=False).count(b'target 3"') == 0
+
+
+async def test_others_have_their_turn_while_families_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "TURN_SECONDS", -1.0)
+    snapshot, specs = Snapshot(), [SPEC.model_copy(update={"name": f"script_tracking_{n}"}) for n in range(9)]
+    for spec in specs:
+        snapshot.declare(spec, "X.")
+        snapshot.put("shop", spec.name, [Family(spec, {(("target", "shop"),): 1.0})])
+    joining = asyncio.create_task(snapshot.text_in_turns(openmetrics=False))
+    turns = 0
+    while not joining.done():
+        await asyncio.sleep(0)
+        turns += 1
+        if turns == 5:
+            snapshot.put("shop", specs[0].name, [Family(specs[0], {(("target", "shop"),): 2.0})])
+    assert turns >= len(specs)
+    assert joining.result().plain == text(snapshot), "it is of the moment in which it is handed out"
+    assert text(snapshot).count(b'{target="shop"} 1.0') == 8
+    assert await snapshot.text_in_turns(openmetrics=False) is joining.result()

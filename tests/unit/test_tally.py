@@ -15,6 +15,7 @@ from exporter.collect.snapshot import Snapshot
 from exporter.web import app as web
 from exporter.web.api.routes import build
 from exporter.web.tally import BOUNDS, ROUTES, Tally
+from tests.texts import giving
 
 TOKEN = "t0k3n-" + "x" * 40
 ACME = ApiToken(name="acme", token_sha256=hashlib.sha256(TOKEN.encode()).hexdigest(), role="r")
@@ -64,7 +65,7 @@ def test_durations_are_counted_into_their_buckets() -> None:
 
 async def test_requests_are_counted_by_route_whatever_they_ask_for() -> None:
     tally = Tally()
-    app = web.create(lambda _: Text([]), lambda: None, lambda: None, tokens=lambda: [ACME], tally=tally)
+    app = web.create(giving(Text([])), lambda: None, lambda: None, tokens=lambda: [ACME], tally=tally)
     asked = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
     known = {"Authorization": f"Bearer {TOKEN}"}
     for path in ("targets", f"executions/{'ab' * 32}", "executions/hunter2", "hunter2", "executions?hunter2=1"):

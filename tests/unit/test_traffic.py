@@ -20,6 +20,7 @@ from exporter.web.page import Scene
 from exporter.web.settings import Settings, WebSettings
 from exporter.web.traffic import FOLDERS, OTHER, PATHS, SCRAPES, Traffic, named
 from exporter.web.webfile import RateLimit
+from tests.texts import giving
 from tests.unit.test_auth import hashed
 from tests.unit.test_page import source_of
 from tests.unit.test_server import HASTY, REQUEST, ask, close, connect, serving
@@ -55,7 +56,7 @@ def test_what_keeps_prometheus_out_is_known_from_the_start() -> None:
 
 def test_the_paths_are_those_of_the_application() -> None:
     source = source_of(Scene("summary", (), "1.2.3"))
-    app: Any = web.create(lambda _: Text([]), lambda: None, lambda: None, source=source, prober=cast(Prober, object()))
+    app: Any = web.create(giving(Text([])), lambda: None, lambda: None, source=source, prober=cast(Prober, object()))
     while not hasattr(app, "routes"):  # what stands before it
         app = getattr(app, "_otherwise", None) or app._app
     assert {route.path for route in app.routes} - {"/runbooks/{name}.md"} == PATHS
@@ -67,7 +68,7 @@ async def test_requests_are_counted_whoever_refuses_them() -> None:
     limit = RateLimit.model_validate({"interval": "1h", "burst": 5})
     settings = WebSettings(current=Settings(users={"alice": hashed("secret")}, rate_limit=limit))
     traffic = Traffic()
-    app = web.create(lambda _: Text([]), lambda: "not yet", lambda: None, settings, traffic=traffic)
+    app = web.create(giving(Text([])), lambda: "not yet", lambda: None, settings, traffic=traffic)
     talk = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exporter.example")
     known = ("alice", "secret")
     await talk.get("/metrics")
@@ -93,7 +94,7 @@ async def test_a_mistake_of_ours_is_counted_as_what_the_client_gets() -> None:
 
     traffic = Traffic()
     settings = WebSettings(current=Settings(headers={"Strict-Transport-Security": "max-age=1"}))
-    app = web.create(broken, lambda: None, lambda: None, settings, traffic=traffic)
+    app = web.create(giving(broken), lambda: None, lambda: None, settings, traffic=traffic)
     with structlog.testing.capture_logs() as events:
         async with serving(Limits(), app=app) as port:
             reader, writer = await connect(port)
