@@ -56,7 +56,8 @@ class Fleet:
     def _adopt(self, config: Config) -> bool:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
         self._config = config
-        self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
+        limits = config.sessions
+        self.sessions.limit_to(limits.limit, limits.connecting, limits.collecting)
         self._adopt_rules(config)
         before, known = self._collectors, [*self._known, *config.own_collectors]
         self._collectors = configured(known, config.collectors)
