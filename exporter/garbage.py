@@ -4,8 +4,8 @@ By itself it lets 70,000 objects come together, which are seven megabytes, and l
 often the more of it there is. With hundreds of targets a quarter of a million objects are at work all the time: to look
 through them over and over would be a good part of what the process does, and each look would hold up everything for
 long. So new objects are looked at once, where more came than are at work at a time, and all of them together once a
-minute. With many targets what survives that is left out of the next looks, until it has grown by a quarter or many
-targets have gone.
+minute, and when a good part of the targets have gone. With many targets what survives that is left out of the next
+looks, until it has grown by a quarter or many have gone.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class _Whole:
 
     def look(self) -> None:
         """Where it is time."""
-        if monotonic() < self._due:
+        many_gone = self.gone > GONE_SHARE * self.targets
+        if monotonic() < self._due and not many_gone:
             return
         many = self.targets > MANY
-        everything = self._leaves_out and not (many and self.gone <= GONE_SHARE * self.targets and self._is_small())
+        everything = self._leaves_out and (many_gone or not many or gc.get_freeze_count() > self._most)
         if everything:
             gc.unfreeze()
         gc.collect()
@@ -48,9 +49,6 @@ class _Whole:
             self._most, self.gone = GROWN * gc.get_freeze_count(), 0
         self._leaves_out = many
         self._due = monotonic() + WHOLE_SECONDS
-
-    def _is_small(self) -> bool:
-        return gc.get_freeze_count() <= self._most
 
 
 whole = _Whole()

@@ -109,3 +109,12 @@ async def test_what_fails_is_no_run(installed_database: str, admin: Session) -> 
         with pytest.raises(psycopg.Error):
             await connection.execute(f"select {INTERNAL}.run_upkeep('no_such_job', 5)".encode())
     assert value(admin, f"select count(*) from {INTERNAL}.upkeep_run where job = 'no_such_job'") == 0
+
+
+def test_who_comes_too_early_writes_nothing(admin: Session) -> None:
+    """Of many exporters of a database nearly all do, every few seconds."""
+    assert value(admin, f"select ran from {INTERNAL}.run_upkeep('check_vault', 0)") is True
+    with admin.transaction():
+        assert value(admin, f"select ran from {INTERNAL}.run_upkeep('check_vault', 1800)") is False
+        assert value(admin, "select pg_current_xact_id_if_assigned()") is None
+        assert value(admin, f"select next_in_seconds > 1700 from {INTERNAL}.run_upkeep('check_vault', 1800)") is True

@@ -26,7 +26,7 @@ declare
   v_now     script_tracking_internal.capture_reading;
   v_judged  bigint := 0;
   v_log_read timestamptz;  -- to its end
-  v_server_began timestamptz := script_tracking_internal.server_began();
+  v_server_began timestamptz;
   v_known   boolean;
   -- what there is no time for comes next: cut off by a timeout it would all be undone, and begun again for ever
   v_until   constant timestamptz := statement_timestamp() + interval '5 seconds';
@@ -79,12 +79,13 @@ begin
         v_attempt.verdict := 'FAILED';  -- or INTERRUPTED, by what the server's log says: record_attempt() knows
       elsif not v_attempt.gone then
         v_attempt.verdict := 'FAILED';
-      elsif v_server_began >= v_attempt.started_at then
-        v_attempt.verdict := 'INTERRUPTED';
-        v_attempt.verdict_note := 'the server was stopped or crashed';
       else
+        v_server_began := coalesce(v_server_began, script_tracking_internal.server_began());
         v_known := coalesce(v_before.read_at >= v_server_began, false);
-        if v_now.bad_ends = (case when v_known then v_before.bad_ends else 0 end) then
+        if v_server_began >= v_attempt.started_at then
+          v_attempt.verdict := 'INTERRUPTED';
+          v_attempt.verdict_note := 'the server was stopped or crashed';
+        elsif v_now.bad_ends = (case when v_known then v_before.bad_ends else 0 end) then
           v_attempt.verdict := 'FAILED';
         else
           v_attempt.verdict := 'INTERRUPTED';

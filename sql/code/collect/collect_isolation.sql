@@ -1,7 +1,8 @@
 -- requires: capture/changed_guards.sql, check/own_functions.sql, check/own_relations.sql, tenancy/session_identity.sql, tenancy/visible_tenants.sql, report/get_execution_history.sql, report/get_recent_errors.sql, report/get_performance_metrics.sql, report/tenant_dashboard.sql, monitoring/get_running_operations.sql
 -- For the daemon: whether each tenant is seen by its own alone; how many faults each check found.
 -- reports: as whoever asks here, who is a member of no tenant or else of some, without a claim and with that of each of the newest
--- tenants, rows of a tenant that is not among those that may be seen so. For a superuser or auditor only the claims tell something.
+-- tenants, rows of a tenant that is not among those that may be seen so. For a superuser or auditor, who may see all without a claim,
+-- only the claims tell something.
 -- The dashboard without the tracker's own checks, which tell of no tenant and take as long as all else here.
 -- guards: policies and functions by which tenants are told apart that are not as installed. rights: roles that have a right on
 -- the record which no release grants, or may call what works with the owner's.
@@ -31,7 +32,8 @@ begin
     select from script_tracking_internal.tenant_membership as m
     where m.tenant_hk = t.tenant_hk and pg_has_role(v_asking, m.role::oid, 'member'));
   for v_tried in
-    select '' union all
+    select '' where not pg_has_role(v_asking, 'script_tracking_auditor', 'member')
+    union all
     (select t.tenant_bk from script_tracking.tenant_h as t
      where t.tenant_hk in (select n.tenant_hk from (
        select s.tenant_hk from script_tracking.script_execution_s as s order by s.execution_timestamp desc limit 100) as n)
@@ -52,23 +54,29 @@ begin
   return query select 'reports', v_faults;
   return query select 'guards', count(*) from script_tracking_internal.changed_guards() as c where c.kind = 'isolation';
   return query
+  with relation as materialized (
+    select c.* from script_tracking_internal.own_relations() as c where c.relkind in ('r', 'p', 'v')
+  ), known as materialized (  -- looked up once, and not for each right
+    select r.oid, r.rolname from pg_roles as r
+    where r.rolname in ('script_tracking_owner', 'script_tracking_daemon', 'script_tracking_auditor', 'script_tracking_app')
+  )
   select 'rights', count(distinct (o.object, a.grantee))
   from (
     select c.oid as object, c.relowner as owner, c.relacl as acl,
       case when c.schema_name = 'script_tracking' then array['script_tracking_auditor']
         when c.relname in ('schema_migration', 'schema_code') then array['script_tracking_daemon'] else '{}' end as allowed
-    from script_tracking_internal.own_relations() as c where c.relkind in ('r', 'p', 'v')
+    from relation as c
     union all
     select c.oid, c.relowner, t.attacl,
       case when c.schema_name = 'script_tracking' then array['script_tracking_auditor'] else '{}' end
-    from script_tracking_internal.own_relations() as c join pg_attribute as t on t.attrelid = c.oid
+    from relation as c join pg_attribute as t on t.attrelid = c.oid
     where t.attacl is not null
     union all
     select p.oid, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
       '{script_tracking_owner,script_tracking_daemon,script_tracking_auditor,script_tracking_app}'
     from script_tracking_internal.own_functions() as p where p.schema_name = 'script_tracking_internal') as o
   cross join lateral aclexplode(o.acl) as a
-  where a.grantee <> o.owner and not coalesce((
-    select r.rolname = any (o.allowed) or r.rolname = 'script_tracking_owner' from pg_roles as r where r.oid = a.grantee), false);
+  where a.grantee <> o.owner and not exists (
+    select from known as k where k.oid = a.grantee and (k.rolname = any (o.allowed) or k.rolname = 'script_tracking_owner'));
 end
 $function$;

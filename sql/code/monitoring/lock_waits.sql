@@ -16,10 +16,11 @@ as $function$
     where not l.granted and l.locktype = 'relation'
       and l.database = (select d.oid from pg_database as d where d.datname = current_database())
   )
-  select w.pid, a.usename, a.application_name, coalesce(w.waitstart, a.query_start), w.mode, w.relation, w.blocked_by,
+  select w.pid, r.rolname, a.application_name, coalesce(w.waitstart, a.query_start), w.mode, w.relation, w.blocked_by,
     (select count(*) from waiting as o where w.pid = any (o.blocked_by)), a.query
   from waiting as w
-  join pg_stat_activity as a on a.pid = w.pid
+  cross join lateral pg_stat_get_activity(w.pid) as a  -- the view would go through all sessions though none waits
+  left join pg_roles as r on r.oid = a.usesysid
   where w.mode in ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 $function$;
 revoke all on function script_tracking_internal.lock_waits() from public;

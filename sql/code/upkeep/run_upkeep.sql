@@ -15,8 +15,9 @@ set row_security = on
 set plpgsql.extra_errors = 'none'
 as $function$
 declare
-  v_ran_at timestamptz;
-  v_since  double precision;
+  v_seen_at timestamptz;
+  v_ran_at  timestamptz;
+  v_since   double precision;
 begin
   ran := false;
   done := 0;
@@ -24,18 +25,19 @@ begin
   if not exists (select from script_tracking_internal.upkeep_run as u where u.job = p_job) then
     insert into script_tracking_internal.upkeep_run (job) values (p_job) on conflict do nothing;
   end if;
-  select u.ran_at into v_ran_at from script_tracking_internal.upkeep_run as u where u.job = p_job for update skip locked;
-  if not found then
-    select extract(epoch from nullif(u.ran_at, '-infinity')) into last_run_timestamp_seconds
-    from script_tracking_internal.upkeep_run as u where u.job = p_job;
-    next_in_seconds := p_every;
-    return;
-  end if;
-  v_since := extract(epoch from clock_timestamp() - nullif(v_ran_at, '-infinity'));
+  -- a lock is written down, so none is taken where it is too early
+  select u.ran_at into v_seen_at from script_tracking_internal.upkeep_run as u where u.job = p_job;
+  v_since := extract(epoch from clock_timestamp() - nullif(v_seen_at, '-infinity'));
   -- less than nothing: the clock was set back
   if v_since >= 0 and v_since < p_every * 0.9 then
-    last_run_timestamp_seconds := extract(epoch from v_ran_at);
+    last_run_timestamp_seconds := extract(epoch from v_seen_at);
     next_in_seconds := p_every - v_since;
+    return;
+  end if;
+  select u.ran_at into v_ran_at from script_tracking_internal.upkeep_run as u where u.job = p_job for update skip locked;
+  if not found or p_every > 0 and v_ran_at <> v_seen_at then  -- another exporter is at it, or has just ended it
+    last_run_timestamp_seconds := extract(epoch from nullif(coalesce(v_ran_at, v_seen_at), '-infinity'));
+    next_in_seconds := p_every;
     return;
   end if;
   ran := true;

@@ -10,7 +10,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 as $function$
   select a.pid, a.backend_start, coalesce(a.backend_type = 'walwriter', false)
-  from pg_stat_activity as a
+  from pg_stat_get_activity(null) as a  -- which the view joins with databases and roles
   where a.datid = (select d.oid from pg_database as d where d.datname = current_database())
     or a.backend_type = 'walwriter'
 $function$;
