@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.faults.fault import DOWN, SERVED, UP_AGAIN, Fault
 from tests.faults.scene import HOST, Scene
 
@@ -65,6 +67,21 @@ def unresolved(scene: Scene) -> Iterator[None]:
         scene.injected.clear("unresolved")
 
 
+def needs_tls(scene: Scene) -> None:
+    if scene.signer is None:
+        pytest.skip("this server was built without TLS: make postgres-binaries")
+
+
+@contextmanager
+def expired(scene: Scene) -> Iterator[None]:
+    scene.certify(days=-1)
+    scene.terminate()
+    try:
+        yield
+    finally:
+        scene.certify()
+
+
 CASES = (
     Fault("port refused", refused, DOWN, ("target_down",), passes_log=UP_AGAIN),
     Fault("every connection reset", reset, DOWN, ("target_down",), passes_log=UP_AGAIN),
@@ -75,5 +92,9 @@ CASES = (
     ),
     Fault("packets dropped, either way", silent, DOWN, ("target_down",), within=15, passes_log=UP_AGAIN),
     Fault("the host's name does not resolve", unresolved, DOWN, ("target_down",), passes_log=UP_AGAIN),
+    Fault(
+        "the server's certificate expired, then renewed", expired, DOWN, ("target_down",), prepare=needs_tls,
+        passes_log=UP_AGAIN,
+    ),
     Fault("latency of 2 s, there and back", late, SERVED, within=20, recovers=40),
 )  # fmt: skip

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 from exporter.demo.server import embedded_binaries
 from exporter.metricmap import load
 from tests.faults.road import Road
-from tests.fix_certificates import Authority
+from tests.fix_certificates import Authority, need
 from tests.fix_exporter import Exporter, eventually
 from tests.fix_injected import Injected
 from tests.fix_servers import installed_binaries
@@ -64,6 +65,7 @@ class Scene:
         self._stack = ExitStack()
         self.memory: dict[str, float] = {}  # of a fault, for who observes it
         self.disk = folder  # the small one, once there is one
+        self.signer: Authority | None = None  # of the server that suffers, where that answers over TLS
         self.authority: Authority | None = None
         self.secured: Exporter | None = None  # the one that answers over TLS, once it was started
         try:
@@ -80,6 +82,7 @@ class Scene:
         for server in (self.victim, other):
             server.start()
             self._found(server)
+        verified = self._with_tls()
         self.road = Road("127.0.0.1", self.victim.port)
         self._stack.callback(self.road.close)
         place = self.folder / "injected"
@@ -101,7 +104,7 @@ class Scene:
             "targets": [
                 {
                     "name": "shop",
-                    "dsn": f"host={HOST} port={self.road.port} user=exporter dbname=shop",
+                    "dsn": f"host={HOST} port={self.road.port} user=exporter dbname=shop {verified}",
                     "password_file": str(self.password),
                 },
                 {"name": "other", "dsn": make_conninfo(other.dsn, user="exporter", password=PASSWORD, dbname="shop")},
@@ -112,6 +115,33 @@ class Scene:
         self.log = self.folder / "exporter.log"
         self.exporter = Exporter(file, self.log, self.injected.environment)
         self._stack.callback(self.exporter.stop)
+
+    def _with_tls(self) -> str:
+        """Has the server that suffers answer over TLS, where it was built for that; what a DSN says of it then."""
+        with self.admin("postgres") as admin:
+            try:
+                admin.execute("alter system set ssl = on")
+            except psycopg.errors.InvalidParameterValue:
+                return ""
+        need("openssl")
+        folder = self.folder / "server-tls"
+        folder.mkdir()
+        self.signer = Authority(folder, "signer").found()
+        self.certify()
+        with self.admin("postgres") as admin:
+            eventually(lambda: admin.execute("show ssl").fetchone() == ("on",), 30)
+        return f"sslmode=verify-full sslrootcert={self.signer.certificate}"
+
+    def certify(self, days: int = 2) -> None:
+        """Gives the server that suffers another certificate, which is good for so many days."""
+        assert self.signer is not None
+        for path in self.signer.sign("server", f"DNS:{HOST}", days=days):
+            data = self.victim.home / "data"
+            own = Path(shutil.copyfile(path, data / path.name))
+            os.chown(own, data.stat().st_uid, data.stat().st_gid)
+            own.chmod(0o600)
+        with self.admin("postgres") as admin:
+            admin.execute("select pg_reload_conf()")
 
     def _found(self, server: Cluster) -> None:
         """Makes the database and the exporter's role, which comes in by its password alone and is no superuser."""
