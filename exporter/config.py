@@ -61,13 +61,6 @@ class SessionsConfig(Model):
     connecting: int = Field(
         default=20, ge=1, le=1000, description="most that are opened at the same time, as after the start"
     )
-    collecting: int = Field(
-        default=8,
-        ge=1,
-        le=1000,
-        description="most collections that one server, known by host and port, works on at the same time, of all its "
-        "databases together; one that takes half a second or more is not counted any longer",
-    )
 
 
 class CollectorConfig(Model):

@@ -1,13 +1,12 @@
-"""A door that lets a few in at a time, first come, first served: sessions are opened behind it, and servers asked."""
+"""A door that lets a few in at a time, first come, first served: sessions are opened behind it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 YIELDING_SECONDS = 0.5  # who takes longer holds nobody up any more
-NEWS_SECONDS = 5.0  # who waits is heard of that often
 
 
 class Door:
@@ -24,17 +23,13 @@ class Door:
         self._let_in()
 
     @contextlib.asynccontextmanager
-    async def through(self, on_wait: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
-        """Waits to be let in, and calls `on_wait` now and then meanwhile. Who takes long, as with a server that is
-        silent, does not hold up those behind.
-        """
+    async def through(self) -> AsyncIterator[None]:
+        """Waits to be let in. Who takes long, as with a server that is silent, does not hold up those behind."""
         if self._inside >= self._most:
             turn = asyncio.get_running_loop().create_future()
             self._waiting[turn] = None
             try:
-                while not turn.done():
-                    await asyncio.wait([turn], timeout=NEWS_SECONDS)
-                    on_wait()
+                await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self._leave()

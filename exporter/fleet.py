@@ -56,8 +56,7 @@ class Fleet:
     def _adopt(self, config: Config) -> bool:
         """Makes the collectors known that the configuration wants; whether they are others than before."""
         self._config = config
-        limits = config.sessions
-        self.sessions.limit_to(limits.limit, limits.connecting, limits.collecting)
+        self.sessions.limit_to(config.sessions.limit, config.sessions.connecting)
         self._adopt_rules(config)
         before, known = self._collectors, [*self._known, *config.own_collectors]
         self._collectors = configured(known, config.collectors)

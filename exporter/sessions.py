@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from exporter.database import Connection
 from exporter.door import Door
@@ -73,7 +72,7 @@ class Sessions:
     what the process does.
     """
 
-    def __init__(self, limit: int = 1000, connecting: int = 20, collecting: int = 8) -> None:
+    def __init__(self, limit: int = 1000, connecting: int = 20) -> None:
         self.limit = limit
         self.open = 0  # those included that are being opened
         self.opened = 0
@@ -81,8 +80,6 @@ class Sessions:
         self.waits = 0
         self.waited_seconds = 0.0
         self.door = Door(connecting)
-        self._collecting = collecting
-        self._servers = WeakValueDictionary[str, Door]()  # while a target of theirs is watched
         self._numbers = itertools.count()
         self._idle: dict[Session, Owner] = {}  # in the order of their last use
         self._spare: dict[Owner, None] = {}  # who have an idle session and another one, in the order of that
@@ -90,19 +87,12 @@ class Sessions:
         self._seconds: dict[Owner, None] = {}  # for whom a second one is waited, in the order of that
         self._making_room = False
 
-    def server(self, name: str) -> Door:
-        """The door behind which a server works on what is collected, of all its databases together."""
-        return self._servers.setdefault(name, Door(self._collecting))
-
-    def limit_to(self, limit: int, connecting: int, collecting: int) -> None:
+    def limit_to(self, limit: int, connecting: int) -> None:
         """Goes by other limits; what is open beyond them is closed when it is not used."""
         self.limit = limit
         self._shed()
         self._fill()
         self.door.let_in(connecting)
-        self._collecting = collecting
-        for door in self._servers.values():
-            door.let_in(collecting)
 
     async def turn(self, sessions: Owner, on_wait: Callable[[], Awaitable[None]]) -> Session | None:
         """An open session of the target, or None and leave to open one, once it can be had.

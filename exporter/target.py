@@ -36,7 +36,6 @@ class Target:
         self.doubted = asyncio.Event()  # set where a session broke: whether the database answers is to be asked anew
         self.sessions = TargetSessions(config, sessions, legible=True, on_break=self.doubted.set)
         self.answering = TargetSessions(config, sessions, most=1, read_only=True, name=f"{APPLICATION} api")
-        self._server = sessions.server(config.dsn.server)
         self.archiving = TargetSessions(config, sessions, most=1, name=f"{APPLICATION} archive")
         self.on_wait: Callable[[], None] = lambda: None  # called while a sign of life waits for a session
         self.up: bool | None = None  # None until the first attempt
@@ -89,12 +88,6 @@ class Target:
         long as they wait for a silent server, the server is asked beside them. Raises TargetUnavailable.
         """
         async with self.sessions.session(self._waits) as session:
-            yield session
-
-    @contextlib.asynccontextmanager
-    async def collecting(self) -> AsyncIterator[Session]:
-        """As session(), once the server is not at work on too many collections. Raises TargetUnavailable."""
-        async with self._server.through(self.on_wait), self.session() as session:
             yield session
 
     async def _waits(self) -> None:

@@ -31,7 +31,7 @@ class Caller:
     async def one(self, spec: CollectorSpec) -> Answer | None:
         """What one function returns; None of an unconfirmed copy. Raises QueryFailed and TargetUnavailable."""
         self._check(spec)
-        async with self._target.collecting() as session:
+        async with self._target.session() as session:
             if await self._copies.is_unconfirmed(session):
                 return None
             began = monotonic()
@@ -47,7 +47,7 @@ class Caller:
         """
         for spec in specs:
             self._check(spec)
-        async with self._target.collecting() as session:
+        async with self._target.session() as session:
             if await self._copies.is_unconfirmed(session):
                 return None
             calls = [Call(spec.function, spec.timeout, spec.row_limit + 1, self._teller.known(spec)) for spec in specs]

@@ -176,7 +176,7 @@ async def test_beyond_the_limit_targets_take_turns(
         assert sessions.waits > 0 and sessions.waited_seconds > 0
         assert sessions.opened == len(pids) > 2
         await settled(lambda: _count(watcher, database) <= 2)
-        sessions.limit_to(1, 20, 8)
+        sessions.limit_to(1, 20)
         assert sessions.open == 1
     assert sessions.open == 0
     await settled(lambda: _count(watcher, database) == 0)
@@ -189,7 +189,7 @@ async def test_a_lower_limit_closes_what_was_used_at_that_moment_once_it_is_not(
         async with contextlib.AsyncExitStack() as using:
             for target in targets:
                 await using.enter_async_context(target.sessions.session())
-            sessions.limit_to(1, 20, 8)
+            sessions.limit_to(1, 20)
             assert sessions.open == 3, "nothing is broken off"
         assert sessions.open == 1
         await asyncio.gather(*(target.fetch("select 1", timeout=30) for target in targets))

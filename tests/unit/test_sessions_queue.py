@@ -148,7 +148,7 @@ async def test_nobody_waits_for_what_is_there(seed: int, monkeypatch: pytest.Mon
             case 6 if working:
                 chance.choice(list(working)).cancel()
             case 7 if step % 10 == 0:
-                sessions.limit_to(chance.randint(1, 7), 3, 8)
+                sessions.limit_to(chance.randint(1, 7), 3)
         if chance.random() < 0.05:
             await asyncio.sleep(0.003)
         await at_rest()
@@ -168,7 +168,7 @@ async def test_nobody_waits_for_what_is_there(seed: int, monkeypatch: pytest.Mon
             leave.pop().set()
         await asyncio.sleep(0.001)
     assert not working, "everybody else had a turn"
-    sessions.limit_to(1, 3, 8)
+    sessions.limit_to(1, 3)
     assert sessions.open <= 1
     for of in targets:
         of.end()
