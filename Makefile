@@ -254,8 +254,8 @@ fleet: $(VENV)/.with-demo ## what 500 targets in one process cost, in about ten 
 disturbance: $(VENV)/.with-demo ## how long a scrape takes beside clients that misbehave, in about four minutes; SCRAPES=500
 	$(BIN)/python -m benchmarks.disturbance $(if $(SCRAPES),--scrapes $(SCRAPES))
 
-memory: $(VENV)/.with-demo ## whether memory grows in ten thousand cycles while targets come and go, in some twenty minutes; CYCLES=500
-	$(BIN)/python -m benchmarks.memory $(if $(CYCLES),--cycles $(CYCLES))
+memory: $(VENV)/.with-demo ## whether memory grows in ten thousand cycles while targets come and go, in some ten minutes; CYCLES=500, TARGETS=60 at a time
+	$(BIN)/python -m benchmarks.memory $(if $(CYCLES),--cycles $(CYCLES)) $(if $(TARGETS),--targets $(TARGETS))
 
 faults: $(VENV)/.with-dev ## what the exporter shows of some 40 faults, each brought about and ended, in about ten minutes; WRITE=1 writes docs/faults.md
 	$(BIN)/python -m tests.faults $(if $(WRITE),--write)

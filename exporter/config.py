@@ -56,7 +56,8 @@ class SessionsConfig(Model):
         default=1000,
         ge=2,
         le=20000,
-        description="most that are open, of all targets together, which then take turns; a target has two at most",
+        description="most that are open, of all targets together, which then take turns; a target has two at most, one "
+        "more while the API is asked for it, and one while a partition of it is archived",
     )
     connecting: int = Field(
         default=20, ge=1, le=1000, description="most that are opened at the same time, as after the start"

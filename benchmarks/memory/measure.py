@@ -21,7 +21,7 @@ import yaml
 from exporter import metricmap
 from exporter.errors import ScriptTrackingError
 
-TARGETS = 4  # at any time
+TARGETS = 4  # at any time, unless it is said otherwise
 CHANGE_SECONDS = 2.0  # after which the oldest goes and another comes
 BASELINE_SHARE = 0.1  # of the cycles, before memory is first read: what is loaded and pooled once is by then
 WINDOW_SHARE = 0.05  # of the cycles, over which memory is averaged
@@ -114,13 +114,13 @@ def _exporter(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], _Counter]
             process.stderr.close()
 
 
-def measure(dsn: str, cycles: int) -> Run:
+def measure(dsn: str, cycles: int, targets: int = TARGETS) -> Run:
     """A cycle is one round of all collectors on one target. Raises ScriptTrackingError where it does not get on."""
     run, began = Run(), time.monotonic()
     a_cycle = len(metricmap.load())
     with tempfile.TemporaryDirectory(prefix="script-tracking-memory-") as name:
         folder = Path(name)
-        _write_targets(folder, dsn, run.came)
+        _write_targets(folder, dsn, run.came, targets)
         with _exporter(folder) as (process, counter):
             changed = moved = time.monotonic()
             while run.cycles < cycles:
@@ -133,16 +133,16 @@ def measure(dsn: str, cycles: int) -> Run:
                 if now > changed + CHANGE_SECONDS:
                     changed = now
                     run.came += 1
-                    _write_targets(folder, dsn, run.came)
+                    _write_targets(folder, dsn, run.came, targets)
                     run.scrapes += _scrape(counter.port)
                 run.memory.append((run.cycles, _resident_megabytes(process.pid)))
     run.seconds = time.monotonic() - began
     return run
 
 
-def _write_targets(folder: Path, dsn: str, first: int) -> None:
-    """So many targets of one database, with names that there have not been before."""
-    targets = [{"name": f"target-{number}", "dsn": dsn} for number in range(first, first + TARGETS)]
+def _write_targets(folder: Path, dsn: str, first: int, count: int) -> None:
+    """So many targets of one database, the last with a name that there has not been before."""
+    targets = [{"name": f"target-{number}", "dsn": dsn} for number in range(first, first + count)]
     new = folder / "targets.new"
     new.write_text(yaml.safe_dump(targets), encoding="utf-8")
     new.replace(folder / "targets.yaml")

@@ -29,7 +29,7 @@ log = get_logger("collect")
 PROBE_INTERVAL_SECONDS = 2.0
 IDLE_PROBE_INTERVAL_SECONDS = 5.0  # of a database in which nothing happens; at once where a session with it broke
 STALE_AFTER_INTERVALS = 3
-STALLED_SECONDS = 30.0  # beyond all timeouts of a turn
+STALLED_SECONDS = 30.0  # beyond the timeout of what is asked
 
 
 def configured(specs: Sequence[CollectorSpec], settings: Mapping[str, CollectorConfig]) -> list[CollectorSpec]:
@@ -220,6 +220,7 @@ class TargetCollector:
             return False
         for spec, answer in zip_longest(specs, answers):
             if answer is None or not await self._is_told(spec, answer):
+                self._beat(spec.timeout)  # each takes as long as it may, and there may be many
                 await self.collect(spec)  # what is amiss is told of its own call
         return bool(answers)
 

@@ -37,6 +37,7 @@ class Snapshot:
         self._told: dict[str, dict[str, dict[str, None]]] = {}  # families by target and source
         self._documentation: dict[str, tuple[str, str]] = {}  # type and text, by family
         self.samples = 0  # all together
+        self._changes = 0
         # by format, until something changes or the first piece ends: the whole, and each family where pieces are many
         self._texts: dict[bool, tuple[float, Text]] = {}
         self._sections: dict[bool, dict[str, _Section]] = {False: {}, True: {}}
@@ -94,6 +95,7 @@ class Snapshot:
         return (end, *told[1:])
 
     def _changed(self, name: str) -> None:
+        self._changes += 1
         self._texts.clear()
         for sections in self._sections.values():
             sections.pop(name, None)
@@ -122,29 +124,35 @@ class Snapshot:
         known = self._texts.get(openmetrics)
         if known is not None and known[0] > now:
             return known[1]
+        sections = [self._section(name, now, openmetrics=openmetrics) for name in self._headers]
+        return self._joined(sections, openmetrics=openmetrics, is_current=True)
+
+    async def text_in_turns(self, *, openmetrics: bool) -> Text:
+        """As text(), with turns for the other tasks while its families are joined; each is of the moment of its own."""
+        began, changes = monotonic(), self._changes
+        known = self._texts.get(openmetrics)
+        if known is not None and known[0] > began:
+            return known[1]
+        sections = []
+        for name in list(self._headers):
+            sections.append(self._section(name, monotonic(), openmetrics=openmetrics))
+            if monotonic() - began > TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = monotonic()
+        return self._joined(sections, openmetrics=openmetrics, is_current=changes == self._changes)
+
+    def _joined(self, sections: Iterable[_Section], *, openmetrics: bool, is_current: bool) -> Text:
         until = NEVER
         texts: list[Part] = []
-        for name in self._headers:
-            ends, _, lines = self._section(name, now, openmetrics=openmetrics)
+        for ends, _, lines in sections:
             texts += lines
             until = min(until, ends)
         if openmetrics:
             texts.append(b"# EOF\n")
         text = Text(texts)
-        self._texts[openmetrics] = (until, text)
+        if is_current:
+            self._texts[openmetrics] = (until, text)
         return text
-
-    async def text_in_turns(self, *, openmetrics: bool) -> Text:
-        """As text(): its families are joined before, with turns for the other tasks between them."""
-        began = monotonic()
-        known = self._texts.get(openmetrics)
-        if known is None or known[0] <= began:
-            for name in list(self._headers):
-                self._section(name, monotonic(), openmetrics=openmetrics)
-                if monotonic() - began > TURN_SECONDS:
-                    await asyncio.sleep(0)
-                    began = monotonic()
-        return self.text(openmetrics=openmetrics)  # all of one moment: what has changed meanwhile is little
 
     def _section(self, name: str, now: float, *, openmetrics: bool) -> _Section:
         """The lines of a family, with its heading; the same as before while none of its pieces changed or ended."""

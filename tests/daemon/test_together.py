@@ -195,6 +195,29 @@ async def test_one_that_takes_long_is_asked_by_itself_and_nothing_counts_as_gone
         await made.rounds(set(NAMES))
 
 
+async def test_all_that_take_long_one_after_the_other_are_no_stall(
+    admin: Session, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is slow for all of them answers, and the watchdog hears of it."""
+    monkeypatch.setattr(collecting, "WITHIN_SECONDS", 0.4)
+    monkeypatch.setattr(collecting, "IDLE_PROBE_INTERVAL_SECONDS", 0.1)
+    async with watched(database, monkeypatch) as made:
+        made.collector.adopt([spec_of(name, timeout="2s") for name in NAMES])
+        await made.rounds(set(NAMES))
+        for name in NAMES:
+            does(admin, name, "perform pg_catalog.pg_sleep(1.5);")
+        monkeypatch.setattr(collecting, "STALLED_SECONDS", 0.4)  # with a timeout less than two of them take
+        made.messages.clear()
+        stalls: list[set[str]] = []
+        async with asyncio.timeout(60):
+            while any(made.took(name) < 1.5 for name in NAMES):
+                await asyncio.sleep(0.02)
+                if made.collector.pulse.is_overdue:
+                    stalls.append(made.messages[-1])
+        assert set(NAMES) in made.messages, "they were asked by one message before"
+        assert stalls == []
+
+
 async def test_one_with_too_many_rows_is_told_of_by_itself(
     admin: Session, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,8 +163,13 @@ async def test_others_have_their_turn_while_families_are_joined(monkeypatch: pyt
         await asyncio.sleep(0)
         turns += 1
         if turns == 5:
-            snapshot.put("shop", specs[0].name, [Family(specs[0], {(("target", "shop"),): 2.0})])
-    assert turns >= len(specs)
-    assert joining.result().plain == text(snapshot), "it is of the moment in which it is handed out"
-    assert text(snapshot).count(b'{target="shop"} 1.0') == 8
-    assert await snapshot.text_in_turns(openmetrics=False) is joining.result()
+            for spec in specs:
+                snapshot.put("shop", spec.name, [Family(spec, {(("target", "shop"),): 2.0})])
+    assert turns >= len(specs), "what changes meanwhile is not joined anew in one go"
+    told = joining.result().plain
+    assert 0 < told.count(b'{target="shop"} 1.0') < 9, "each family is of the moment of its own"
+    assert told.count(b'{target="shop"}') == 9
+    assert text(snapshot).count(b'{target="shop"} 2.0') == 9, "a text that is not of one moment is not kept"
+    again = await snapshot.text_in_turns(openmetrics=False)
+    assert await snapshot.text_in_turns(openmetrics=False) is again
+    assert again.plain == text(snapshot)

@@ -43,12 +43,14 @@ class Seats:
             raise Problem(503, "too many ask this target at once", retry_after=1)
         seat.waiting += 1
         async with contextlib.AsyncExitStack() as stack:
+            busy = "others keep this target's session busy"
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
                     await stack.enter_async_context(seat.turn)
+                    busy = f"questions of {MOST_OPEN} other targets are being answered"
                     await stack.enter_async_context(self._room)
             except TimeoutError:
-                raise Problem(503, "others keep this target's session busy", retry_after=1) from None
+                raise Problem(503, busy, retry_after=1) from None
             finally:
                 seat.waiting -= 1
             self._busy += 1

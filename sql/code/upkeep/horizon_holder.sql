@@ -2,7 +2,8 @@
 -- The transaction that the totals wait for: the oldest of the cluster, in any database, that has written something; no
 -- row where none is open but the caller's. Belongs to the installing role, because only pg_read_all_stats shows what
 -- another role's session does. The sessions are not gone through, of which there may be hundreds, where the snapshot's
--- oldest is the one that comes next: then no such transaction is open.
+-- oldest is the one that comes next: then no such transaction is open. Which comes next is asked once in a transaction, so one that
+-- begins during the caller's may be found by the caller's next one.
 create or replace function script_tracking_internal.horizon_holder()
 returns table (holder text, held_since timestamptz)
 language sql stable
