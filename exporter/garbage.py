@@ -6,20 +6,23 @@ within seconds all of them are new ones: to look through them over and over woul
 does, each look would hold up everything for a tenth of a second and more, and hardly any of it is ever garbage.
 
 So with few targets new objects are looked at once, and all of them together once a minute, and when a good part of the
-targets have gone. With many targets none are looked at, until there are a quarter more than after the last look.
+targets have gone. With many targets none are looked at until memory has grown by a quarter or a good part of the
+targets have gone; that look takes some half a second with 500.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 from math import inf
 from time import monotonic
 
 LEAST = 700  # new objects, of more than were freed, before they are looked through
 NEVER = 2**31 - 1  # objects, or looks at the new ones, before Python looks at some by itself
-WHOLE_SECONDS = 60.0  # after so long all are looked through, or counted
+WHOLE_SECONDS = 60.0  # after so long all are looked through
+GROWTH_SECONDS = 600.0  # after so long, with many targets, memory is looked at; at first while caches fill
 MANY = 50  # targets, whose objects take more than ten milliseconds to be looked through
-GROWN = 1.25  # times what survived a look at all there is: then it is looked through again
+GROWN = 1.25  # times the pieces of memory that there were
 GONE_SHARE = 0.1  # of the targets that there are
 
 
@@ -28,28 +31,33 @@ class _Whole:
 
     def __init__(self) -> None:
         self._due = -inf
-        self._most = -inf  # objects that are left alone; beyond that a good part may have become garbage
+        self._most = inf  # pieces of memory; with more than that a good part may be garbage
+        self._leaves_alone = False  # what there is
         self.targets = 0
         self.gone = 0  # targets, since everything was looked through
-        self._leaves_alone = False
 
     def look(self) -> None:
         """Where it is time."""
         many, many_gone = self.targets > MANY, self.gone > GONE_SHARE * self.targets
         if many:
             gc.freeze()  # takes no time, and what is freed is freed
+            if not self._leaves_alone:
+                self._leaves_alone, self._most, self._due = True, inf, monotonic() + GROWTH_SECONDS
         if monotonic() < self._due and not many_gone:
             return
-        self._due = monotonic() + WHOLE_SECONDS
-        if many and not many_gone and gc.get_freeze_count() <= self._most:
-            return
+        self._due = monotonic() + (GROWTH_SECONDS if many else WHOLE_SECONDS)
+        if not many or many_gone or sys.getallocatedblocks() > self._most:
+            self._look_at_everything()
+            self._leaves_alone, self.gone, self._most = many, 0, inf
+        if self._most == inf:
+            self._most = GROWN * sys.getallocatedblocks()
+
+    def _look_at_everything(self) -> None:
         if self._leaves_alone:
             gc.unfreeze()
         gc.collect()
-        if many or self._leaves_alone:
+        if self._leaves_alone:  # most of it is code; of fewer targets than before no more is left alone from now on
             gc.freeze()
-        self._most, self.gone = GROWN * gc.get_freeze_count(), 0
-        self._leaves_alone = many
 
 
 whole = _Whole()

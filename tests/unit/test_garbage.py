@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 
@@ -105,7 +106,7 @@ def test_with_many_targets_nothing_that_is_at_work_is_looked_at(clock: list[floa
     kept = []
     for _ in range(100):
         kept.append([Knot() for _ in range(20)])
-        clock[0] += garbage.WHOLE_SECONDS
+        clock[0] += garbage.GROWTH_SECONDS
         garbage.look_at_all()
     assert looks == []
     garbage.look_for(garbage.MANY)
@@ -119,8 +120,9 @@ def frozen_then_let_go(clock: list[float], targets: int) -> weakref.ref[Knot]:
     garbage.start(targets)
     knot = Knot()
     seen = weakref.ref(knot)
-    garbage.look_at_all()
-    clock[0] += garbage.WHOLE_SECONDS
+    for _ in range(2):
+        garbage.look_at_all()
+        clock[0] += garbage.GROWTH_SECONDS
     return seen
 
 
@@ -128,8 +130,8 @@ def test_what_was_left_out_and_is_garbage_is_found_once_there_is_more(clock: lis
     seen = frozen_then_let_go(clock, 500)
     garbage.look_at_all()
     assert seen() is not None, "it was left out"
-    kept = [Knot() for _ in range(int(garbage.GROWN * gc.get_freeze_count()))]
-    clock[0] += garbage.WHOLE_SECONDS
+    kept = [object() for _ in range(int(0.3 * sys.getallocatedblocks()))]
+    clock[0] += garbage.GROWTH_SECONDS
     garbage.look_at_all()
     assert seen() is None
     del kept
