@@ -1,4 +1,5 @@
-"""`python -m benchmarks.memory [--cycles N] [--targets N]`: resident memory after many cycles, with targets that come and go.
+"""`python -m benchmarks.memory [--cycles N] [--targets N]`: resident memory after many cycles of targets that
+come and go.
 
 Exit code 0 where it grew by at most five per cent, else 1.
 """
@@ -32,8 +33,8 @@ def main() -> int:
     columns = ("cycles", "targets at once", "came and went", "scrapes", "minutes", "MiB after a tenth", "at the end")
     print(f"| {' | '.join(columns)} | growth |\n{'|---' * (len(columns) + 1)}|")
     print(
-        f"| {run.cycles:.0f} | {arguments.targets} | {run.came} | {run.scrapes} | {run.seconds / 60:.1f} | {before:.1f} "
-        f"| {after:.1f} | {growth:+.1%} |"
+        f"| {run.cycles:.0f} | {arguments.targets} | {run.came} | {run.scrapes} | {run.seconds / 60:.1f} "
+        f"| {before:.1f} | {after:.1f} | {growth:+.1%} |"
     )
     if growth > MOST_GROWTH:
         print(f"it grew by more than {MOST_GROWTH:.0%} since {BASELINE_SHARE:.0%} of the cycles", file=sys.stderr)

@@ -107,7 +107,8 @@ async def test_a_job_that_another_is_at_or_has_done_is_left(
 async def test_who_begins_looks_for_himself_though_another_was_at_it(installed_database: str, admin: Session) -> None:
     target = Target(TargetConfig(name="shop", dsn=Dsn(installed_database)))
     keeping = keeper.Keeper(target)
-    admin.execute(f"insert into {INTERNAL}.upkeep_run (job) values (%s) on conflict do nothing".encode(), [keeper.FIRST])
+    job = f"insert into {INTERNAL}.upkeep_run (job) values (%s) on conflict do nothing"
+    admin.execute(job.encode(), [keeper.FIRST])
     try:
         with psycopg.connect(installed_database) as other:
             other.execute(f"select from {INTERNAL}.upkeep_run where job = %s for update".encode(), [keeper.FIRST])
