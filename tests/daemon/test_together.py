@@ -204,9 +204,10 @@ async def test_all_that_take_long_one_after_the_other_are_no_stall(
     async with watched(database, monkeypatch) as made:
         made.collector.adopt([spec_of(name, timeout="2s") for name in NAMES])
         await made.rounds(set(NAMES))
+        monkeypatch.setattr(collecting, "STALLED_SECONDS", 0.4)  # with a timeout less than two of them take
+        await made.rounds(set(NAMES))
         for name in NAMES:
             does(admin, name, "perform pg_catalog.pg_sleep(1.5);")
-        monkeypatch.setattr(collecting, "STALLED_SECONDS", 0.4)  # with a timeout less than two of them take
         made.messages.clear()
         stalls: list[set[str]] = []
         async with asyncio.timeout(60):

@@ -33,10 +33,10 @@ The times are those of one run, of {date}: {machine}; load {load}; PostgreSQL {v
 to 2 s. They depend on the moment within an interval and, after an outage, on the wait before the next attempt, which
 doubles from 1 s to 60 s. A stalled collection has half a minute beyond the timeout of what it asks before it counts as
 one; here it had 3 s, and the archive's folder was looked at every 2 s in place of every ten minutes. The clock, the
-name, the mistake and the stall are faults of the exporter's process, brought about from within it; a clock that jumps is the wall
-clock, since nobody can set the monotonic one. "Collected meanwhile": two collections of the database in a row have
-succeeded since the fault began. It is well again once everything is collected and what the log says of the end stands
-in it.
+name, the mistake and the stall are faults of the exporter's process, brought about from within it; a clock that jumps
+is the wall clock, since nobody can set the monotonic one. "Collected meanwhile": two collections of the database in a
+row have succeeded since the fault began. It is well again once everything is collected and what
+the log says of the end stands in it.
 """
 
 
