@@ -20,9 +20,10 @@ from time import monotonic
 LEAST = 700  # new objects, of more than were freed, before they are looked through
 NEVER = 2**31 - 1  # objects, or looks at the new ones, before Python looks at some by itself
 WHOLE_SECONDS = 60.0  # after so long all are looked through
-GROWTH_SECONDS = 600.0  # after so long, with many targets, memory is looked at; at first while caches fill
 MANY = 50  # targets, whose objects take more than ten milliseconds to be looked through
-GROWN = 1.25  # times the pieces of memory that there were
+GROWN = 1.25  # times the pieces of memory that there were after the last look
+FILLED = 3.0  # the same, at first, while all is collected for the first time
+FILLING_SECONDS = 600.0
 GONE_SHARE = 0.1  # of the targets that there are
 
 
@@ -38,19 +39,21 @@ class _Whole:
 
     def look(self) -> None:
         """Where it is time."""
-        many, many_gone = self.targets > MANY, self.gone > GONE_SHARE * self.targets
-        if many:
-            gc.freeze()  # takes no time, and what is freed is freed
-            if not self._leaves_alone:
-                self._leaves_alone, self._most, self._due = True, inf, monotonic() + GROWTH_SECONDS
-        if monotonic() < self._due and not many_gone:
+        now, many, many_gone = monotonic(), self.targets > MANY, self.gone > GONE_SHARE * self.targets
+        if not many:
+            if now >= self._due or many_gone or self._leaves_alone:
+                self._look_at_everything()
+                self._due = now + WHOLE_SECONDS
             return
-        self._due = monotonic() + (GROWTH_SECONDS if many else WHOLE_SECONDS)
-        if not many or many_gone or sys.getallocatedblocks() > self._most:
+        gc.freeze()  # takes no time, and what is freed is freed
+        pieces = sys.getallocatedblocks()
+        if not self._leaves_alone:
+            self._leaves_alone, self._most, self._due = True, FILLED * pieces, now + FILLING_SECONDS
+        elif pieces > self._most or many_gone:
             self._look_at_everything()
-            self._leaves_alone, self.gone, self._most = many, 0, inf
-        if self._most == inf:
             self._most = GROWN * sys.getallocatedblocks()
+        elif now >= self._due:
+            self._most, self._due = GROWN * pieces, inf
 
     def _look_at_everything(self) -> None:
         if self._leaves_alone:
@@ -58,6 +61,7 @@ class _Whole:
         gc.collect()
         if self._leaves_alone:  # most of it is code; of fewer targets than before no more is left alone from now on
             gc.freeze()
+        self._leaves_alone, self.gone = self.targets > MANY, 0
 
 
 whole = _Whole()

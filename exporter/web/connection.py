@@ -90,9 +90,10 @@ class Visitor:
         self._guests.moved(self)
 
     def left(self) -> None:
-        """The connection is no more."""
+        """The connection is no more; nor does it keep what was of it, as two do that know each other."""
         self.gone = True
         self._withdraw()
+        self._connection = None
         self._guests.leave(self)
 
     def abort(self) -> None:

@@ -106,7 +106,7 @@ def test_with_many_targets_nothing_that_is_at_work_is_looked_at(clock: list[floa
     kept = []
     for _ in range(100):
         kept.append([Knot() for _ in range(20)])
-        clock[0] += garbage.GROWTH_SECONDS
+        clock[0] += garbage.FILLING_SECONDS
         garbage.look_at_all()
     assert looks == []
     garbage.look_for(garbage.MANY)
@@ -120,9 +120,9 @@ def frozen_then_let_go(clock: list[float], targets: int) -> weakref.ref[Knot]:
     garbage.start(targets)
     knot = Knot()
     seen = weakref.ref(knot)
-    for _ in range(2):
-        garbage.look_at_all()
-        clock[0] += garbage.GROWTH_SECONDS
+    garbage.look_at_all()
+    clock[0] += garbage.FILLING_SECONDS
+    garbage.look_at_all()
     return seen
 
 
@@ -131,9 +131,21 @@ def test_what_was_left_out_and_is_garbage_is_found_once_there_is_more(clock: lis
     garbage.look_at_all()
     assert seen() is not None, "it was left out"
     kept = [object() for _ in range(int(0.3 * sys.getallocatedblocks()))]
-    clock[0] += garbage.GROWTH_SECONDS
     garbage.look_at_all()
-    assert seen() is None
+    assert seen() is None, "who makes garbage is not waited for"
+    del kept
+
+
+def test_while_all_is_collected_for_the_first_time_much_may_come_together(clock: list[float], looks: list[int]) -> None:
+    garbage.start(500)
+    garbage.look_at_all()
+    del looks[:]
+    kept = [object() for _ in range(sys.getallocatedblocks())]
+    garbage.look_at_all()
+    assert looks == []
+    kept += [object() for _ in range(3 * sys.getallocatedblocks())]
+    garbage.look_at_all()
+    assert looks == [2], "but not without end"
     del kept
 
 
