@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -135,3 +136,25 @@ def test_who_comes_too_early_writes_nothing(admin: Session) -> None:
         assert value(admin, f"select ran from {INTERNAL}.run_upkeep('check_vault', 1800)") is False
         assert value(admin, "select pg_current_xact_id_if_assigned()") is None
         assert value(admin, f"select next_in_seconds > 1700 from {INTERNAL}.run_upkeep('check_vault', 1800)") is True
+
+
+async def test_who_is_overtaken_between_the_look_and_the_lock_leaves_the_job(
+    installed_database: str, admin: Session
+) -> None:
+    assert value(admin, f"select ran from {INTERNAL}.run_upkeep('check_vault', 0)") is True
+    admin.execute(f"update {INTERNAL}.upkeep_run set ran_at = now() - interval '1 hour'".encode())
+    source = value(admin, f"select pg_get_functiondef('{INTERNAL}.run_upkeep(text, double precision)'::regprocedure)")
+    lock = "  select u.ran_at into v_ran_at"
+    assert isinstance(source, str) and source.count(lock) == 1
+    slow = source.replace(f"{INTERNAL}.run_upkeep(", "public.run_upkeep_slowly(", 1).replace(
+        lock, f"  perform pg_sleep(2);\n{lock}"
+    )
+    admin.execute(slow.encode())
+    call = "select ran, next_in_seconds from public.run_upkeep_slowly('check_vault', 1800)"
+    with psycopg.connect(installed_database, autocommit=True) as other:
+        late = asyncio.create_task(asyncio.to_thread(lambda: other.execute(call).fetchone()))
+        asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+        await asyncio.to_thread(eventually, lambda: value(admin, asleep) == 1, 30)
+        assert value(admin, f"select ran from {INTERNAL}.run_upkeep('check_vault', 1800)") is True
+        assert await late == (False, 1800.0)
+    assert value(admin, f"select runs from {INTERNAL}.upkeep_run where job = 'check_vault'") == 2
