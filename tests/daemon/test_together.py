@@ -252,6 +252,7 @@ def test_who_is_asked_with_others() -> None:
     assert names({"two": 0.01}) == ["one"], "of which nothing is known is asked by itself"
     assert names(took | {"two": QUICK_SECONDS + 0.01}, 101.0) == ["one", "three"], "a long one by itself"
     assert names(took | {"one": QUICK_SECONDS + 0.01}, 101.0) == ["one"]
+    assert names(dict.fromkeys(took, 0.6), 101.0) == ["one", "two", "three"], "as a busy server makes each take"
     many = dict.fromkeys(took, QUICK_SECONDS)
     crowd = [timer(one, 100.0) for _ in range(9)]
     assert len(due_together(crowd, 100.0, many)) == MOST_SECONDS / QUICK_SECONDS, "for so long others wait"
