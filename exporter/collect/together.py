@@ -1,4 +1,4 @@
-"""Which collectors are asked by one message: those that are due about now, and took but a moment the last time.
+"""Which collectors are asked by one message: those that are due about now, and took a second at most the last time.
 
 A message of their own for each takes the exporter, and the server, more than what is asked.
 """
@@ -12,7 +12,7 @@ from exporter.metricmap import CollectorSpec
 from exporter.schedule import Timer
 from exporter.statement import OUR_SCHEMAS
 
-QUICK_SECONDS = 1.0  # that one took who is asked with others; on a busy machine each takes a multiple
+QUICK_SECONDS = 1.0  # that one took who is asked with others: what takes milliseconds takes more beside hundreds
 MOST_SECONDS = 2.0  # that they took in all: for so long others wait for the session
 WITHIN_SECONDS = 5.0  # after which each is asked by itself
 EARLY_SECONDS = 0.5  # before its time one is asked with others that are due
